@@ -1,0 +1,229 @@
+"""Create customers, and write named fields of existing ones.
+
+RMA's POST creates or overwrites: what is left out of it is lost. So an existing customer is never written, unless
+fields are named as managed; then only these fields of the customer as read are changed, all of it is written, and it is
+read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_rma.billing.documents import record_number
+from airflow_provider_rma.billing.journal import OPEN, Entry, Journal, State, business_key
+from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
+from airflow_provider_rma.billing.plan import Policy
+from airflow_provider_rma.billing.post import Sent, send_once
+from airflow_provider_rma.billing.progress import Progress
+from airflow_provider_rma.billing.report import Output, finish
+from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.exceptions import (
+    ConfigurationError,
+    InvalidInputError,
+    NotFoundError,
+    RequestError,
+    RunMyAccountsError,
+)
+from airflow_provider_rma.schemas.customer import CustomerSchema
+
+log = logging.getLogger(__name__)
+
+_SCHEMA = CustomerSchema()
+#: Fields that RMA sets itself or that identify the customer: never compared, never managed.
+_NOT_MANAGED = frozenset({"id", "customernumber", "contactId", "addressId", "chart", "paymentChart", "created"})
+
+
+@dataclass
+class CustomerRun:
+    """Create customers of one tenant.
+
+    :param journal: the tenant's journal of customers.
+    :param managed_fields: fields that are written to existing customers as well; none by default.
+    :param failing: outcomes that fail the run.
+    :param stop: set by whoever wants the run to end: nothing further is sent then.
+    :raises ConfigurationError: for a managed field that cannot be managed.
+    """
+
+    client: RunMyAccountsClient
+    journal: Journal
+    policy: Policy
+    output: Output
+    run: str
+    failing: frozenset[Outcome]
+    managed_fields: Sequence[str] = ()
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        possible = set(_SCHEMA.fields) - _NOT_MANAGED
+        wrong = sorted(set(self.managed_fields) - possible)
+        if wrong:
+            raise ConfigurationError(
+                f"managed_fields: {', '.join(wrong)} cannot be managed",
+                advice=f"Use some of {', '.join(sorted(possible))}.",
+            )
+
+    def create(self, records: Iterable[Mapping[str, Any]]) -> Summary:
+        """Validate everything, then create who does not exist.
+
+        :param records: RMA's customer fields in Python types or text.
+        :returns: counts and the paths of the files.
+        :raises BillingError: if an outcome occurred that fails the run; everything else was carried out.
+        """
+        summary = Summary("customers", self.run)
+        failure: RunMyAccountsError | None = None
+        records = list(records)
+        rows: dict[int, Row] = {}
+        try:
+            self._carry_out(self._load(records, rows), rows, summary)
+        except RunMyAccountsError as error:
+            failure = error
+        finally:
+            self.output.write(self._report(records, rows, summary, failure), summary)
+        return finish(summary, self.failing, failure)
+
+    def _load(self, records: Sequence[Mapping[str, Any]], rows: dict[int, Row]) -> dict[int, dict[str, Any]]:
+        """Valid customers by position; the others get their row."""
+        customers: dict[int, dict[str, Any]] = {}
+        positions: dict[str, list[int]] = {}
+        for position, record in enumerate(records, start=1):
+            number = record_number(record, "customernumber")
+            path = f"customer {number}" if number else f"record {position}"
+            try:
+                customers[position] = _SCHEMA.from_user(
+                    dict(record), path=path, input_timezone=self.policy.rules.input_timezone
+                )
+            except InvalidInputError as error:
+                rows[position] = Row(position, number, Outcome.INVALID, tuple(map(str, error.problems)))
+            if number:
+                positions.setdefault(business_key(number), []).append(position)
+        for repeated in (found for found in positions.values() if len(found) > 1):
+            reason = (
+                f"customernumber: stands at positions {', '.join(map(str, repeated))} of this batch; "
+                "keep the record that is meant, none of them is sent"
+            )
+            for position in repeated:
+                customers.pop(position, None)
+                rows[position] = Row(
+                    position, record_number(records[position - 1], "customernumber"), Outcome.INVALID, (reason,)
+                )
+        log.info("Read and checked %d records.", len(records))
+        return customers
+
+    def _carry_out(self, customers: Mapping[int, dict[str, Any]], rows: dict[int, Row], summary: Summary) -> None:
+        if not customers:
+            return
+        started = self.journal.now()
+        existing = {business_key(str(booked["customernumber"])): booked for booked in self.client.list_customers()}
+        entries = self.journal.get(business_key(customer["customernumber"]) for customer in customers.values())
+        progress = Progress(len(customers), "customers handled")
+        for position, customer in customers.items():
+            if self.stop.is_set():
+                summary.stopped = "the task was asked to end"
+                return
+            key = business_key(customer["customernumber"])
+            rows[position] = self._handle(position, customer, existing.get(key), entries.get(key), started)
+            progress.step()
+
+    def _handle(
+        self,
+        position: int,
+        customer: dict[str, Any],
+        booked: dict[str, Any] | None,
+        entry: Entry | None,
+        started: float,
+    ) -> Row:
+        number = customer["customernumber"]
+        if booked is not None:
+            return self._compare(position, customer, booked)
+        if entry is not None and entry.state in OPEN and (entry.settles_at or 0.0) > started:
+            reason = f"sent by run {entry.run or '?'} without a reliable answer and not in RMA yet"
+            return Row(position, number, Outcome.UNKNOWN, (reason,))
+        return self._write(position, customer, customer, entry, Outcome.CREATED)
+
+    def _compare(self, position: int, customer: dict[str, Any], booked: dict[str, Any]) -> Row:
+        number = customer["customernumber"]
+        differing = _differing(customer, booked)
+        managed = [name for name in differing if name in self.managed_fields]
+        if managed:
+            merged = _SCHEMA.writable(booked) | {name: customer[name] for name in managed}
+            entry = self.journal.get([business_key(number)]).get(business_key(number))
+            return self._write(position, merged, {name: customer[name] for name in managed}, entry, Outcome.UPDATED)
+        reasons = (f"differs in RMA, not managed: {', '.join(differing)}",) if differing else ()
+        return Row(position, number, Outcome.UNCHANGED, reasons)
+
+    def _write(
+        self, position: int, customer: dict[str, Any], meant: Mapping[str, Any], seen: Entry | None, outcome: Outcome
+    ) -> Row:
+        """Send a customer once, and read back.
+
+        :param customer: all of it, as sent.
+        :param meant: the values that must be read back.
+        """
+        sent = send_once(
+            self.journal,
+            self.policy,
+            lambda: self.client.save_customer(customer),
+            position=position,
+            number=customer["customernumber"],
+            content_hash=_hash(customer),
+            seen=seen,
+        )
+        return sent if isinstance(sent, Row) else self._read_back(position, meant, sent, outcome)
+
+    def _read_back(self, position: int, meant: Mapping[str, Any], sent: Sent, outcome: Outcome) -> Row:
+        number, doubt = sent.entry.number, sent.doubt
+        try:
+            booked = self.client.get_customer(number)
+        except NotFoundError:
+            reason = f"{doubt or 'accepted'}, but not in RMA yet"
+        except RequestError as error:
+            reason = f"{doubt or 'accepted'}, and reading back failed ({error.message})"
+        else:
+            differing = _differing(meant, booked)
+            if not (doubt and differing):
+                self.journal.record(sent.entry, State.CREATED)
+                if differing:
+                    return Row(
+                        position, number, Outcome.CONFLICT, (f"saved otherwise than meant: {', '.join(differing)}",)
+                    )
+                return Row(position, number, outcome)
+            reason = f"{doubt}, and RMA does not show the values meant"
+        self.journal.record(sent.entry, State.UNKNOWN, note=reason)
+        return Row(position, number, Outcome.UNKNOWN, (reason,))
+
+    def _report(
+        self,
+        records: Sequence[Mapping[str, Any]],
+        rows: Mapping[int, Row],
+        summary: Summary,
+        failure: RunMyAccountsError | None,
+    ) -> Iterable[tuple[Row, Mapping[str, Any]]]:
+        reason = f"not sent: {summary.stopped or (failure.message if failure else 'the run ended early')}"
+        for position, record in enumerate(records, start=1):
+            held = Row(position, record_number(record, "customernumber"), Outcome.HELD, (reason,))
+            yield rows.get(position, held), record
+
+
+def _differing(meant: Mapping[str, Any], booked: Mapping[str, Any]) -> list[str]:
+    """Names of fields that are meant to be otherwise than RMA shows them; what RMA does not show is not compared."""
+    return [
+        name
+        for name, value in meant.items()
+        if name not in _NOT_MANAGED and name in booked and _comparable(value) != _comparable(booked[name])
+    ]
+
+
+def _comparable(value: Any) -> Any:
+    """Texts without regard to the kind and number of blanks."""
+    return value.split() if isinstance(value, str) else value
+
+
+def _hash(customer: Mapping[str, Any]) -> str:
+    text = json.dumps(_SCHEMA.to_wire(dict(customer)), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

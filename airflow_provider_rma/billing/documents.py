@@ -1,0 +1,171 @@
+"""From a user's record to a document that may be sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from airflow_provider_rma.billing.figures import Figures, derive
+from airflow_provider_rma.billing.journal import business_key
+from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
+from airflow_provider_rma.schemas.amounts import Money
+from airflow_provider_rma.schemas.base import EntitySchema
+from airflow_provider_rma.schemas.invoice import InvoiceSchema
+
+#: A field of a record that is not RMA's: the gross total the caller expects, in the invoice's currency.
+EXPECTED_AMOUNT = "expected_amount"
+
+
+class _ExpectationSchema(EntitySchema):
+    """What a caller says of an invoice beside what is sent."""
+
+    entity = "invoice"
+
+    expected_amount = Money()
+
+
+_SCHEMA = InvoiceSchema()
+_EXPECTATION = _ExpectationSchema()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a run accepts beyond what the schema says.
+
+    :param send_customers: whether records may carry a full ``customer``, which creates or overwrites master data.
+    :param currencies: currencies that may be billed (ISO 4217).
+    :param input_timezone: time zone in which date-times that are not midnight name a day; None refuses them.
+    """
+
+    send_customers: bool = False
+    currencies: Collection[str] = ("CHF",)
+    input_timezone: str | None = None
+
+
+@dataclass(frozen=True)
+class Document:
+    """A valid invoice or credit note, ready to be sent.
+
+    :param position: position of its record in the input, from 1.
+    :param invoice: the invoice in Python values, as :class:`InvoiceSchema` returns it.
+    :param expected_amount: gross total the caller expects, in the invoice's currency.
+    """
+
+    position: int
+    invoice: dict[str, Any]
+    expected_amount: Decimal | None = None
+
+    @property
+    def number(self) -> str:
+        """The invoice number."""
+        return str(self.invoice["invnumber"])
+
+    @property
+    def key(self) -> str:
+        """The number as it is compared."""
+        return business_key(self.number)
+
+    @property
+    def customernumber(self) -> str:
+        """Number of the customer who is billed."""
+        customer = self.invoice.get("customer")
+        return str(customer["customernumber"] if customer else self.invoice["customernumber"])
+
+    @property
+    def currency(self) -> str:
+        """Currency (ISO 4217); RMA's default is CHF."""
+        return str(self.invoice.get("currency") or "CHF")
+
+    @cached_property
+    def wire(self) -> dict[str, Any]:
+        """The invoice as it is sent, in the mapped form."""
+        return _SCHEMA.to_wire(self.invoice)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of what is sent."""
+        text = json.dumps(self.wire, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Net and gross total as far as they follow from the document."""
+        return derive(self.invoice, self.expected_amount)
+
+    def to_json(self) -> str:
+        """The document as text, for :meth:`from_json`."""
+        expected = None if self.expected_amount is None else str(self.expected_amount)
+        return json.dumps({"wire": self.wire, "expected": expected}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, position: int, text: str) -> Document:
+        """The document that :meth:`to_json` wrote."""
+        values = json.loads(text)
+        expected = None if values["expected"] is None else Decimal(values["expected"])
+        return cls(position, _SCHEMA.from_wire(values["wire"]), expected)
+
+
+def record_number(record: Mapping[str, Any], field: str = "invnumber") -> str:
+    """The business key of a record that may be invalid, as far as it can be read."""
+    number = record.get(field)
+    return number.strip() if isinstance(number, str) else str(number) if isinstance(number, int) else ""
+
+
+def read_invoice(record: Mapping[str, Any], position: int, rules: Rules) -> Document:
+    """Validate a record.
+
+    :param record: RMA's fields in Python types or text, and optionally ``expected_amount`` (gross total).
+    :param position: position of the record in the input, from 1.
+    :raises InvalidInputError: naming every field that is wrong, what is wrong with it and what to do.
+    """
+    values = dict(record)
+    number = record_number(values)
+    path = f"invoice {number}" if number else f"record {position}"
+    problems: list[FieldProblem] = []
+    expected = _read_expected(values.pop(EXPECTED_AMOUNT, None), path, problems)
+    invoice: dict[str, Any] = {}
+    try:
+        invoice = _SCHEMA.from_user(values, path=path, input_timezone=rules.input_timezone)
+    except InvalidInputError as error:
+        problems.extend(error.problems)
+    else:
+        problems.extend(_broken_rules(invoice, path, rules))
+    if problems:
+        raise InvalidInputError(problems)
+    return Document(position, invoice, expected)
+
+
+def _read_expected(value: Any, path: str, problems: list[FieldProblem]) -> Decimal | None:
+    try:
+        amount: Decimal | None = _EXPECTATION.from_user({EXPECTED_AMOUNT: value}, path=path).get(EXPECTED_AMOUNT)
+    except InvalidInputError as error:
+        problems.extend(error.problems)
+        return None
+    return amount
+
+
+def _broken_rules(invoice: Mapping[str, Any], path: str, rules: Rules) -> list[FieldProblem]:
+    problems = []
+    currency = invoice.get("currency") or "CHF"
+    if currency not in rules.currencies:
+        problems.append(
+            FieldProblem(
+                f"{path}: currency",
+                f"{currency} is not among the currencies that may be billed ({', '.join(sorted(rules.currencies))})",
+                "name it in allow_currency if foreign-currency invoices are meant",
+            )
+        )
+    if invoice.get("customer") and not rules.send_customers:
+        problems.append(
+            FieldProblem(
+                f"{path}: customer",
+                "a full customer creates or overwrites master data in RMA",
+                "give customernumber, or set send_customers=True if overwriting is meant",
+            )
+        )
+    return problems

@@ -1,0 +1,181 @@
+"""What can become of a document, and how a run reports it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_rma.exceptions import ConfigurationError
+
+
+class Outcome(StrEnum):
+    """What became of one document. Every record of a run's input ends with exactly one of these."""
+
+    CREATED = "created"
+    """Booked by this run, read back and compared."""
+    UNCHANGED = "unchanged"
+    """In the books already, as it was meant; nothing was sent."""
+    UPDATED = "updated"
+    """An existing customer, of whom managed fields were written (customers only)."""
+    CONFLICT = "conflict"
+    """In the books under this number, but different in the named fields."""
+    DUPLICATE = "duplicate"
+    """In the books more than once under this number; the documents are named."""
+    REJECTED = "rejected"
+    """Refused by the service; not booked."""
+    INVALID = "invalid"
+    """Refused here, before anything was sent."""
+    CLOSED_PERIOD = "closed_period"
+    """Dated in a closed period; not sent."""
+    UNKNOWN = "unknown"
+    """Sent without a reliable answer, or claimed by another run; a later attempt decides by reading."""
+    HELD = "held"
+    """Fit to be sent, but the run was stopped before (a brake, a lost connection, the task was ended)."""
+
+
+#: Outcomes that are as they should be.
+GOOD = frozenset({Outcome.CREATED, Outcome.UNCHANGED, Outcome.UPDATED})
+
+#: Outcomes whose document is in the books.
+BOOKED = frozenset({Outcome.CREATED, Outcome.UNCHANGED})
+
+
+def failing_outcomes(fail_on: Collection[str] | str | None) -> frozenset[Outcome]:
+    """The outcomes that fail a run.
+
+    :param fail_on: names of outcomes; None means every outcome that is not as it should be. ``unknown`` and ``held``
+        cannot be left out: a run that left a doubt must not turn green.
+    :raises ConfigurationError: for a name that is no outcome.
+    """
+    if fail_on is None:
+        return frozenset(Outcome) - GOOD
+    names = [fail_on] if isinstance(fail_on, str) else list(fail_on)
+    unknown = [name for name in names if name not in set(Outcome)]
+    if unknown:
+        raise ConfigurationError(
+            f"fail_on: {', '.join(map(repr, unknown))} is no outcome",
+            advice=f"Use some of {', '.join(sorted(Outcome))}.",
+        )
+    return frozenset(map(Outcome, names)) | {Outcome.UNKNOWN, Outcome.HELD}
+
+
+@dataclass(frozen=True)
+class Row:
+    """The outcome of one record.
+
+    :param position: position of the record in the input, from 1.
+    :param number: invoice or customer number, empty if the record had none that could be read.
+    :param reasons: English sentences without personal data.
+    :param server_message: the service's own words (German); may quote personal data, so it goes into files only.
+    :param document_id: the service's id of the document, where known.
+    :param net: total without tax as booked, in the document's currency.
+    :param gross: total with tax as booked, in the document's currency.
+    """
+
+    position: int
+    number: str
+    outcome: Outcome
+    reasons: tuple[str, ...] = ()
+    server_message: str | None = None
+    document_id: str | None = None
+    net: Decimal | None = None
+    gross: Decimal | None = None
+    currency: str = "CHF"
+    unchecked: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as written into an outcome file: amounts as text, what is empty left out."""
+        values: dict[str, Any] = {
+            "position": self.position,
+            "number": self.number,
+            "outcome": str(self.outcome),
+            "reasons": list(self.reasons),
+            "server_message": self.server_message,
+            "document_id": self.document_id,
+            "net": _text(self.net),
+            "gross": _text(self.gross),
+            "currency": self.currency if self.gross is not None else None,
+            "unchecked": list(self.unchecked),
+        }
+        return {key: value for key, value in values.items() if value not in (None, [])}
+
+
+@dataclass
+class Summary:
+    """Counts and totals of a run, free of personal data: what a task returns.
+
+    :param kind: ``invoices`` or ``customers``.
+    :param run: identity of the run, as in the journal.
+    :param total: gross total of the documents of this input that are in the books (created and unchanged), in CHF.
+    :param created_total: gross total of the documents that this run booked, in CHF.
+    :param invoices: how many of the booked documents are invoices (gross not negative).
+    :param credit_notes: how many of the booked documents are credit notes (gross negative).
+    """
+
+    kind: str
+    run: str
+    counts: Counter[str] = field(default_factory=Counter)
+    total: Decimal = Decimal("0.00")
+    created_total: Decimal = Decimal("0.00")
+    invoices: Counter[str] = field(default_factory=Counter)
+    credit_notes: Counter[str] = field(default_factory=Counter)
+    outcome_path: str = ""
+    rejects_path: str = ""
+    stopped: str = ""
+    retry_at: float | None = None
+
+    def add(self, row: Row) -> None:
+        """Count one row."""
+        self.counts[row.outcome] += 1
+        if self.kind == "invoices":
+            sort = self.credit_notes if row.gross is not None and row.gross < 0 else self.invoices
+            sort[row.outcome] += 1
+        if row.gross is not None and row.currency == "CHF" and row.outcome in BOOKED:
+            self.total += row.gross
+            if row.outcome == Outcome.CREATED:
+                self.created_total += row.gross
+
+    def failed(self, failing: Collection[Outcome]) -> dict[str, int]:
+        """Counts of the outcomes that fail the run."""
+        return {
+            str(outcome): self.counts[outcome] for outcome in Outcome if outcome in failing and self.counts[outcome]
+        }
+
+    def describe(self) -> str:
+        """One line for the log."""
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())) or "none"
+        amount = f"; CHF {self.total:,.2f} in the books".replace(",", "'") if self.kind == "invoices" else ""
+        return f"{sum(self.counts.values())} {self.kind}: {counts}{amount}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """What a task returns: counts, totals as text, paths; never records."""
+        values: dict[str, Any] = {
+            "kind": self.kind,
+            "run": self.run,
+            "counts": plain(self.counts),
+            "outcome_path": self.outcome_path,
+            "rejects_path": self.rejects_path,
+        }
+        if self.kind == "invoices":
+            values |= {
+                "invoices": plain(self.invoices),
+                "credit_notes": plain(self.credit_notes),
+                "total": _text(self.total),
+                "created_total": _text(self.created_total),
+            }
+        if self.stopped:
+            values["stopped"] = self.stopped
+        return values
+
+
+def plain(counts: Mapping[str, int]) -> dict[str, int]:
+    """Counts by outcome as a plain, sorted dictionary."""
+    return {str(name): counts[name] for name in sorted(counts)}
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:.2f}"

@@ -1,0 +1,105 @@
+"""Outcome files, and the verdict of a run."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, Protocol
+
+from airflow_provider_rma.billing.outcomes import GOOD, Outcome, Row, Summary
+from airflow_provider_rma.exceptions import BillingError, RunMyAccountsError, UnsettledError
+
+log = logging.getLogger(__name__)
+
+
+class FileSystem(Protocol):
+    """What is needed of an fsspec file system."""
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        """Make a folder."""
+
+    def open(self, path: str, mode: str = "rb") -> IO[bytes]:
+        """Open a file."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a run leaves its files.
+
+    The outcome file has a line of JSON for every record: number, outcome, reasons, booked totals. The rejects file has
+    the original records that are not in the books as meant, and can be given to the same operator again once corrected.
+    Both may hold personal data.
+
+    :param fs: an fsspec file system.
+    :param folder: a folder on it, used by no other run.
+    :param url: the folder as a user names it; in front of file names in results.
+    """
+
+    fs: FileSystem
+    folder: str
+    url: str
+
+    def write(self, rows: Iterable[tuple[Row, Mapping[str, Any]]], summary: Summary) -> None:
+        """Write both files, counting the rows into the summary."""
+        self.fs.makedirs(self.folder, exist_ok=True)
+        rejected = 0
+        with (
+            self.fs.open(f"{self.folder}/outcomes.ndjson", "wb") as outcomes,
+            self.fs.open(f"{self.folder}/rejects.ndjson", "wb") as rejects,
+        ):
+            for row, record in rows:
+                summary.add(row)
+                outcomes.write(_line(row.as_dict()))
+                if row.outcome not in GOOD:
+                    rejected += 1
+                    rejects.write(_line(record))
+        summary.outcome_path = f"{self.url}/outcomes.ndjson"
+        if rejected:
+            summary.rejects_path = f"{self.url}/rejects.ndjson"
+
+
+def finish(summary: Summary, failing: Collection[Outcome], failure: RunMyAccountsError | None) -> Summary:
+    """Log the result and fail if it must.
+
+    :param failure: what ended the run early, if anything did.
+    :raises RunMyAccountsError: ``failure``.
+    :raises BillingError: if outcomes occurred that fail the run.
+    """
+    log.info("%s. Outcome file: %s", summary.describe(), summary.outcome_path)
+    if failure is not None:
+        raise failure
+    failed = summary.failed(failing)
+    if not failed:
+        return summary
+    counts = ", ".join(f"{count} {name}" for name, count in failed.items())
+    message = f"{counts} of {sum(summary.counts.values())} {summary.kind}" + (
+        f"; stopped: {summary.stopped}" if summary.stopped else ""
+    )
+    files = f"Reasons: {summary.outcome_path}; records to correct: {summary.rejects_path}."
+    if Outcome.UNKNOWN in failed:
+        raise UnsettledError(
+            message,
+            advice=f"A later attempt decides by reading; clearing and retrying the task is safe. {files}",
+            counts=dict(summary.counts),
+            outcome_path=summary.outcome_path,
+        )
+    raise BillingError(message, advice=files, counts=dict(summary.counts), outcome_path=summary.outcome_path)
+
+
+def refused_numbers(outcomes: Iterable[bytes]) -> dict[str, str]:
+    """Numbers in an outcome file that are not in the books, with the reason.
+
+    :param outcomes: lines of the file.
+    """
+    refused = {}
+    for line in outcomes:
+        row = json.loads(line)
+        if row["outcome"] not in GOOD:
+            refused[row["number"]] = "; ".join(row.get("reasons", ())) or row["outcome"]
+    return refused
+
+
+def _line(values: Mapping[str, Any]) -> bytes:
+    return (json.dumps(values, ensure_ascii=False) + "\n").encode()

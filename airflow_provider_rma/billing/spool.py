@@ -1,0 +1,185 @@
+"""The documents of a run on disk, so that a run's memory does not grow with its size.
+
+A spool lives in a temporary file as long as the run. It holds every record with what was decided about it, and finds
+documents by number while the books are being read.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from airflow_provider_rma.billing.compare import Comparison
+from airflow_provider_rma.billing.documents import Document
+from airflow_provider_rma.billing.journal import business_key
+from airflow_provider_rma.billing.outcomes import Outcome, Row
+
+_TABLES = """
+CREATE TABLE record (
+    position INTEGER PRIMARY KEY, key TEXT NOT NULL, number TEXT NOT NULL, document TEXT, source TEXT NOT NULL,
+    decision TEXT, row TEXT
+);
+CREATE INDEX record_key ON record (key);
+CREATE TABLE hit (key TEXT NOT NULL, hit TEXT NOT NULL);
+CREATE INDEX hit_key ON hit (key);
+"""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A document that the books hold under a wanted number.
+
+    :param net: total without tax as booked, in ``currency``.
+    :param gross: total with tax as booked, in ``currency``.
+    :param comparison: its comparison with the document of this run, None if the run has no valid one of that number.
+    """
+
+    number: str
+    document_id: str | None
+    net: Decimal | None
+    gross: Decimal | None
+    currency: str
+    comparison: Comparison | None
+
+
+class Spool:
+    """Records of one run. Use as a context manager; not shared between threads."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="rma-billing-")
+        self._db = sqlite3.connect(Path(self._folder.name) / "spool.db", isolation_level=None)
+        # The spool dies with the run: nothing is gained by surviving a crash.
+        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _TABLES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._db.close()
+        self._folder.cleanup()
+
+    def add(self, position: int, number: str, record: Mapping[str, Any], result: Document | Row) -> None:
+        """Keep a record and the document made of it, or the row that says why there is none."""
+        document = result.to_json() if isinstance(result, Document) else None
+        self._db.execute(
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, NULL, NULL)",
+            (position, business_key(number), number, document, json.dumps(record, default=str, ensure_ascii=False)),
+        )
+        if isinstance(result, Row):
+            self.settle(result)
+
+    def count(self) -> int:
+        """Number of records."""
+        return int(self._db.execute("SELECT count(*) FROM record").fetchone()[0])
+
+    def repeated(self) -> Iterator[tuple[str, list[int]]]:
+        """Numbers that several records carry, with their positions."""
+        query = (
+            "SELECT min(number), group_concat(position) FROM record WHERE key <> '' GROUP BY key HAVING count(*) > 1"
+        )
+        for number, positions in self._db.execute(query).fetchall():
+            yield number, sorted(map(int, positions.split(",")))
+
+    def keys(self) -> Iterator[str]:
+        """Business keys of all records."""
+        return (key for (key,) in self._db.execute("SELECT DISTINCT key FROM record WHERE key <> ''"))
+
+    def carries(self, number: str) -> bool:
+        """Whether any record carries this number."""
+        query = "SELECT 1 FROM record WHERE key = ? LIMIT 1"
+        return self._db.execute(query, (business_key(number),)).fetchone() is not None
+
+    def document(self, number: str) -> Document | None:
+        """The pending document of a number."""
+        query = "SELECT position, document FROM record WHERE key = ? AND row IS NULL AND document IS NOT NULL"
+        row = self._db.execute(query, (business_key(number),)).fetchone()
+        return None if row is None else Document.from_json(*row)
+
+    def add_hit(self, hit: Hit) -> None:
+        """Keep a document found in the books."""
+        values = asdict(hit) | {"net": _text(hit.net), "gross": _text(hit.gross)}
+        self._db.execute("INSERT INTO hit VALUES (?, ?)", (business_key(hit.number), json.dumps(values)))
+
+    def hits(self, key: str) -> list[Hit]:
+        """The documents found in the books under a business key."""
+        return [_hit(text) for (text,) in self._db.execute("SELECT hit FROM hit WHERE key = ? ORDER BY rowid", (key,))]
+
+    def pending(self) -> Iterator[Document]:
+        """Documents about which nothing is decided yet, in the order of the input."""
+        yield from self._documents("decision IS NULL AND row IS NULL")
+
+    def to_create(self) -> Iterator[Document]:
+        """Documents that are to be sent, in the order of the input."""
+        yield from self._documents("decision = 'create' AND row IS NULL")
+
+    def create(self, position: int) -> None:
+        """Decide that a document is to be sent."""
+        self._db.execute("UPDATE record SET decision = 'create' WHERE position = ?", (position,))
+
+    def settle(self, row: Row) -> None:
+        """Keep the outcome of a record."""
+        self._db.execute("UPDATE record SET row = ? WHERE position = ?", (json.dumps(row.as_dict()), row.position))
+
+    def rows(self) -> Iterator[tuple[Row, dict[str, Any]]]:
+        """Outcome and original record of every record, in the order of the input."""
+        for position, number, text, source in self._db.execute(
+            "SELECT position, number, row, source FROM record ORDER BY position"
+        ):
+            yield _row(position, number, text), json.loads(source)
+
+    def _documents(self, condition: str) -> Iterator[Document]:
+        """Documents in chunks, so that the caller may write between them."""
+        last = 0
+        while True:
+            rows = self._db.execute(
+                f"SELECT position, document FROM record WHERE {condition} AND position > ? "  # noqa: S608
+                "ORDER BY position LIMIT 200",
+                (last,),
+            ).fetchall()
+            if not rows:
+                return
+            for position, document in rows:
+                last = position
+                yield Document.from_json(position, document)
+
+
+def _hit(text: str) -> Hit:
+    values = json.loads(text)
+    comparison = values["comparison"]
+    if comparison is not None:
+        comparison = Comparison(**{name: tuple(entries) for name, entries in comparison.items()})
+    return Hit(
+        **values | {"net": _decimal(values["net"]), "gross": _decimal(values["gross"]), "comparison": comparison}
+    )
+
+
+def _row(position: int, number: str, text: str | None) -> Row:
+    if text is None:
+        return Row(position, number, Outcome.HELD, ("the run ended before this record was decided",))
+    values = json.loads(text)
+    row = Row(**{name: value for name, value in values.items() if name in Row.__dataclass_fields__})
+    return replace(
+        row,
+        outcome=Outcome(row.outcome),
+        reasons=tuple(values.get("reasons", ())),
+        unchecked=tuple(values.get("unchecked", ())),
+        net=_decimal(values.get("net")),
+        gross=_decimal(values.get("gross")),
+    )
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else str(amount)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -1,0 +1,188 @@
+"""Reading one answer to its proven end, and holding it."""
+
+from __future__ import annotations
+
+import http.client
+import tempfile
+import zlib
+from collections.abc import Iterator
+from typing import IO, Protocol
+
+import requests
+import urllib3.exceptions
+
+from airflow_provider_rma.client.codecs import error_text
+from airflow_provider_rma.client.mapped import ContentType, incomplete, too_large, unexpected
+
+#: Answers beyond this many bytes wait in an anonymous temporary file, so that memory stays flat.
+_IN_MEMORY = 8 * 1024 * 1024
+_CHUNK = 64 * 1024
+
+#: No answer may be larger than this once decompressed.
+MAX_ANSWER = 4 * 1024 * 1024 * 1024
+
+#: What can go wrong on the wire while an answer is read.
+WIRE_ERRORS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+)
+
+
+class Answer:
+    """An answer that has arrived whole.
+
+    :param status: HTTP status.
+    :param media_type: of the ``Content-Type`` header, lower case, without parameters; empty if there was none.
+    :param retry_after: the header as it came.
+    """
+
+    def __init__(self, status: int, media_type: str, retry_after: str | None, body: IO[bytes]) -> None:
+        self.status = status
+        self.media_type = media_type
+        self.retry_after = retry_after
+        self._body = body
+        self.size = body.tell()
+
+    def read(self) -> bytes:
+        """The whole body."""
+        self._body.seek(0)
+        return self._body.read()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body in pieces, from its beginning."""
+        self._body.seek(0)
+        while chunk := self._body.read(_CHUNK):
+            yield chunk
+
+    def error_text(self) -> str | None:
+        """The service's own error text, None if the body is no error of the service."""
+        return error_text(self.read()) if self.size < _IN_MEMORY else None
+
+    def is_empty(self) -> bool:
+        """Whether the body has nothing but blanks."""
+        return self.size == 0 or (self.size < _CHUNK and not self.read().strip())
+
+    def is_html(self) -> bool:
+        """Whether this is a page for people: nothing the service's interface ever sends."""
+        if "html" in self.media_type:
+            return True
+        self._body.seek(0)
+        return self._body.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+
+    def content_type(self, asked: ContentType) -> ContentType:
+        """How to decode: as the header says, and as was asked for if it says nothing known."""
+        if self.media_type.endswith(("/json", "+json")):
+            return "json"
+        if self.media_type.endswith(("/xml", "+xml")):
+            return "xml"
+        return asked
+
+    def close(self) -> None:
+        self._body.close()
+
+
+def receive(response: requests.Response, limit: int = MAX_ANSWER) -> Answer:
+    """Read an answer to its end and make sure that it is the end.
+
+    requests alone would not notice a compressed stream that is cut off, nor (with urllib3 1.26) a body shorter than its
+    ``Content-Length``.
+
+    :raises IncompleteAnswerError: if it ended early.
+    :raises UnexpectedAnswerError: if it is compressed in a way nobody asked for, or larger than ``limit``.
+    """
+    body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by Answer.close()
+    try:
+        decoder = _decoder(response.headers.get("Content-Encoding", ""))
+        size = 0
+        for chunk in _raw(response):
+            for piece in decoder.pieces(chunk):
+                size += len(piece)
+                if size > limit:
+                    raise too_large(limit)
+                body.write(piece)
+        decoder.finish()
+    except BaseException:
+        body.close()
+        raise
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return Answer(response.status_code, media_type, response.headers.get("Retry-After"), body)
+
+
+def _raw(response: requests.Response) -> Iterator[bytes]:
+    """The bytes of the body as they are on the wire; complains if there are fewer than announced."""
+    announced = response.headers.get("Content-Length", "")
+    chunked = "Transfer-Encoding" in response.headers
+    received = 0
+    for chunk in response.raw.stream(_CHUNK, decode_content=False):
+        received += len(chunk)
+        yield chunk
+    if (
+        announced.isascii()
+        and announced.isdigit()
+        and not chunked
+        and _has_body(response)
+        and received < int(announced)
+    ):
+        raise incomplete("HTTP", f": {received} of {announced} bytes came")
+
+
+def _has_body(response: requests.Response) -> bool:
+    return response.status_code not in (204, 304)
+
+
+class _Decoder(Protocol):
+    def pieces(self, chunk: bytes) -> Iterator[bytes]: ...
+
+    def finish(self) -> None: ...
+
+
+class _Plain:
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        yield chunk
+
+    def finish(self) -> None:
+        """Nothing to check: the end is judged by length and by the document itself."""
+
+
+class _Gzip:
+    """Strict: every member must reach its end and its checksum must hold."""
+
+    def __init__(self) -> None:
+        self._member = self._new()
+        self._begun = False
+
+    @staticmethod
+    def _new() -> zlib._Decompress:
+        return zlib.decompressobj(16 + zlib.MAX_WBITS)
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        while chunk:
+            if self._member.eof:
+                self._member = self._new()
+            self._begun = True
+            try:
+                piece = self._member.decompress(chunk, _CHUNK)
+            except zlib.error:
+                piece, damaged = b"", True
+            else:
+                damaged = False
+            if damaged:
+                raise incomplete("gzip", ": its compressed data is damaged")
+            yield piece
+            chunk = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+
+    def finish(self) -> None:
+        if self._begun and not self._member.eof:
+            raise incomplete("gzip")
+
+
+def _decoder(encoding: str) -> _Decoder:
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return _Plain()
+    if encoding in ("gzip", "x-gzip"):
+        return _Gzip()
+    raise unexpected("the answer is compressed in a way that was not asked for")

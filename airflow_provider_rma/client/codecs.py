@@ -1,0 +1,193 @@
+"""Both content types meet here: bytes to the mapped form and back, whole or streaming.
+
+Decoding knows four ways in which an answer is not data, each with its exception: it ended early
+(:class:`IncompleteAnswerError`), it is something else, such as an HTML page or another root
+(:class:`UnexpectedAnswerError`), it is the service's own error body (:class:`RejectedError`, with the text in
+``server_message``), or it breaks a limit (:class:`UnexpectedAnswerError`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from airflow_provider_rma.client.jsoncodec import decode_json, encode_json
+from airflow_provider_rma.client.mapped import (
+    MAX_BYTES,
+    ContentType,
+    Mapped,
+    flat_text,
+    rejected,
+    too_large,
+    unexpected,
+)
+from airflow_provider_rma.client.xmlcodec import XmlItems, decode_xml, encode_xml
+from airflow_provider_rma.exceptions import RequestError
+
+__all__ = ["ContentType", "ItemStream", "Mapped", "decode", "encode", "error_text", "items_of", "iter_decode"]
+
+#: A longer body is not searched for the service's error text.
+_ERROR_BYTES = 256 * 1024
+
+
+def decode(body: bytes, content_type: ContentType, root: str) -> Mapped:
+    """Bytes of one answer as the mapped form.
+
+    :param root: tag of the XML root, e.g. ``invoices``; JSON has none (seen in clients).
+    :raises RejectedError: if the body is the service's error.
+    :raises IncompleteAnswerError: if it ended early or is empty.
+    :raises UnexpectedAnswerError: for anything else that is not documented.
+    """
+    if len(body) > MAX_BYTES:
+        raise too_large(MAX_BYTES)
+    if content_type == "json":
+        value = decode_json(body)
+        text = _json_error(value)
+        if text is not None:
+            raise rejected(text)
+        return value
+    tag, content = decode_xml(body, _expect(root))
+    if tag == "error":
+        raise rejected(flat_text(content))
+    if isinstance(content, str):
+        if content.strip():
+            raise unexpected("the answer's root element holds text in place of elements")
+        return {}
+    return content  # type: ignore[no-any-return]
+
+
+def encode(mapped: Mapped, content_type: ContentType, root: str) -> bytes:
+    """The mapped form as the body of a request.
+
+    :raises InvalidInputError: for text that cannot be carried, with the path of each field.
+    """
+    return encode_json(mapped, root) if content_type == "json" else encode_xml(mapped, root)
+
+
+def error_text(body: bytes) -> str | None:
+    """The service's own error text, whatever the content type; None if the body is not its error shape.
+
+    The shapes are ``{"error": "…"}`` and an ``<error>`` element, as the root or directly below it (seen in clients).
+    """
+    head = body[:_ERROR_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if len(body) > _ERROR_BYTES or head[:1] not in (b"{", b"<"):
+        return None
+    try:
+        if head.startswith(b"{"):
+            return _json_error(decode_json(body))
+        tag, content = decode_xml(body, lambda _tag: None)
+    except RequestError:
+        return None
+    if tag == "error":
+        return flat_text(content)
+    if isinstance(content, dict) and "error" in content:
+        return flat_text(content["error"])
+    return None
+
+
+def is_readable(body: bytes) -> bool:
+    """Whether a body is a whole JSON object or XML document, whatever it says."""
+    try:
+        if body.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+            decode_xml(body, lambda _tag: None)
+        else:
+            decode_json(body)
+    except RequestError:
+        return False
+    return True
+
+
+def _json_error(value: Mapped) -> str | None:
+    text = value.get("error")
+    return text if isinstance(text, str) else None
+
+
+def _expect(root: str) -> Callable[[str], None]:
+    def check(tag: str) -> None:
+        if tag not in (root, "error"):
+            raise unexpected(f"the answer's root element is not <{root}>")
+
+    return check
+
+
+def items_of(mapped: Mapped, item: str) -> list[Any]:
+    """The members of a list answer: one, several, or none in any of its spellings.
+
+    :raises UnexpectedAnswerError: if the answer has members beside the list and attributes: then it is no list, and an
+        empty one would be a lie.
+    """
+    if any(name != item and not name.startswith("@") and name != "number_of_transaction" for name in mapped):
+        raise unexpected("the answer holds something else than the list that was asked for")
+    content = mapped.get(item)
+    if content is None or content == "" or content == {}:
+        return []
+    return content if isinstance(content, list) else [content]
+
+
+class _Items(Protocol):
+    @property
+    def attributes(self) -> dict[str, str]: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class _JsonItems:
+    """The list of a JSON answer; the body is held as a whole."""
+
+    def __init__(self, chunks: Iterable[bytes], root: str, item: str) -> None:
+        self._chunks, self._root, self._item = chunks, root, item
+        self.attributes: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[Any]:
+        body = bytearray()
+        for chunk in self._chunks:
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise too_large(MAX_BYTES)
+        mapped = decode(bytes(body), "json", self._root)
+        self.attributes = {
+            name.removeprefix("@"): value
+            for name, value in mapped.items()
+            if name != self._item and isinstance(value, str)
+        }
+        yield from items_of(mapped, self._item)
+
+
+class ItemStream:
+    """Objects of a list answer, one at a time.
+
+    Iteration raises at the end if the document was incomplete: whoever uses rows before the last one was delivered
+    must be able to undo it.
+
+    :ivar count: objects delivered so far.
+    """
+
+    def __init__(self, source: _Items) -> None:
+        self._source = source
+        self.count = 0
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Attributes of the root, without ``@``; known from the first object on."""
+        return self._source.attributes
+
+    def __iter__(self) -> Iterator[Mapped]:
+        for value in self._source:
+            if not isinstance(value, dict):
+                raise unexpected("the list holds something that is no object")
+            self.count += 1
+            yield value
+
+
+def iter_decode(chunks: Iterable[bytes], content_type: ContentType, root: str, item: str) -> ItemStream:
+    """Decode a list answer object by object.
+
+    XML is parsed incrementally and needs the memory of one object; JSON is held as a whole.
+
+    :param chunks: the body in pieces of any size.
+    :param root: tag of the XML root, e.g. ``transactions``.
+    :param item: name of the repeated member, e.g. ``transaction``.
+    """
+    return ItemStream(
+        _JsonItems(chunks, root, item) if content_type == "json" else XmlItems(chunks, _expect(root), item)
+    )

@@ -1,0 +1,173 @@
+"""A bound on a whole HTTP exchange, which time-outs between bytes cannot give.
+
+A server that sends one byte a second, in the body, in a header line or in the TLS handshake, never runs into a socket's
+time-out. Therefore every connection reports its socket to the exchange that uses it, and a timer shuts the socket down
+when the exchange's time is up; the blocked call then returns at once. The connection also reports the moment before the
+first byte of the request leaves: whether anything was sent is a fact, not a guess from an exception.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError
+
+#: An idle connection older than this is not used again: something on the way may have forgotten it, and a POST lost on
+#: it would be in doubt for nothing.
+MAX_IDLE = 15.0
+
+_current = threading.local()
+
+
+class Exchange:
+    """One request and its answer, bounded in time.
+
+    :param seconds: from now to the last byte of the answer.
+    :ivar sent: whether a byte of the request may have left.
+    :ivar expired: whether the time was up before the exchange was over.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.sent = False
+        self.expired = False
+        self._end = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._handles: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Exchange]:
+        """Bounds everything inside, in this thread."""
+        _current.exchange = self
+        self._timer.start()
+        try:
+            yield self
+        finally:
+            _current.exchange = None
+            self._timer.cancel()
+            with self._lock:
+                handles, self._handles = self._handles, []
+            for handle in handles:
+                handle.close()
+
+    def watch(self, sock: Any) -> None:
+        """Shut this socket down when the time is up; at once if it is."""
+        # A handle of its own: the connection may wrap or close its socket, and its number may be used again.
+        handle = socket.socket(fileno=os.dup(sock.fileno()))
+        with self._lock:
+            self._handles.append(handle)
+            if self.expired:
+                _shut(handle)
+        self.check()
+
+    def check(self) -> None:
+        """:raises ConnectTimeoutError: if the time is up."""
+        if self.expired or time.monotonic() >= self._end:
+            self.expired = True
+            raise ConnectTimeoutError(None, "the exchange's time is up")
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.expired = True
+            for handle in self._handles:
+                _shut(handle)
+
+
+def _shut(handle: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        handle.shutdown(socket.SHUT_RDWR)
+
+
+def _exchange() -> Exchange | None:
+    return getattr(_current, "exchange", None)
+
+
+class _Watched(HTTPConnection):
+    """A connection that reports to the exchange that uses it."""
+
+    _tunnelling = False
+    _watched_by: Exchange | None = None
+    _last_use = 0.0
+
+    def _new_conn(self) -> socket.socket:
+        exchange = _exchange()
+        if exchange is not None:
+            exchange.check()
+        sock = super()._new_conn()
+        if exchange is not None:
+            self._watched_by = exchange
+            try:
+                exchange.watch(sock)
+            except ConnectTimeoutError:
+                sock.close()
+                raise
+        return sock
+
+    def _tunnel(self) -> None:
+        self._tunnelling = True  # what is sent now goes to the proxy and is no request of ours
+        try:
+            super()._tunnel()
+        finally:
+            self._tunnelling = False
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        exchange = _exchange()
+        if exchange is not None and not self._tunnelling:
+            if self._watched_by is not exchange:
+                self._watched_by = exchange
+                exchange.watch(self.sock)
+            exchange.check()
+            exchange.sent = True
+        self._last_use = time.monotonic()
+        super().send(data)
+
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and time.monotonic() - self._last_use < MAX_IDLE
+
+
+class _WatchedHTTPS(_Watched, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _PoolHTTPS(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPS
+
+
+_POOLS = {"http": _Pool, "https": _PoolHTTPS}
+
+
+class WatchedAdapter(HTTPAdapter):
+    """Pooled connections that report to exchanges; repeats nothing.
+
+    :param connections: how many connections are kept open.
+    """
+
+    def __init__(self, connections: int) -> None:
+        super().__init__(pool_connections=4, pool_maxsize=connections, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager

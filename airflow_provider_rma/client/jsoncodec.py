@@ -1,0 +1,133 @@
+"""JSON to the mapped form and back.
+
+Numbers keep their text as it stands on the wire, ``true`` and ``false`` become text: no float is ever made. Duplicate
+keys, NaN and Infinity, anything behind the object, and a body that is no object are refused. A body of ``null`` is an
+object without members: that is how the service's JSON library writes an empty list (inferred).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from airflow_provider_rma.client.mapped import MAX_DEPTH, Mapped, html_page, incomplete, too_deep, unexpected
+from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, RequestError
+
+_BOM = b"\xef\xbb\xbf"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class _RefusedError(ValueError):
+    """Raised inside the JSON scanner; the text names no content."""
+
+
+def _constant(_name: str) -> NoReturn:
+    raise _RefusedError("the answer has NaN or Infinity where a number belongs")
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> Mapped:
+    value = {name: _scalar(content) for name, content in pairs}
+    if len(value) != len(pairs):
+        raise _RefusedError("the answer has an object with the same member twice")
+    return value
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return [_scalar(entry) for entry in value]
+    return value
+
+
+def decode_json(body: bytes) -> Mapped:
+    """One whole JSON object as the mapped form."""
+    failure: RequestError
+    try:
+        text = body.removeprefix(_BOM).decode("utf-8")
+        if not text.strip():
+            raise incomplete("JSON", ": it is empty")
+        value = json.loads(text, object_pairs_hook=_pairs, parse_float=str, parse_int=str, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        failure = _why(error)
+    except UnicodeDecodeError as error:
+        ended = error.reason == "unexpected end of data"
+        failure = incomplete("JSON") if ended else unexpected("the answer is not UTF-8 text")
+    except _RefusedError as error:
+        failure = unexpected(str(error))
+    except RecursionError:
+        failure = too_deep()
+    else:
+        return _checked(value, may_hold_surrogates=b"\\u" in body)
+    raise failure
+
+
+def _why(error: json.JSONDecodeError) -> RequestError:
+    text = error.doc.strip()
+    if text.startswith("<"):
+        return (
+            html_page() if re.match(r"<(!doctype\s+html|html)\b", text, re.I) else unexpected("the answer is not JSON")
+        )
+    if _is_start(text) and (
+        error.pos >= len(error.doc.rstrip()) or not text.endswith("}") or error.msg.startswith("Unterminated")
+    ):
+        return incomplete("JSON", f" (at character {error.pos})")
+    return unexpected(f"the answer is not well-formed JSON (at character {error.pos})")
+
+
+def _is_start(text: str) -> bool:
+    return text.startswith("{") or (bool(text) and "null".startswith(text))
+
+
+def _checked(value: Any, *, may_hold_surrogates: bool) -> Mapped:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise unexpected("the answer is JSON, but no object")
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in _children(node) if isinstance(child, (dict, list))]
+        if not level:
+            break
+    else:
+        raise too_deep()
+    if may_hold_surrogates and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise unexpected("the answer has half a character (a lone UTF-16 surrogate)")
+    return value
+
+
+def _children(node: Any) -> Iterable[Any]:
+    return node.values() if isinstance(node, dict) else node
+
+
+def encode_json(mapped: Mapped, root: str) -> bytes:
+    """The mapped form as JSON in UTF-8, without a root (the root only names the path in problems).
+
+    :raises InvalidInputError: for control characters, which the books could not give back as XML either.
+    """
+    problems: list[FieldProblem] = []
+    _check_text(mapped, root, problems)
+    if problems:
+        raise InvalidInputError(problems)
+    return json.dumps(mapped, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+
+
+def _check_text(value: Any, path: str, problems: list[FieldProblem]) -> None:
+    if isinstance(value, dict):
+        for name, content in value.items():
+            _check_text(content, f"{path}.{name}", problems)
+    elif isinstance(value, list):
+        for index, content in enumerate(value):
+            _check_text(content, f"{path}[{index}]", problems)
+    elif isinstance(value, str):
+        found = _FORBIDDEN.search(value)
+        if found:
+            place = f"U+{ord(found.group()):04X} at position {found.start() + 1}"
+            problems.append(
+                FieldProblem(path, f"has a character that cannot be sent ({place})", "remove the control character")
+            )
+    elif value is not None:
+        problems.append(FieldProblem(path, "is not text", "give the value in the form of the service"))

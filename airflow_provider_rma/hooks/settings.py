@@ -1,0 +1,137 @@
+"""The Airflow settings of section ``[rma]``: where files go and where the journal lives."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseHook, conf
+
+from airflow_provider_rma.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    import sqlalchemy
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+SECTION = "rma"
+
+#: Executors that run every task on the machine of the scheduler. Any other may use several machines.
+_LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
+
+
+def storage_path() -> ObjectStoragePath:
+    """Folder for plans, outcomes, rejects and evidence: ``[rma] storage_path``, or ``rma`` below AIRFLOW_HOME."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(_text("storage_path") or (_airflow_home() / "rma").as_uri())
+
+
+def retention_days() -> int:
+    """How long plans and outcome files are kept, in days.
+
+    :raises ConfigurationError: if the setting is no whole number of at least 1.
+    """
+    text = _text("retention_days")
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ConfigurationError(
+            f"[{SECTION}] retention_days is not a whole number of at least 1.", advice="Give a number of days."
+        )
+    return int(text)
+
+
+def journal_engine() -> sqlalchemy.Engine:
+    """Open the database of the journal.
+
+    :raises ConfigurationError: see :func:`journal_url`.
+    :raises JournalError: if the database is neither SQLite nor PostgreSQL.
+    """
+    from airflow_provider_rma.billing.journal import open_engine
+
+    return open_engine(journal_url())
+
+
+def journal_url() -> str:
+    """SQLAlchemy URL of the journal's database, with its password: not for logs.
+
+    It is the database of ``[rma] journal_conn_id``, or the SQLite file ``rma/journal.db`` below AIRFLOW_HOME, whose
+    folder is made if it does not exist.
+
+    :raises ConfigurationError: if it is a SQLite file while the executor may run tasks on several machines, or the
+        connection does not lead to a database.
+    """
+    conn_id = _text("journal_conn_id")
+    if conn_id:
+        url = _database_url(conn_id)
+    else:
+        folder = _airflow_home() / "rma"
+        url = f"sqlite:///{folder / 'journal.db'}"
+    if url.startswith("sqlite"):
+        _refuse_several_machines()
+    if not conn_id:
+        folder.mkdir(parents=True, exist_ok=True)
+    return url
+
+
+def _text(name: str) -> str:
+    return str(conf.get(SECTION, name, fallback="") or "").strip()
+
+
+def _airflow_home() -> Path:
+    return Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser().absolute()
+
+
+def _database_url(conn_id: str) -> str:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        connection: Any = BaseHook.get_connection(conn_id)
+        hook = connection.get_hook()
+        try:
+            url = make_url(hook.sqlalchemy_url)
+        except NotImplementedError:
+            url = make_url(hook.get_uri())
+    except (AttributeError, ImportError, ValueError, SQLAlchemyError) as error:
+        raise _no_database(conn_id) from error
+    except Exception as error:
+        if type(error).__module__.startswith("airflow."):
+            raise _no_database(conn_id) from error
+        raise
+    return url.render_as_string(hide_password=False)
+
+
+def _no_database(conn_id: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"[{SECTION}] journal_conn_id: connection {conn_id!r} does not lead to a database.",
+        advice="Use a connection of type postgres, and install airflow-provider-rma[postgres].",
+    )
+
+
+def _refuse_several_machines() -> None:
+    if conf.getboolean(SECTION, "allow_local_journal", fallback=False):
+        return
+    spanning = _spanning_executors(conf.get("core", "executor", fallback=""))
+    # A pod of the KubernetesExecutor is told that its executor is the LocalExecutor.
+    if os.environ.get("AIRFLOW_IS_K8S_EXECUTOR_POD"):
+        spanning.append("KubernetesExecutor")
+    if spanning:
+        raise ConfigurationError(
+            f"The journal is a SQLite file, and {', '.join(spanning)} may run tasks on several machines, "
+            "each with a journal of its own.",
+            advice=(
+                f"Point [{SECTION}] journal_conn_id to a PostgreSQL connection, "
+                f"or set [{SECTION}] allow_local_journal if all tasks run on one machine."
+            ),
+        )
+
+
+def _spanning_executors(setting: str | None) -> list[str]:
+    """Executors of ``[core] executor`` that are not known to be local.
+
+    The setting is a list separated by commas; each entry is a name, a class path, or ``alias:either``; entries of one
+    team stand behind ``team=``, and teams are separated by semicolons.
+    """
+    entries = [entry.strip() for team in (setting or "").split(";") for entry in team.rpartition("=")[2].split(",")]
+    names = [entry.rpartition(":")[2].rpartition(".")[2] for entry in entries if entry]
+    return [name for name in names if name not in _LOCAL_EXECUTORS]

@@ -1,0 +1,103 @@
+"""Calendar dates: the day that was written, in every time zone of the worker."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time
+from functools import lru_cache
+from typing import Any
+
+import pendulum
+from marshmallow import missing
+
+from airflow_provider_rma.schemas.fields import RmaField, wire_text
+from airflow_provider_rma.schemas.problems import refused
+
+_USER = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"(?P<clock>[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+_WIRE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])")
+_MIDNIGHT = time()
+_FIRST = date(1900, 1, 1)
+_ZURICH = "Europe/Zurich"
+
+
+@lru_cache(maxsize=8192)
+def wire_date(day: date) -> str:
+    """Local midnight with the Swiss offset of that day, e.g. ``2012-08-06T00:00:00+02:00`` (documented).
+
+    Before 1895 Switzerland kept a local time with odd seconds; such days are written with +01:00.
+    """
+    if day.year < _FIRST.year:
+        return f"{day.isoformat()}T00:00:00+01:00"
+    return pendulum.datetime(day.year, day.month, day.day, tz=_ZURICH).isoformat()
+
+
+@lru_cache(maxsize=8192)
+def day_of_wire(text: str) -> date:
+    """The ten calendar characters of a date or time stamp; nothing is ever converted.
+
+    :raises ValidationError: if they are no date.
+    """
+    match = _WIRE.match(text)
+    if match:
+        try:
+            return date.fromisoformat(match[1])
+        except ValueError:
+            pass  # e.g. 30 February: reported below
+    raise refused("cannot be read as a date")
+
+
+class CalendarDate(RmaField):
+    """DATE, and DATETIME where only the day counts.
+
+    From users: a ``date``, a ``datetime`` or a time stamp at midnight in its own offset, or ISO text. Any other time of
+    day is refused, unless the schema was asked to read with ``input_timezone``: then it is converted, and the calendar
+    day there counts (a time without an offset is taken to be in that zone already).
+    """
+
+    kind = "date"
+
+    def read_user(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = self._parsed(value.strip())
+            if value is missing:
+                return missing
+        if isinstance(value, datetime):
+            value = self._day(value)
+        if not isinstance(value, date):
+            raise refused(f"is a {type(value).__name__}, not a date", "give a date, or text such as 2025-03-31")
+        if value.year < _FIRST.year:
+            raise refused("lies before 1900", "correct the year")
+        return date(value.year, value.month, value.day)
+
+    @staticmethod
+    def _parsed(text: str) -> Any:
+        if not text:
+            return missing
+        match = _USER.fullmatch(text)
+        try:
+            if match:
+                return datetime.fromisoformat(text) if match["clock"] else date.fromisoformat(text)
+        except ValueError:
+            pass  # e.g. 30 February: reported below
+        raise refused("is not a date", "write it as year-month-day, such as 2025-03-31")
+
+    def _day(self, stamp: datetime) -> date:
+        if stamp != stamp:  # how NaT, the empty time stamp of data frames, shows itself
+            raise refused("is an empty time stamp", "give a date or None")
+        if stamp.time() == _MIDNIGHT:
+            return stamp.date()
+        zone: str | None = getattr(self.parent, "input_timezone", None)
+        if zone is None:
+            remedy = "give the calendar date alone, or set input_timezone to the zone whose calendar day counts"
+            raise refused("has a time of day, so its calendar day depends on the time zone", remedy)
+        return stamp.date() if stamp.tzinfo is None else stamp.astimezone(pendulum.timezone(zone)).date()
+
+    def read_wire(self, value: Any) -> date | None:
+        text = wire_text(value).strip()
+        return day_of_wire(text) if text else None
+
+    def write_wire(self, value: Any) -> str:
+        return wire_date(value)

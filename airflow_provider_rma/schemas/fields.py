@@ -1,0 +1,219 @@
+"""The base of all field types, and the plain ones: whole numbers, booleans, opaque values.
+
+A field knows three ways: :meth:`RmaField.read_user` (strict), :meth:`RmaField.write_wire`, and
+:meth:`RmaField.read_wire` (tolerant). Which of the two readings applies is settled once, when its schema is built.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from marshmallow import fields, missing
+
+from airflow_provider_rma.schemas.problems import missing_value, refused
+
+if TYPE_CHECKING:
+    _Field = fields.Field[Any]
+else:  # generic from marshmallow 4 on
+    _Field = fields.Field
+
+
+class Direction(Enum):
+    """Where a schema reads from."""
+
+    USER = "user"
+    WIRE = "wire"
+
+
+class RmaField(_Field):
+    """A field of an RMA entity.
+
+    :param required: the user must give it.
+    :param read_only: RMA sets it; refused from users, read and kept from the wire.
+    :param default: what RMA takes if the field is not sent, as documented; for information, never filled in here.
+    :param attribute: an XML attribute, ``@name`` on the wire.
+    :param note: where the limit comes from, or what the field means, in a few words.
+    :param limits: further properties for :meth:`EntitySchema.limits`: ``max_length``, ``decimals``, ``choices``.
+    """
+
+    kind: ClassVar[str] = "value"
+
+    def __init__(
+        self,
+        *,
+        required: bool = False,
+        read_only: bool = False,
+        default: str | None = None,
+        attribute: bool = False,
+        note: str = "",
+        **limits: Any,
+    ) -> None:
+        metadata = {"default": default, "read_only": read_only, "attribute": attribute, "note": note, **limits}
+        super().__init__(required=required, allow_none=True, metadata=metadata)
+        self.strict = True
+
+    def _bind_to_schema(self, field_name: str, parent: Any, /) -> None:
+        super()._bind_to_schema(field_name, parent)
+        self.strict = parent.direction is Direction.USER
+        self.load_only = False
+        self.dump_only = self.strict and bool(self.metadata["read_only"])
+        if self.metadata["attribute"] and not self.strict:
+            self.data_key = f"@{field_name}"
+
+    def absent(self) -> Any:
+        """What an absent value becomes: nothing, unless a list says otherwise."""
+        return missing
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        if not self.strict:
+            if value is missing:
+                return self.absent()
+            return self.read_wire(value)
+        result = missing if value is None or value is missing else self.read_user(value)
+        if result is not missing:
+            return result
+        if self.required:
+            raise missing_value()
+        return self.absent()
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return self.write_wire(value)
+
+    def read_user(self, value: Any) -> Any:
+        """A Python value or text from the user, strictly; ``missing`` if it means "not given"."""
+        raise NotImplementedError
+
+    def read_wire(self, value: Any) -> Any:
+        """A value of the mapped form, tolerantly; None if it is empty."""
+        raise NotImplementedError
+
+    def write_wire(self, value: Any) -> Any:
+        """The documented text of a value."""
+        raise NotImplementedError
+
+
+def wire_text(value: Any) -> str:
+    """Text of a scalar of the mapped form.
+
+    An element that has attributes carries its text under ``$``; empty elements arrive as ``""``, ``{}`` or null.
+    Real JSON numbers and booleans are taken as their text. A float is not: its text is lost already.
+    """
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return wire_text(value.get("$"))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | Decimal):
+        return str(value)
+    raise refused("is not a single value")
+
+
+def integral(value: Any) -> int | None:
+    """A whole number of any integer type, those of numpy included; None for everything else. A bool is no number."""
+    if isinstance(value, bool):
+        return None
+    return int(value) if isinstance(value, Integral) else None
+
+
+class Whole(RmaField):
+    """A whole number.
+
+    :param minimum: smallest value a user may give.
+    :param maximum: largest value a user may give.
+    """
+
+    kind = "integer"
+    _TEXT = re.compile(r"[+-]?[0-9]{1,18}")
+    _WIRE = re.compile(r"([+-]?[0-9]{1,18})(?:\.0*)?")
+
+    def __init__(self, *, minimum: int = 0, maximum: int = 2**31 - 1, **kwargs: Any) -> None:
+        super().__init__(minimum=minimum, maximum=maximum, **kwargs)
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def read_user(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = value.strip()
+            if not value:
+                return missing
+        number = self._number(value)
+        if number is None:
+            raise refused("is not a whole number", "give an int, or digits only")
+        if not self.minimum <= number <= self.maximum:
+            raise refused(f"is outside of {self.minimum} to {self.maximum}", "correct the value")
+        return number
+
+    def _number(self, value: Any) -> int | None:
+        if isinstance(value, str):
+            return int(value) if self._TEXT.fullmatch(value) else None
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < 18 and value == int(value):
+            return int(value)
+        return integral(value)
+
+    def read_wire(self, value: Any) -> int | None:
+        text = wire_text(value).strip()
+        if not text:
+            return None
+        match = self._WIRE.fullmatch(text)
+        if not match:
+            raise refused("cannot be read as a whole number")
+        return int(match[1])
+
+    def write_wire(self, value: Any) -> str:
+        return str(int(value))
+
+
+class RmaBoolean(RmaField):
+    """``true`` or ``false``, as text on the wire (documented). Databases without booleans give 1 and 0."""
+
+    kind = "boolean"
+    _VALUES: ClassVar[Mapping[str, bool]] = {"true": True, "false": False, "1": True, "0": False}
+
+    def read_user(self, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
+            return missing
+        if isinstance(value, str | Integral):
+            found = self._VALUES.get(str(value).strip().lower())
+            if found is not None:
+                return found
+        raise refused("is neither true nor false", "give True or False, or the text 'true' or 'false'")
+
+    def read_wire(self, value: Any) -> bool | None:
+        text = wire_text(value).strip().lower()
+        if not text:
+            return None
+        try:
+            return self._VALUES[text]
+        except KeyError:
+            raise refused("cannot be read as true or false") from None
+
+    def write_wire(self, value: Any) -> str:
+        return "true" if value else "false"
+
+
+class Opaque(RmaField):
+    """Content nobody has documented: read, kept and written back as it is."""
+
+    kind = "undocumented"
+
+    def read_user(self, value: Any) -> Any:
+        raise refused("has no documented content", "leave it out")
+
+    def read_wire(self, value: Any) -> Any:
+        empty = value is None or (isinstance(value, str | Mapping | Sequence) and not value)
+        return None if empty else value
+
+    def write_wire(self, value: Any) -> Any:
+        return value

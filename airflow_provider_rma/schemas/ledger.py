@@ -1,0 +1,60 @@
+"""The general ledger: accounts, posting lines, balances. RMA documents reading only."""
+
+from __future__ import annotations
+
+from airflow_provider_rma.schemas.amounts import Balance, Money
+from airflow_provider_rma.schemas.base import EntitySchema
+from airflow_provider_rma.schemas.dates import CalendarDate
+from airflow_provider_rma.schemas.fields import Opaque, RmaBoolean, Whole
+from airflow_provider_rma.schemas.nested import Entity
+from airflow_provider_rma.schemas.organisation import DepartmentSchema
+from airflow_provider_rma.schemas.text import AccountNumber, Choice, NumberKey, Text
+
+
+class ChartSchema(EntitySchema):
+    """An account of the chart. Inside a transaction or a customer it is a stub: id 0, link empty, ``allow_gl`` false
+    whatever the account really is; only ``accno`` counts there."""
+
+    entity = "chart"
+    key = "accno"
+
+    id = Whole(attribute=True, note="0 in a stub")
+    accno = NumberKey(32, attribute=True, note="account number")
+    description = Text(attribute=True)
+    link = Text(attribute=True, note="uses of the account, separated by colons, e.g. AR_paid:AP_paid; empty in a stub")
+    allow_gl = RmaBoolean(attribute=True, note="may be booked directly; false in a stub")
+    is_active = RmaBoolean(attribute=True)
+    taxes = Opaque(read_only=True, note="empty in the samples, content unknown")
+
+
+class TransactionSchema(EntitySchema):
+    """One posting line."""
+
+    entity = "transaction"
+    key = "entry_id"
+
+    id = Whole(note="id of the voucher, the same on all of its lines")
+    chart = Entity(ChartSchema, note="stub of the account")
+    transdate = CalendarDate(note="day of posting")
+    reference = Text(note="invoice number or reference of the ledger voucher")
+    description = Text(multiline=True, note="text of the voucher")
+    amount = Money(note="debit negative, credit positive")
+    module = Choice("ar", "ap", "gl", note="only ar in the sample, the others by ledger code")
+    source = Text(multiline=True)
+    entry_id = Whole(maximum=2**53, note="identifies the posting line until its voucher is saved again")
+    memo = Text(multiline=True)
+    notes = Text(multiline=True, note="of the voucher")
+    intnotes = Text(multiline=True, note="of the voucher")
+    department = Entity(DepartmentSchema, note="may be missing")
+    accno = AccountNumber(note="account number, repeated")
+
+
+class BalanceRowSchema(EntitySchema):
+    """A row of the trial balance (``gl/v2/saldo``)."""
+
+    entity = "row"
+    key = "accountnumber"
+
+    accountnumber = NumberKey(32)
+    accountname = Text()
+    amount = Balance(note="four decimals; the sign convention is an unknown of the interface")

@@ -1,0 +1,172 @@
+"""Text fields: limits, characters the wire cannot carry, keys, account numbers, fixed choices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import ValidationError, missing
+
+from airflow_provider_rma.schemas.fields import RmaField, integral, wire_text
+from airflow_provider_rma.schemas.problems import Problem, refused
+
+# Control characters, lone surrogates and the two code points that XML 1.0 excludes beside them.
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_FORBIDDEN_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_LINE_END = re.compile("\r\n?")
+_ACCOUNT = re.compile(r"[0-9A-Za-z._-]*")
+
+
+def user_text(value: Any) -> str:
+    """Text from a user: a string, or a whole number (a postcode or an account number often is one).
+
+    :raises ValidationError: for anything else; a float has lost its text already.
+    """
+    if isinstance(value, str):
+        return value
+    number = integral(value)
+    if number is not None:
+        return str(number)
+    if isinstance(value, Decimal) and value.is_finite() and value.as_tuple().exponent == 0:
+        return str(value)
+    raise refused(f"is a {type(value).__name__}, not text", "give it as a string")
+
+
+class Text(RmaField):
+    """TEXT or TEXT(n).
+
+    :param limit: most characters RMA takes, None if no limit is documented.
+    :param multiline: line breaks and tabs are allowed; ``\\r\\n`` and ``\\r`` become ``\\n``, as XML would make them.
+    """
+
+    kind = "text"
+
+    def __init__(self, limit: int | None = None, *, multiline: bool = False, **kwargs: Any) -> None:
+        super().__init__(max_length=limit, multiline=multiline, **kwargs)
+        self.limit = limit
+        self.multiline = multiline
+
+    def read_user(self, value: Any) -> Any:
+        text = user_text(value)
+        if self.multiline and "\r" in text:
+            text = _LINE_END.sub("\n", text)
+        problems = list(self.problems(text))
+        if problems:
+            raise ValidationError(problems)
+        return text
+
+    def problems(self, text: str) -> Iterable[Problem]:
+        """Everything that forbids to send this text."""
+        if self.required and not text.strip():
+            yield Problem("is empty", "give a value, the field is required")
+        if self.limit is not None and len(text) > self.limit:
+            yield Problem(f"{len(text)} characters, RMA takes at most {self.limit}", f"shorten it to {self.limit}")
+        found = (_FORBIDDEN_IN_LINES if self.multiline else _FORBIDDEN).search(text)
+        if found:
+            yield self._forbidden(found)
+
+    @staticmethod
+    def _forbidden(found: re.Match[str]) -> Problem:
+        code = ord(found[0])
+        if found[0] in "\n\r\t":
+            return Problem("contains a line break or tab", "put it into one line")
+        if 0xD800 <= code <= 0xDFFF:
+            what, remedy = "half a character (a lone surrogate)", "decode the source with the right encoding"
+        elif code >= 0xFFFE:
+            what, remedy = "a character that XML cannot carry", "remove it"
+        else:
+            what, remedy = "a control character", "remove it"
+        return Problem(f"contains {what}, U+{code:04X} at position {found.start() + 1}", remedy)
+
+    def read_wire(self, value: Any) -> str | None:
+        return None if value is None else wire_text(value)
+
+    def write_wire(self, value: Any) -> str:
+        return str(value)
+
+
+class NumberKey(Text):
+    """A number that identifies a record (invoice, customer, article) and stands in a path: never empty, no blanks
+    around it. Letters count: such numbers are text."""
+
+    kind = "key"
+
+    def read_user(self, value: Any) -> Any:
+        return missing if value == "" and not self.required else super().read_user(value)
+
+    def problems(self, text: str) -> Iterable[Problem]:
+        if not text:
+            yield Problem("is empty", "give a number")
+        elif text != text.strip():
+            yield Problem("begins or ends with a blank", "remove the blanks around it")
+        else:
+            yield from super().problems(text)
+
+
+class AccountNumber(Text):
+    """Number of an account. Empty means RMA's default, where the field is optional (seen in clients).
+
+    :param kwargs: as of :class:`Text`; the limit is 32 characters (documented for customers).
+    """
+
+    kind = "account number"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(32, **kwargs)
+
+    def problems(self, text: str) -> Iterable[Problem]:
+        yield from super().problems(text)
+        if text.strip() and not _ACCOUNT.fullmatch(text):
+            yield Problem("is not an account number", "use letters, digits, '.', '_' and '-' only")
+
+
+class AccountNumbers(Text):
+    """Several account numbers, separated by blanks on the wire; a user may give a list."""
+
+    kind = "account numbers"
+
+    def read_user(self, value: Any) -> Any:
+        texts = [user_text(item) for item in value] if isinstance(value, list | tuple) else [user_text(value)]
+        numbers = " ".join(texts).split()
+        if not all(_ACCOUNT.fullmatch(number) for number in numbers):
+            raise refused("holds something that is not an account number", "give a list of account numbers")
+        return " ".join(numbers)
+
+
+class Choice(Text):
+    """One of a few documented words. On read any word is kept: new ones may appear.
+
+    :param choices: the documented words.
+    """
+
+    kind = "choice"
+
+    def __init__(self, *choices: str, **kwargs: Any) -> None:
+        super().__init__(choices=choices, **kwargs)
+        self.choices = choices
+
+    def read_user(self, value: Any) -> Any:
+        if value == "":
+            return missing
+        if value not in self.choices:
+            raise refused(f"is not one of {', '.join(self.choices)}", "use one of these words")
+        return value
+
+
+class Currency(Text):
+    """Currency code of three capital letters (documented as TEXT(3))."""
+
+    kind = "currency"
+    _CODE = re.compile("[A-Z]{3}")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(3, **kwargs)
+
+    def read_user(self, value: Any) -> Any:
+        if value == "":
+            return missing
+        if not isinstance(value, str) or not self._CODE.fullmatch(value):
+            raise refused("is not a currency code", "give three capital letters, e.g. CHF")
+        return value

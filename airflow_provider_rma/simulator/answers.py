@@ -1,0 +1,93 @@
+"""What an operation answers, and how it becomes bytes in the form the client asked for."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from airflow_provider_rma.simulator import wire
+
+XML = "application/xml"
+JSON = "application/json"
+
+
+@dataclass
+class Entity:
+    """One entity.
+
+    :param root: XML root (JSON drops it).
+    :param tree: its content.
+    """
+
+    root: str
+    tree: wire.Tree
+
+
+Result: TypeAlias = Entity | wire.Listing | None
+"""Content of an answer; ``None`` is 204 without content."""
+
+
+class Problem(Exception):
+    """An error answer: status and German text."""
+
+    def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, text)
+        self.status = status
+        self.text = text
+        self.headers = headers or {}
+
+
+def pieces(result: Entity | wire.Listing, media: str, empty: str) -> Iterator[bytes]:
+    """The result in ``media``, in pieces; ``empty`` is the form of an empty list in JSON."""
+    if isinstance(result, Entity):
+        texts = (
+            wire.xml_document(result.root, result.tree)
+            if media == XML
+            else wire.json_document(result.tree, empty)
+        )
+    else:
+        texts = wire.xml_list(result) if media == XML else wire.json_list(result, empty)
+    return wire.pieces_of(texts)
+
+
+def error_body(text: str, media: str) -> bytes:
+    """An error in the form the client asked for: ``{ "error": "..." }`` or an ``error`` element."""
+    if media == JSON:
+        return f'{{ "error": {json.dumps(text, ensure_ascii=False)} }}'.encode()
+    return (wire.XML_DECLARATION + f"<error>{wire.escaped(text)}</error>").encode()
+
+
+def gzipped(plain: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces as one gzip stream."""
+    squeezing = zlib.compressobj(wbits=31)
+    for piece in plain:
+        yield squeezing.compress(piece) + squeezing.flush(zlib.Z_SYNC_FLUSH)
+    yield squeezing.flush()
+
+
+def chosen_form(accept: str) -> str:
+    """XML or JSON, by the ``Accept`` header: XML unless JSON is preferred; 406 when neither is accepted."""
+    best, form = 0.0, None
+    for entry in accept.split(",") if accept.strip() else ["*/*"]:
+        media, *parameters = (text.strip().lower() for text in entry.split(";"))
+        wanted = {JSON: JSON, XML: XML, "text/xml": XML, "*/*": XML, "application/*": XML}.get(media)
+        weight = _weight(parameters)
+        if wanted and weight > best:
+            best, form = weight, wanted
+    if form is None:
+        raise Problem(406, "Das verlangte Format wird nicht angeboten, nur application/xml und application/json.")
+    return form
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0

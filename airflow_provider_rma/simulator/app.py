@@ -1,0 +1,183 @@
+"""The documented interface over HTTP: finding the operation, keys, forms, errors, and faults on purpose."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+
+from airflow_provider_rma.simulator import wire
+from airflow_provider_rma.simulator.answers import JSON, XML, Problem, Result, chosen_form, error_body, gzipped, pieces
+from airflow_provider_rma.simulator.books import Books
+from airflow_provider_rma.simulator.chaos import Rule
+from airflow_provider_rma.simulator.delivery import Dropped, deliver, strike_instead
+from airflow_provider_rma.simulator.interface import OPERATIONS, Call, Operation
+from airflow_provider_rma.simulator.line import Line
+from airflow_provider_rma.simulator.refusal import Refused
+from airflow_provider_rma.simulator.service import Service
+
+log = logging.getLogger(__name__)
+_LARGEST_BODY = 32 * 1024 * 1024
+
+
+@dataclass
+class Exchange:
+    """One request while it is being answered."""
+
+    request: Request
+    segments: list[str]
+    form: str = XML
+    name: str = "unknown"
+    operation: Operation | None = None
+    params: dict[str, str] = field(default_factory=dict)
+
+
+class Interface:
+    """ASGI application of everything under ``/api``.
+
+    :param service: the running simulator.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope, receive)
+        path = scope["raw_path"].decode("ascii").partition("?")[0]
+        exchange = Exchange(request, [unquote(part) for part in path.strip("/").split("/")])
+        rule: Rule | None = None
+        try:
+            self._find(exchange)
+            self._admit(exchange)
+            rule = self.service.chaos.strike(exchange.operation.request_class) if exchange.operation else None
+            response = await self._respond(exchange, rule)
+        except Problem as problem:
+            response = self._refuse(exchange, problem)
+        except ClientDisconnect:
+            return
+        except Dropped:
+            self.service.answered[f"{exchange.name} lost"] += 1
+            await Line(scope, receive).drop()
+            return
+        self.service.answered[f"{exchange.name} {response.status_code}"] += 1
+        log.info("%s %s", exchange.name, response.status_code)
+        await deliver(response, rule, scope, receive, send)
+
+    def _refuse(self, exchange: Exchange, problem: Problem) -> Response:
+        return Response(
+            error_body(problem.text, exchange.form),
+            problem.status,
+            headers=problem.headers,
+            media_type=exchange.form,
+        )
+
+    def _find(self, exchange: Exchange) -> None:
+        """The operation by method and path; the request is counted even if there is none."""
+        request, segments = exchange.request, exchange.segments
+        found = {}
+        if len(segments) > 4 and segments[:1] == ["api"] and segments[2] == "clients":
+            found = {
+                one.method: (one, params)
+                for one in OPERATIONS
+                if (params := one.match(segments[4:])) is not None
+            }
+        if request.method in found:
+            exchange.operation, exchange.params = found[request.method]
+            exchange.name = f"{request.method} {exchange.operation.template}"
+        self.service.received[exchange.name] += 1
+        exchange.form = chosen_form(request.headers.get("accept", ""))
+        if not found or segments[1] != "latest":
+            raise Problem(404, "Die Ressource wurde nicht gefunden.")
+        if exchange.operation is None:
+            raise Problem(405, "Die Methode ist nicht erlaubt.", {"Allow": ", ".join(sorted(found))})
+
+    def _admit(self, exchange: Exchange) -> None:
+        self.service.keys.check(exchange.request)
+        if exchange.segments[3] != self.service.tenant:
+            status = self.service.settings.unknown_tenant
+            text = "Kein Zugriff auf diesen Mandanten." if status == 403 else "Der Mandant wurde nicht gefunden."
+            raise Problem(status, text)
+
+    async def _respond(self, exchange: Exchange, rule: Rule | None) -> Response:
+        operation = exchange.operation
+        assert operation is not None  # noqa: S101 - _find has raised otherwise
+        call = Call(
+            params=exchange.params,
+            query=dict(exchange.request.query_params),
+            content=await self._content(exchange, operation),
+            settings=self.service.settings,
+        )
+        before = await strike_instead(rule, exchange.form, after_commit=False)
+        if before is not None:
+            return before
+        response = await self._perform(exchange, operation, call)
+        return await strike_instead(rule, exchange.form, after_commit=True) or response
+
+    async def _content(self, exchange: Exchange, operation: Operation) -> wire.Mapped:
+        if operation.body_root is None:
+            return None
+        media = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media not in (JSON, XML):
+            raise Problem(415, "Der Content-Type muss application/json oder application/xml sein.")
+        body = b""
+        async for piece in exchange.request.stream():
+            body += piece
+            if len(body) > _LARGEST_BODY:
+                raise Problem(413, "Der Inhalt ist zu gross.")
+        try:
+            content = wire.read_json(body) if media == JSON else wire.read_xml(body, operation.body_root)
+        except wire.Malformed as error:
+            raise Problem(400, str(error)) from error
+        if wire.has_unprintable(content):
+            raise Problem(400, "Der Inhalt enthält ein unzulässiges Zeichen.")
+        return content
+
+    async def _perform(self, exchange: Exchange, operation: Operation, call: Call) -> Response:
+        try:
+            if operation.method == "GET":
+                return await self._read(exchange, partial(operation.perform, call=call))
+            result = await self.service.room.work(partial(operation.perform, call=call))
+            return self._written(exchange, result)
+        except Refused as refused:
+            raise Problem(400, refused.text) from refused
+        except Problem:
+            raise
+        except Exception as error:
+            log.exception("%s failed", exchange.name)
+            raise Problem(500, "Interner Serverfehler.") from error
+
+    def _written(self, exchange: Exchange, result: Result) -> Response:
+        if result is None:
+            return Response(status_code=204)
+        content = b"".join(pieces(result, exchange.form, self.service.settings.empty_list))
+        return Response(content, media_type=exchange.form)
+
+    async def _read(self, exchange: Exchange, perform: Callable[[Books], Result]) -> Response:
+        settings = self.service.settings
+        squeeze = settings.compress and "gzip" in exchange.request.headers.get("accept-encoding", "")
+
+        def write(books: Books) -> Iterator[bytes]:
+            result = perform(books)
+            assert result is not None  # noqa: S101 - every GET has content
+            plain = pieces(result, exchange.form, settings.empty_list)
+            return gzipped(plain) if squeeze else plain
+
+        headers = {"Content-Encoding": "gzip"} if squeeze else {}
+        stream = self.service.room.stream(write)
+        first, second = await anext(stream, b""), await anext(stream, None)
+        if second is None:
+            return Response(first, headers=headers, media_type=exchange.form)
+        return StreamingResponse(_joined(first, second, stream), headers=headers, media_type=exchange.form)
+
+
+async def _joined(first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    yield second
+    async for piece in rest:
+        yield piece

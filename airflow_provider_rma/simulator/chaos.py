@@ -1,0 +1,105 @@
+"""Faults on purpose, per class of request and reproducible: which request is hit, and by what."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+FAULTS = (
+    "lost",
+    "error",
+    "html",
+    "redirect",
+    "too_many_requests",
+    "slow_commit",
+    "slow_answer",
+    "truncated",
+)
+FRAMINGS = ("content_length", "chunked", "close", "intact")
+
+
+@dataclass
+class Rule:
+    """One fault for one class of requests.
+
+    :param request_class: ``create_invoice``, ``read_invoices``, ...; a first word (``read``, ``save``) stands for all
+        classes that begin with it, ``any`` for every request.
+    :param fault: one of ``FAULTS``.
+    :param count: hit that many requests, then stop; without it (and without ``probability``) every request.
+    :param probability: hit a request with this probability (0 to 1), drawn from a generator seeded with ``seed``.
+    :param skip: let the first so many matching requests pass.
+    :param after_commit: answer-replacing faults (``lost``, ``error``, ``html``, ``redirect``, ``too_many_requests``)
+        strike after the request was carried out, not before.
+    :param seconds: how long ``slow_commit`` waits before carrying out, or ``slow_answer`` takes to send.
+    :param retry_after: seconds announced with ``too_many_requests``.
+    :param framing: how a truncated body travels: with a ``content_length`` that promises more, ``chunked`` without
+        the last chunk, ``close`` (no length at all, the end of the connection ends it), or ``intact`` (the framing is
+        right, only the document ends early).
+    :param at: bytes of the body that still arrive; half of it without.
+    :param status: status of the ``html`` page or of the ``error``.
+    """
+
+    request_class: str
+    fault: str
+    count: int | None = None
+    probability: float | None = None
+    seed: int = 0
+    skip: int = 0
+    after_commit: bool = False
+    seconds: float = 1.0
+    retry_after: int = 1
+    framing: str = "content_length"
+    at: int | None = None
+    status: int | None = None
+    fired: int = 0
+    seen: int = 0
+    _dice: random.Random = field(default_factory=random.Random, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.fault not in FAULTS:
+            raise ValueError(f"fault must be one of {', '.join(FAULTS)}, not {self.fault!r}")
+        if self.framing not in FRAMINGS:
+            raise ValueError(f"framing must be one of {', '.join(FRAMINGS)}, not {self.framing!r}")
+        self._dice = random.Random(self.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Rule:
+        """A rule from its JSON form; the class of requests is called ``class`` there."""
+        values = {("request_class" if key == "class" else key): value for key, value in given.items()}
+        known = {one.name for one in fields(cls)} - {"fired", "seen", "_dice"}
+        unknown = sorted(set(values) - known)
+        if unknown or not {"request_class", "fault"} <= set(values):
+            raise ValueError(f"a rule needs class and fault; unknown: {', '.join(unknown) or 'nothing'}")
+        return cls(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        """The rule with what it has done so far: ``seen`` matching requests, ``fired`` at some of them."""
+        values = {key: value for key, value in asdict(self).items() if key != "_dice"}
+        return {"class": values.pop("request_class"), **values}
+
+    def matches(self, request_class: str) -> bool:
+        """Whether the rule is about this class of requests at all."""
+        return self.request_class in ("any", request_class) or request_class.startswith(self.request_class + "_")
+
+    def strikes(self) -> bool:
+        """Whether it hits the next matching request; counts it."""
+        self.seen += 1
+        if self.seen <= self.skip or (self.count is not None and self.fired >= self.count):
+            return False
+        if self.probability is not None and self._dice.random() >= self.probability:
+            return False
+        self.fired += 1
+        return True
+
+
+class Chaos:
+    """The rules in force, asked in order; the first that strikes decides."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+
+    def strike(self, request_class: str) -> Rule | None:
+        """The rule that hits this request, if any."""
+        return next((rule for rule in self.rules if rule.matches(request_class) and rule.strikes()), None)

@@ -1,0 +1,178 @@
+"""The control endpoint: switches, faults, counters, and what an accountant does to the books without the interface.
+
+Not part of the documented interface, and apart from it: everything lies under ``/__control__``, speaks JSON with the
+neutral names of the books, and wants the tenant's key as ``Bearer``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from airflow_provider_rma.simulator.answers import Problem
+from airflow_provider_rma.simulator.books import Books
+from airflow_provider_rma.simulator.chaos import Rule
+from airflow_provider_rma.simulator.refusal import Refused
+from airflow_provider_rma.simulator.service import Service
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _Json(JSONResponse):
+    """JSON in which amounts are plain decimal texts."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, default=_plain).encode()
+
+
+def _plain(value: Any) -> str:
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+class Control:
+    """The handlers of the control endpoint.
+
+    :param service: the running simulator.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def routes(self) -> list[Route]:
+        """Routes below ``/__control__``."""
+        table: list[tuple[str, str, Callable[[Request, Any], Awaitable[Any]]]] = [
+            ("GET", "/settings", self.settings),
+            ("PATCH", "/settings", self.change_settings),
+            ("GET", "/requests", self.requests),
+            ("DELETE", "/requests", self.forget_requests),
+            ("GET", "/chaos", self.chaos),
+            ("POST", "/chaos", self.add_chaos),
+            ("DELETE", "/chaos", self.end_chaos),
+            ("PUT", "/close-date", self.close_date),
+            ("POST", "/customers", self.books_call(lambda books, given: books.save_customer(given))),
+            ("POST", "/vendors", self.books_call(lambda books, given: books.save_vendor(given))),
+            ("POST", "/parts", self.books_call(lambda books, given: books.save_part(given))),
+            ("POST", "/invoices", self.books_call(lambda books, given: books.post_invoice(given))),
+            ("POST", "/purchases", self.books_call(lambda books, given: books.post_purchase(given))),
+            ("POST", "/gl", self.books_call(lambda books, given: books.post_gl(given))),
+            ("POST", "/year-end", self.books_call(lambda books, given: books.year_end(**given))),
+            ("GET", "/invoices", self.invoices),
+            ("GET", "/documents/{id:int}", self.document),
+            ("PUT", "/documents/{id:int}", self.resave),
+            ("DELETE", "/documents/{id:int}", self.delete),
+            ("POST", "/documents/{id:int}/payments", self.pay),
+            ("POST", "/documents/{id:int}/unbalance", self.unbalance),
+        ]
+        return [Route(path, self._guarded(handler), methods=[method]) for method, path, handler in table]
+
+    def _guarded(self, handler: Callable[[Request, Any], Awaitable[Any]]) -> Handler:
+        async def answer(request: Request) -> Response:
+            try:
+                self.service.keys.check_control(request)
+                body = await request.body()
+                given = json.loads(body, parse_float=str) if body else {}
+                return _Json(await handler(request, given))
+            except Problem as problem:
+                return _Json({"error": problem.text}, problem.status)
+            except KeyError as error:
+                return _Json({"error": f"not found or not given: {error}"}, 404)
+            except (ValueError, TypeError, Refused) as error:
+                return _Json({"error": str(error)}, 400)
+
+        return answer
+
+    def books_call(self, call: Callable[[Books, Any], int]) -> Callable[[Request, Any], Awaitable[Any]]:
+        """A handler that hands the body to the books and answers with the id of what was saved."""
+
+        async def handler(_: Request, given: Any) -> Any:
+            return {"id": await self.service.room.work(partial(call, given=given))}
+
+        return handler
+
+    async def settings(self, _: Request, __: Any) -> Any:
+        """All switches."""
+        return self.service.settings.to_json()
+
+    async def change_settings(self, _: Request, given: Any) -> Any:
+        """Turn switches."""
+        self.service.settings.change(given)
+        return self.service.settings.to_json()
+
+    async def requests(self, _: Request, __: Any) -> Any:
+        """How many requests arrived (method and path template), and how they were answered."""
+        return {"received": dict(self.service.received), "answered": dict(self.service.answered)}
+
+    async def forget_requests(self, _: Request, __: Any) -> Any:
+        """Start counting anew."""
+        self.service.received.clear()
+        self.service.answered.clear()
+        return {}
+
+    async def chaos(self, _: Request, __: Any) -> Any:
+        """The rules in force, and how often each has struck."""
+        return {"rules": [rule.to_json() for rule in self.service.chaos.rules]}
+
+    async def add_chaos(self, request: Request, given: Any) -> Any:
+        """Add one rule, or several as a list."""
+        self.service.chaos.rules += [Rule.from_json(one) for one in (given if isinstance(given, list) else [given])]
+        return await self.chaos(request, given)
+
+    async def end_chaos(self, _: Request, __: Any) -> Any:
+        """Drop all rules."""
+        self.service.chaos.rules.clear()
+        return {"rules": []}
+
+    async def close_date(self, _: Request, given: Any) -> Any:
+        """Close the books up to a day; ``null`` opens them."""
+        await self.service.room.work(lambda books: books.set_close_date(given["day"]))
+        return {"day": given["day"]}
+
+    async def invoices(self, request: Request, _: Any) -> Any:
+        """Ids of the invoices with the number given as ``number``; without it the number of ids per number."""
+        number = request.query_params.get("number")
+        if number is not None:
+            return {"ids": await self.service.room.work(lambda books: books.find_invoices(number))}
+        return {"counts": await self.service.room.work(self._count_by_number)}
+
+    def _count_by_number(self, books: Books) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for invoice in books.invoices(today=self.service.settings.day):
+            counts[invoice["invnumber"]] = counts.get(invoice["invnumber"], 0) + 1
+        return counts
+
+    async def document(self, request: Request, _: Any) -> Any:
+        """A document with its amounts, lines, payments and postings."""
+        number = request.path_params["id"]
+        return await self.service.room.work(lambda books: books.document(number, today=self.service.settings.day))
+
+    async def resave(self, request: Request, given: Any) -> Any:
+        """Save a document again; all its posting lines get new ids."""
+        number = request.path_params["id"]
+        await self.service.room.work(lambda books: books.resave(number, given))
+        return {"id": number}
+
+    async def delete(self, request: Request, _: Any) -> Any:
+        """Delete a document; nothing of it stays."""
+        number = request.path_params["id"]
+        await self.service.room.work(lambda books: books.delete(number))
+        return {}
+
+    async def pay(self, request: Request, given: Any) -> Any:
+        """Enter a payment; ``route`` is ``payment_form`` or ``save_again``."""
+        number = request.path_params["id"]
+        payment = {name: value for name, value in given.items() if name != "route"}
+        route = given.get("route", "payment_form")
+        return await self.service.room.work(lambda books: books.pay(number, payment, route))
+
+    async def unbalance(self, request: Request, given: Any) -> Any:
+        """Put a document out of balance by an amount in CHF."""
+        number = request.path_params["id"]
+        await self.service.room.work(lambda books: books.unbalance(number, str(given.get("amount", "0.01"))))
+        return {"id": number}

@@ -1,0 +1,53 @@
+"""Which key opens the tenant, and where it may stand in a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from secrets import compare_digest
+
+from starlette.requests import Request
+
+from airflow_provider_rma.simulator.answers import Problem
+
+CURRENT_PREFIX = "pat_"
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The key of the one tenant.
+
+    A missing or malformed ``Bearer`` is answered with 401, a wrong key with 403 (a reading: the documentation names
+    both codes). A key that begins with ``pat_`` is never accepted in the address (documented).
+
+    :param token: the key.
+    :param legacy: also accept the header ``X-RMA-KEY`` and the parameter ``api_key``, as before April 2026.
+    """
+
+    token: str = field(repr=False)
+    legacy: bool = False
+
+    def check(self, request: Request) -> None:
+        """Let the request pass or raise 401 or 403."""
+        if "authorization" in request.headers:
+            self._expect(_bearer(request), allowed=self.token.startswith(CURRENT_PREFIX))
+        elif self.legacy and "x-rma-key" in request.headers:
+            self._expect(request.headers["x-rma-key"])
+        elif self.legacy and "api_key" in request.query_params:
+            self._expect(request.query_params["api_key"], allowed=not self.token.startswith(CURRENT_PREFIX))
+        else:
+            raise Problem(401, "Der Header 'Authorization: Bearer ...' fehlt.")
+
+    def check_control(self, request: Request) -> None:
+        """Let a request to the control endpoint pass: the same key as ``Bearer``, whatever it looks like."""
+        self._expect(_bearer(request))
+
+    def _expect(self, key: str, *, allowed: bool = True) -> None:
+        if not allowed or not compare_digest(key.encode(), self.token.encode()):
+            raise Problem(403, "Der API-Schlüssel ist ungültig.")
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Problem(401, "Der Header 'Authorization: Bearer ...' fehlt oder ist fehlerhaft.")
+    return key.strip()

@@ -1,0 +1,133 @@
+"""The process: books opened or created, one socket, one line when it is ready, a clean end on SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from uvicorn import Config, Server
+
+from airflow_provider_rma.simulator.app import Interface
+from airflow_provider_rma.simulator.books import Books
+from airflow_provider_rma.simulator.control import Control
+from airflow_provider_rma.simulator.keys import Keys
+from airflow_provider_rma.simulator.line import TrackedProtocol
+from airflow_provider_rma.simulator.page import render
+from airflow_provider_rma.simulator.room import Room
+from airflow_provider_rma.simulator.service import Service
+from airflow_provider_rma.simulator.settings import Settings
+
+_GRACE_SECONDS = 3
+
+
+@dataclass
+class Options:
+    """How to run, as given on the command line.
+
+    :param db: SQLite file of the books; re-opened if it exists, else created from ``master`` or the demo company.
+    :param port: 0 for a free port.
+    """
+
+    db: Path
+    host: str = "127.0.0.1"
+    port: int = 8756
+    tenant: str = "demo"
+    token: str = field(default="pat_demo", repr=False)
+    master: Path | None = None
+    legacy_auth: bool = False
+    settings: Settings = field(default_factory=Settings)
+    certfile: str | None = None
+    keyfile: str | None = None
+    log_requests: bool = False
+
+
+def open_books(options: Options) -> Books:
+    """The books of ``options.db``, created if the file does not exist."""
+    if options.db.exists():
+        return Books.open(options.db)
+    options.db.parent.mkdir(parents=True, exist_ok=True)
+    if options.master is not None:
+        from airflow_provider_rma.simulator.master import load_master
+
+        return Books.create(options.db, load_master(options.master))
+    from airflow_provider_rma.simulator import demo_company
+
+    return Books.create(options.db, demo_company.master())
+
+
+def application(service: Service) -> Starlette:
+    """The ASGI application: the interface under ``/api``, the control endpoint, and the page."""
+
+    async def page(_: Request) -> Response:
+        content = await service.room.work(lambda books: render(books, service.tenant, service.settings.day))
+        return HTMLResponse(content)
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Mount("/__control__", routes=Control(service).routes()),
+            Mount("/api", app=Interface(service)),
+        ]
+    )
+
+
+class _Announcing(Server):
+    """uvicorn's server, which says on stdout when it answers."""
+
+    def __init__(self, config: Config, announcement: str) -> None:
+        super().__init__(config)
+        self._announcement = announcement
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        print(self._announcement, flush=True)
+
+
+def run(options: Options, more: Any = None) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    :param more: called with the address; gives text that is printed after the ready line.
+    """
+    if options.log_requests:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    listening = socket.create_server((options.host, options.port))
+    scheme = "https" if options.certfile else "http"
+    address = f"{scheme}://{options.host}:{listening.getsockname()[1]}"
+    service = Service(
+        tenant=options.tenant,
+        keys=Keys(options.token, legacy=options.legacy_auth),
+        room=Room(open_books(options)),
+        settings=options.settings,
+    )
+    announcement = f"rma-simulator ready {address} tenant={options.tenant} db={options.db}"
+    if more is not None:
+        announcement += "\n" + more(address)
+    config = Config(
+        application(service),
+        http=TrackedProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        ssl_certfile=options.certfile,
+        ssl_keyfile=options.keyfile,
+    )
+    # uvicorn raises the signal once more after its orderly end; without a handler that would look like a crash
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        _Announcing(config, announcement).run(sockets=[listening])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        service.room.close()

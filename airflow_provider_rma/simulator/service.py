@@ -1,0 +1,33 @@
+"""Everything one running simulator holds, shared by the interface, the control endpoint and the page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from airflow_provider_rma.simulator.chaos import Chaos
+from airflow_provider_rma.simulator.keys import Keys
+from airflow_provider_rma.simulator.room import Room
+from airflow_provider_rma.simulator.settings import Settings
+
+
+@dataclass
+class Service:
+    """One running simulator.
+
+    :param tenant: the tenant ("Mandant") the key opens.
+    :param keys: which key in which place opens it.
+    :param room: the books.
+    :param settings: the switches.
+    :param chaos: faults on purpose.
+    :param received: requests that arrived, by method and path template.
+    :param answered: answers by method, path template and status (``lost`` if there was none).
+    """
+
+    tenant: str
+    keys: Keys
+    room: Room
+    settings: Settings = field(default_factory=Settings)
+    chaos: Chaos = field(default_factory=Chaos)
+    received: Counter[str] = field(default_factory=Counter)
+    answered: Counter[str] = field(default_factory=Counter)

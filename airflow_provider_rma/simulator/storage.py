@@ -1,0 +1,155 @@
+"""The file in which the books are kept: SQLite tables, transactions, numbers.
+
+Amounts are kept twice: as the text the ledger would print, and as an integer of 1e-8 CHF, of which sums are
+made exactly. One lock serialises the writers; a file can be read by others meanwhile (write-ahead log).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, Protocol
+
+from airflow_provider_rma.simulator.rounding import ZERO
+
+#: First numbers of the two sequences: documents, parties, parts and accounts share one; postings have their own.
+FIRST_ID = 10001
+FIRST_ENTRY_ID = 20001
+
+#: A stored integer of 1 stands for this many CHF.
+UNIT = Decimal("1e-8")
+_UNITS = 10**8
+
+_SCHEMA = f"""
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY, accno TEXT NOT NULL UNIQUE, description TEXT NOT NULL, charttype TEXT NOT NULL,
+    category TEXT NOT NULL, link TEXT NOT NULL, allow_gl INTEGER NOT NULL, contra INTEGER NOT NULL,
+    is_active INTEGER NOT NULL);
+CREATE TABLE tax (accno TEXT NOT NULL, rate TEXT NOT NULL, validfrom TEXT, validto TEXT);
+CREATE TABLE department (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, role TEXT NOT NULL);
+CREATE TABLE project (id INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE, description TEXT NOT NULL);
+CREATE TABLE party (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, number TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, number));
+CREATE TABLE part (id INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
+CREATE TABLE document (
+    id INTEGER PRIMARY KEY, module TEXT NOT NULL, number TEXT NOT NULL, article INTEGER NOT NULL,
+    party TEXT, transdate TEXT NOT NULL, duedate TEXT, datepaid TEXT, description TEXT, currency TEXT NOT NULL,
+    exchangerate TEXT, taxincluded INTEGER NOT NULL, amount TEXT, netamount TEXT, paid TEXT, fxamount TEXT,
+    fxpaid TEXT, department_id INTEGER, arap_accno TEXT, notes TEXT, intnotes TEXT, body TEXT NOT NULL);
+CREATE INDEX document_number ON document (number, module);
+CREATE INDEX document_date ON document (module, transdate);
+CREATE TABLE posting (
+    entry_id INTEGER PRIMARY KEY AUTOINCREMENT, document_id INTEGER NOT NULL, account_id INTEGER NOT NULL,
+    amount TEXT NOT NULL, units INTEGER NOT NULL, transdate TEXT NOT NULL, source TEXT, memo TEXT,
+    fx INTEGER NOT NULL, payment_no INTEGER, project_id INTEGER);
+CREATE INDEX posting_document ON posting (document_id);
+CREATE INDEX posting_date ON posting (transdate, account_id);
+CREATE INDEX posting_account ON posting (account_id, transdate);
+CREATE TABLE payment (
+    id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL, payment_no INTEGER NOT NULL, body TEXT NOT NULL,
+    changed TEXT NOT NULL, UNIQUE (document_id, payment_no));
+CREATE TABLE yearend (document_id INTEGER PRIMARY KEY, transdate TEXT NOT NULL);
+INSERT INTO meta VALUES ('next_id', '{FIRST_ID}');
+INSERT INTO sqlite_sequence (name, seq) VALUES ('posting', {FIRST_ENTRY_ID - 1});
+"""
+
+
+def units(amount: Decimal) -> int:
+    """Give an amount in CHF as an integer of 1e-8 CHF; what is smaller is lost."""
+    return int(amount.scaleb(8).to_integral_value())
+
+
+def total(whole: int | None, fraction: int | None) -> Decimal:
+    """Give the sum made by ``SUM_UNITS`` in CHF."""
+    if whole is None:
+        return ZERO
+    return Decimal(whole) + Decimal(fraction or 0) * UNIT
+
+
+def sum_units(column: str) -> str:
+    """SQL for a sum that cannot overflow: whole CHF and fractions apart.
+
+    :param column: name of an integer column in units of 1e-8 CHF.
+    """
+    return f"SUM({column} / {_UNITS}), SUM({column} % {_UNITS})"
+
+
+class Fetch(Protocol):
+    """A query function: SQL and parameters in, all rows out."""
+
+    def __call__(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]: ...
+
+
+class Store:
+    """One SQLite file (or a database in memory), its lock, its transactions and its shared id sequence."""
+
+    def __init__(self, path: str, *, create: bool) -> None:
+        self.path = path
+        self.lock = threading.RLock()
+        self.connection = self._connect()
+        if create:
+            self.connection.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the books vanish with this object."""
+        return self.path == ":memory:"
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=30)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def close(self) -> None:
+        """Close the file; what was posted stays."""
+        with self.lock:
+            self.connection.close()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Run one transaction: all of it is kept, or nothing. Nested use joins the outer transaction."""
+        with self.lock:
+            if self.connection.in_transaction:
+                yield self.connection
+                return
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Fetch]:
+        """Give a function for queries that all see one unchanging state of the books, for long reads.
+
+        Books in memory have one connection only; there a long read sees what is written meanwhile.
+        """
+        if self.in_memory:
+            yield self.fetch
+            return
+        connection = self._connect()
+        try:
+            connection.execute("BEGIN")
+            yield lambda sql, parameters=(): connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """Run one query on the shared connection."""
+        with self.lock:
+            return self.connection.execute(sql, parameters).fetchall()
+
+    def next_id(self) -> int:
+        """Take the next number of the shared sequence; only inside ``write``."""
+        row = self.connection.execute(
+            "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'next_id' RETURNING value"
+        ).fetchone()
+        return int(row[0]) - 1

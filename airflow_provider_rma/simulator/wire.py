@@ -1,0 +1,261 @@
+"""The simulator's own reading and writing of XML and of the mapped JSON that goes with it.
+
+Nothing here is shared with the client: a wrong reading of the interface must show up between the two, not cancel out.
+
+What arrives becomes plain dicts, lists and strings (``Mapped``). What leaves is described once as a ``Tree`` and
+written in either form; lists leave piece by piece, so that a long one is never held in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any, TypeAlias
+from xml.parsers import expat
+
+Mapped: TypeAlias = "str | dict[str, Mapped] | list[Mapped] | None"
+Tree: TypeAlias = "dict[str, str | Tree | Listing | None]"
+
+XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+PIECE = 64 * 1024
+_MAX_DEPTH = 30
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL = re.compile("[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
+
+
+class Malformed(Exception):
+    """A body that cannot be read; the text is German, as the service's own texts are."""
+
+
+@dataclass
+class Listing:
+    """A wrapper element around repeated items, or a whole list answer.
+
+    :param item: element name of one item.
+    :param items: the items; read once.
+    :param root: XML root of a list answer (JSON drops it).
+    :param attributes: attributes of the root, ``@name`` to text.
+    """
+
+    item: str
+    items: Iterable[Tree]
+    root: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def read_xml(body: bytes, root: str) -> Mapped:
+    """Content of an XML document whose root element must be ``root``; repeated elements become lists."""
+    parser = expat.ParserCreate()
+    builder = _Builder(root)
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.text.append
+    parser.StartDoctypeDeclHandler = builder.doctype
+    try:
+        parser.Parse(body, True)
+    except expat.ExpatError as error:
+        raise Malformed(f"Das XML ist fehlerhaft (Zeile {error.lineno}).") from error
+    except (LookupError, UnicodeError) as error:
+        raise Malformed("Die Zeichenkodierung des XML wird nicht unterstützt.") from error
+    return builder.result
+
+
+class _Builder:
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.result: Mapped = None
+        self.text: list[str] = []
+        self.open: list[dict[str, Mapped]] = []
+
+    def doctype(self, *_: Any) -> None:
+        raise Malformed("Ein DOCTYPE ist nicht erlaubt.")
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if not self.open and name != self.root:
+            raise Malformed(f"Unerwartetes Element '{name}', erwartet wird '{self.root}'.")
+        if len(self.open) >= _MAX_DEPTH:
+            raise Malformed("Das XML ist zu tief verschachtelt.")
+        self.open.append({f"@{key}": value for key, value in attributes.items()})
+        self.text.clear()
+
+    def end(self, name: str) -> None:
+        content = self.open.pop()
+        text = "".join(self.text)
+        self.text.clear()
+        value: Mapped = content
+        if not any(not key.startswith("@") for key in content):
+            value = {**content, "$": text} if content else text
+        if not self.open:
+            self.result = value
+            return
+        _add(self.open[-1], name, value)
+
+
+def _add(parent: dict[str, Mapped], name: str, value: Mapped) -> None:
+    if name not in parent:
+        parent[name] = value
+        return
+    present = parent[name]
+    if isinstance(present, list):
+        present.append(value)
+    else:
+        parent[name] = [present, value]
+
+
+def read_json(body: bytes) -> Mapped:
+    """Content of a JSON document; numbers and booleans become the text they were written as."""
+    try:
+        value = json.loads(body.decode("utf-8"), parse_int=str, parse_float=str, parse_constant=_no_number)
+    except UnicodeDecodeError as error:
+        raise Malformed("Der Inhalt ist nicht in UTF-8 kodiert.") from error
+    except json.JSONDecodeError as error:
+        raise Malformed(f"Das JSON ist fehlerhaft (Zeile {error.lineno}).") from error
+    except RecursionError as error:
+        raise Malformed("Das JSON ist zu tief verschachtelt.") from error
+    return _texts(value)
+
+
+def _no_number(name: str) -> str:
+    raise Malformed(f"'{name}' ist keine Zahl.")
+
+
+def _texts(value: Any) -> Mapped:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return {key: _texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_texts(item) for item in value]
+    return value if value is None else str(value)
+
+
+def items_inside(content: dict[str, Mapped], wrapper: str, item: str) -> list[dict[str, Mapped]]:
+    """Items of a wrapped list, as the service reads them: of a repeated wrapper only the last one counts."""
+    inner = content.get(wrapper)
+    if isinstance(inner, list):
+        inner = inner[-1] if inner else None
+    found = inner.get(item) if isinstance(inner, dict) else None
+    several = found if isinstance(found, list) else [found]
+    return [one for one in several if isinstance(one, dict)]
+
+
+def has_unprintable(value: Mapped) -> bool:
+    """Whether a text somewhere inside holds a character that XML 1.0 cannot carry."""
+    if isinstance(value, dict):
+        return any(has_unprintable(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_unprintable(item) for item in value)
+    return value is not None and _UNPRINTABLE.search(value) is not None
+
+
+# --- writing -----------------------------------------------------------------------------------------------------
+
+
+def xml_document(root: str, tree: Tree) -> Iterator[str]:
+    """One entity as XML."""
+    yield XML_DECLARATION
+    yield _element(root, tree)
+
+
+def xml_list(listing: Listing) -> Iterator[str]:
+    """A list answer as XML, item by item."""
+    opening = listing.root + _attributes(listing.attributes)
+    yield XML_DECLARATION
+    pieces = (_element(listing.item, one) for one in listing.items)
+    first = next(pieces, None)
+    if first is None:
+        yield f"<{opening}/>"
+        return
+    yield f"<{opening}>{first}"
+    yield from pieces
+    yield f"</{listing.root}>"
+
+
+def _element(name: str, value: str | Tree | Listing | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"<{name}>{escaped(value)}</{name}>"
+    if isinstance(value, Listing):
+        inner = "".join([_element(value.item, one) for one in value.items])
+        return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"
+    inner = "".join([_element(key, one) for key, one in value.items() if key[0] != "@"])
+    opening = name + _attributes(value)
+    return f"<{opening}>{inner}</{name}>" if inner else f"<{opening}/>"
+
+
+def _attributes(tree: Any) -> str:
+    return "".join(
+        [f' {key[1:]}="{escaped(one)}"' for key, one in tree.items() if key[0] == "@" and one is not None]
+    )
+
+
+def escaped(text: str) -> str:
+    """Text for XML or HTML; what XML 1.0 cannot carry becomes the replacement character."""
+    if not _SPECIAL.search(text):
+        return text
+    return _SPECIAL.sub(lambda match: _ESCAPED.get(match[0], "\ufffd"), text)
+
+
+def json_document(tree: Tree, empty: str) -> Iterator[str]:
+    """One entity as mapped JSON (the root is dropped).
+
+    :param empty: how an empty list is written: ``null``, ``object`` (``{}``), ``text`` (``""``) or ``missing``.
+    """
+    yield json.dumps(_jsonable(tree, empty), ensure_ascii=False)
+
+
+def json_list(listing: Listing, empty: str) -> Iterator[str]:
+    """A list answer as mapped JSON, item by item: a list of one is an object, an empty one depends on ``empty``."""
+    rest = iter(listing.items)
+    first = list(islice(rest, 2))
+    head = ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in listing.attributes.items())
+    if not first:
+        yield f"{{{head}}}" if head else {"null": "null", "text": '""'}.get(empty, "{}")
+        return
+    array = len(first) > 1
+    yield "{" + (head + "," if head else "") + json.dumps(listing.item) + ":" + ("[" if array else "")
+    separator = ""
+    for one in chain(first, rest):
+        yield separator + json.dumps(_jsonable(one, empty), ensure_ascii=False)
+        separator = ","
+    yield "]}" if array else "}"
+
+
+_MISSING = object()
+_EMPTY: dict[str, Any] = {"null": None, "object": {}, "text": "", "missing": _MISSING}
+EMPTY_FORMS = tuple(_EMPTY)
+
+
+def _jsonable(value: str | Tree | Listing, empty: str) -> Any:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Listing):
+        found = [_jsonable(one, empty) for one in value.items]
+        if not found:
+            return _EMPTY[empty]
+        return {value.item: found[0] if len(found) == 1 else found}
+    pairs = ((key, _jsonable(one, empty)) for key, one in value.items() if one is not None)
+    return {key: one for key, one in pairs if one is not _MISSING}
+
+
+def pieces_of(texts: Iterable[str]) -> Iterator[bytes]:
+    """UTF-8 pieces of at least ``PIECE`` bytes (the last one may be smaller)."""
+    waiting: list[str] = []
+    size = 0
+    for text in texts:
+        waiting.append(text)
+        size += len(text)
+        if size >= PIECE:
+            yield "".join(waiting).encode("utf-8")
+            waiting.clear()
+            size = 0
+    if waiting:
+        yield "".join(waiting).encode("utf-8")

@@ -1,0 +1,111 @@
+"""Bill straight from a database: a query on any Airflow connection becomes customers or invoices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.operators.billing import (
+    RunMyAccountsCreateCustomersOperator,
+    RunMyAccountsCreateInvoicesOperator,
+)
+
+
+class _FromSql:
+    """The parameters of a query, for operators that take their records from one."""
+
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
+
+    def __init__(
+        self, *, sql: str, sql_conn_id: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sql = sql
+        self.sql_conn_id = sql_conn_id
+        self.parameters = parameters
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        return query(self.sql_conn_id, self.sql, self.parameters)
+
+
+class SqlToRunMyAccountsCustomersOperator(_FromSql, RunMyAccountsCreateCustomersOperator):
+    """Create customers from the rows of a query: one row, one customer, columns named as RMA's fields.
+
+    .. seealso:: :doc:`/customers`
+
+    :param sql: the query, or the path of a ``.sql`` file. (templated)
+    :param sql_conn_id: connection of the database. (templated)
+    :param parameters: parameters of the query, in the way the database's driver takes them. (templated)
+
+    All other parameters are those of :class:`RunMyAccountsCreateCustomersOperator`.
+    """
+
+    template_fields: Sequence[str] = (
+        *RunMyAccountsCreateCustomersOperator.template_fields,
+        "sql",
+        "sql_conn_id",
+        "parameters",
+    )
+
+    def _records(self) -> Iterable[Mapping[str, Any]]:
+        return self._rows()
+
+
+class SqlToRunMyAccountsInvoicesOperator(_FromSql, RunMyAccountsCreateInvoicesOperator):
+    """Create invoices and credit notes from the rows of a query.
+
+    One row is one line of an invoice; the rows of an invoice share its number and follow each other (``ORDER BY``).
+    Columns are named as RMA's fields; a field of a line has its list in front: ``parts__quantity``,
+    ``incomeentries__amount``, ``taxentries__tax_accno``. All other columns hold the same value in all rows of an
+    invoice.
+
+    .. seealso:: :doc:`/invoices`
+
+    :param sql: the query, or the path of a ``.sql`` file. (templated)
+    :param sql_conn_id: connection of the database. (templated)
+    :param parameters: parameters of the query, in the way the database's driver takes them. (templated)
+
+    All other parameters are those of :class:`RunMyAccountsCreateInvoicesOperator`.
+    """
+
+    template_fields: Sequence[str] = (
+        *RunMyAccountsCreateInvoicesOperator.template_fields,
+        "sql",
+        "sql_conn_id",
+        "parameters",
+    )
+
+    def _records(self) -> Iterable[Mapping[str, Any]]:
+        from airflow_provider_rma.billing.sources import nest_rows
+
+        return nest_rows(self._rows(), key="invnumber")
+
+
+def query(conn_id: str, sql: str, parameters: Mapping[str, Any] | Sequence[Any] | None) -> Iterator[dict[str, Any]]:
+    """Read the rows of a query by cursor, a thousand at a time.
+
+    :param conn_id: Airflow connection of a database.
+    :raises ConfigurationError: if the connection leads to no database, or two columns have the same name.
+    """
+    hook = BaseHook.get_connection(conn_id).get_hook()
+    if not hasattr(hook, "get_cursor"):
+        raise ConfigurationError(
+            f"sql_conn_id: {conn_id!r} is no connection of a database", advice="Name a connection that can run SQL."
+        )
+    with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(sql, parameters) if parameters is not None else cursor.execute(sql)
+        names = [column[0] for column in cursor.description or ()]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated or not names:
+            problem = f"columns named twice: {', '.join(repeated)}" if repeated else "the statement returns no rows"
+            raise ConfigurationError(
+                f"sql: {problem}",
+                advice="Name each column once, as RMA names the field.",
+            )
+        while rows := cursor.fetchmany(1_000):
+            yield from (dict(zip(names, row, strict=True)) for row in rows)

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import SHARED
+
+#: What a developer may have set for an Airflow of their own; a test must see none of it.
+_FOREIGN = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_")
+
+
+def _prepare_airflow() -> Path:
+    """Set the environment of a throw-away Airflow. Must run before anything imports Airflow; imports nothing itself.
+
+    Each worker of pytest-xdist loads this file in a process of its own and so has a home and a database of its own.
+    """
+    home = Path(tempfile.mkdtemp(prefix="rma-airflow-"))
+    # `dag.test()` walks this folder on each call, so it stays empty.
+    (home / "dags").mkdir()
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        del os.environ[name]
+    os.environ.update(
+        AIRFLOW_HOME=str(home),
+        AIRFLOW__CORE__DAGS_FOLDER=str(home / "dags"),
+        AIRFLOW__CORE__EXECUTOR="LocalExecutor",
+        AIRFLOW__CORE__LOAD_EXAMPLES="False",
+        AIRFLOW__CORE__TEST_CONNECTION="Enabled",
+        AIRFLOW__CORE__UNIT_TEST_MODE="True",
+        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{home / 'airflow.db'}",
+        AIRFLOW__USAGE_DATA_COLLECTION__ENABLED="False",
+    )
+    return home
+
+
+AIRFLOW_HOME = _prepare_airflow()
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """Folder of the reference data beside the checkout."""
+    if not SHARED.exists():
+        pytest.skip("the reference data is not beside this checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """A migrated Airflow metadata database, once per test process."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+@pytest.fixture(scope="session")
+def run_dag(airflow_db: None) -> Callable[..., Any]:
+    """``run_dag(dag, **kwargs)`` runs a DAG through ``dag.test(**kwargs)`` and gives the finished DagRun.
+
+    Airflow runs only what it has serialised; a DAG that lies in no folder is serialised here first.
+    """
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from airflow.models.dagbundle import DagBundleModel  # noqa: TID251 - the metadata database itself is meant
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.merge(DagBundleModel(name="testing"))
+
+    def run(dag: Any, **kwargs: Any) -> Any:
+        bag = DagBag(dag_folder=os.devnull)
+        bag.bag_dag(dag)
+        sync_bag_to_db(bag, "testing", None)
+        return dag.test(**kwargs)
+
+    return run

@@ -1,0 +1,172 @@
+"""A date is the calendar day that was written, in every time zone of the worker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, UnexpectedAnswerError
+from airflow_provider_rma.schemas import dates
+from airflow_provider_rma.schemas.payment import PaymentSchema
+
+SCHEMA = PaymentSchema()
+PAYMENT = {"amount_paid": "1", "payment_accno": "1090"}
+ZURICH = pendulum.timezone("Europe/Zurich")
+
+
+@pytest.fixture(autouse=True, params=["UTC", "Pacific/Auckland", "America/Los_Angeles"])
+def worker_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        dates.wire_date.cache_clear()
+        dates.day_of_wire.cache_clear()
+        yield request.param
+    time.tzset()
+
+
+def from_user(value: object, **options: str) -> object:
+    return SCHEMA.from_user({**PAYMENT, "datepaid": value}, **options)["datepaid"]
+
+
+def refusal(value: object, **options: str) -> str:
+    with pytest.raises(InvalidInputError) as caught:
+        from_user(value, **options)
+    (problem,) = caught.value.problems
+    assert problem.path == "payment: datepaid"
+    assert str(value) not in str(caught.value)
+    return f"{problem.problem}; {problem.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("day", "written"),
+    [
+        (date(2012, 8, 6), "2012-08-06T00:00:00+02:00"),
+        (date(2012, 2, 21), "2012-02-21T00:00:00+01:00"),
+        (date(2025, 3, 30), "2025-03-30T00:00:00+01:00"),  # clocks change later that night
+        (date(2025, 3, 31), "2025-03-31T00:00:00+02:00"),
+        (date(2025, 10, 26), "2025-10-26T00:00:00+02:00"),
+        (date(2025, 10, 27), "2025-10-27T00:00:00+01:00"),
+        (date(1950, 7, 1), "1950-07-01T00:00:00+01:00"),
+        (date(1850, 1, 1), "1850-01-01T00:00:00+01:00"),
+        (date(9999, 12, 31), "9999-12-31T00:00:00+01:00"),
+    ],
+)
+def test_days_are_written_as_swiss_midnight(day: date, written: str) -> None:
+    assert SCHEMA.to_wire({"datepaid": day})["datepaid"] == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2012-08-06T00:00:00+02:00",
+        "2012-08-06T00:00:00.000+0200",
+        "2012-08-06T00:00:00Z",
+        "2012-08-06T23:59:59.999-11:00",
+        "2012-08-06T09:30:54.679+02:00",
+        "2012-08-06T00:00:00",
+        "2012-08-06 00:00",
+        "2012-08-06+02:00",
+        "2012-08-06",
+    ],
+)
+def test_the_day_on_the_wire_is_never_converted(text: str) -> None:
+    assert SCHEMA.from_wire({"datepaid": text})["datepaid"] == date(2012, 8, 6)
+
+
+@pytest.mark.parametrize(
+    "text", ["2012-02-30T00:00:00+01:00", "06.08.2012", "2012-W32-1", "20120806", "2012-08-061", "x"]
+)
+def test_an_unreadable_date_names_the_field_only(text: str) -> None:
+    with pytest.raises(UnexpectedAnswerError) as caught:
+        SCHEMA.from_wire({"datepaid": text}, path="payment[3]")
+    assert "payment[3]: datepaid: cannot be read as a date" in str(caught.value)
+    assert text not in str(caught.value) or text == "x"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        date(2025, 3, 31),
+        datetime(2025, 3, 31),
+        datetime(2025, 3, 31, tzinfo=UTC),
+        datetime(2025, 3, 31, tzinfo=timezone(timedelta(hours=-8))),
+        pendulum.date(2025, 3, 31),
+        pendulum.datetime(2025, 3, 31, tz="Pacific/Auckland"),
+        "2025-03-31",
+        " 2025-03-31 ",
+        "2025-03-31T00:00:00+13:00",
+        "2025-03-31T00:00:00Z",
+        "2025-03-31 00:00:00.000000",
+    ],
+)
+def test_users_may_give_dates_in_many_forms(value: object) -> None:
+    for options in ({}, {"input_timezone": "Europe/Zurich"}):
+        result = from_user(value, **options)
+        assert result == date(2025, 3, 31)
+        assert type(result) is date
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        datetime(2025, 3, 30, 22, tzinfo=UTC),
+        pendulum.datetime(2025, 3, 30, 23, tz="Europe/London"),
+        "2025-03-30T22:00:00Z",
+        "2025-03-31T08:15:00+02:00",
+        datetime(2025, 3, 31, 8, 15),
+        "2025-03-31 08:15",
+    ],
+)
+def test_a_time_of_day_needs_input_timezone(value: object) -> None:
+    text = refusal(value)
+    assert "has a time of day" in text
+    assert "input_timezone" in text
+    assert from_user(value, input_timezone="Europe/Zurich") == date(2025, 3, 31)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("31.03.2025", "is not a date"),
+        ("2025-02-30", "is not a date"),
+        ("2025-W14-1", "is not a date"),
+        ("2025-03-31T25:00:00Z", "is not a date"),
+        ("0205-03-31", "lies before 1900"),
+        (20250331, "is a int, not a date"),
+        (True, "is a bool, not a date"),
+    ],
+)
+def test_what_is_no_date_is_refused(value: object, words: str) -> None:
+    assert words in refusal(value)
+
+
+def test_the_empty_time_stamp_of_data_frames_is_refused() -> None:
+    class NaT(datetime):
+        def __eq__(self, other: object) -> bool:
+            return False
+
+        def __ne__(self, other: object) -> bool:
+            return True
+
+        __hash__ = None  # type: ignore[assignment]
+
+    assert "empty time stamp" in refusal(NaT(2025, 1, 1))
+
+
+def test_an_unknown_zone_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="Europe/Bern"):
+        from_user("2025-03-31", input_timezone="Europe/Bern")
+
+
+@given(st.datetimes(datetime(1901, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC)))
+def test_instants_become_the_day_in_zurich(stamp: datetime) -> None:
+    expected = stamp.date() if stamp.time() == datetime.min.time() else stamp.astimezone(ZURICH).date()
+    assert from_user(stamp, input_timezone="Europe/Zurich") == expected
+    assert from_user(stamp.isoformat(), input_timezone="Europe/Zurich") == expected
