@@ -62,19 +62,23 @@ class NestedField(RmaField):
         """Read one inner entity."""
         if not isinstance(value, Mapping):
             if self.strict or value:
-                raise refused(f"is a {type(value).__name__}, not a mapping of fields")
+                raise refused(
+                    f"is a {type(value).__name__}, not a mapping of fields",
+                    f"give a dict with the fields of the {self.schema.entity}",
+                )
             value = {}
         loaded: dict[str, Any] = self.schema.load(value)
         return loaded
 
 
 class Entity(NestedField):
-    """One entity inside another."""
+    """One entity inside another. Without a single value it counts as not given."""
 
     kind = "entity"
 
     def read_user(self, value: Any) -> Any:
-        return self.element(value)
+        empty = isinstance(value, str | Mapping) and not value
+        return missing if empty else self.element(value) or missing
 
     def read_wire(self, value: Any) -> dict[str, Any] | None:
         return self.element(value) if value else None

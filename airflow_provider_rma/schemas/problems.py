@@ -85,7 +85,7 @@ def unknown_field(key: Any, known: Iterable[str], entity: str) -> Problem:
     :param entity: what the record is, e.g. ``customer``.
     """
     plain = {_plain(name): name for name in known}
-    near = difflib.get_close_matches(_plain(str(key)), plain, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(_plain(str(key)), plain, n=1, cutoff=0.7)
     article = "an" if entity[0] in "aeiou" else "a"
     text = f"is not a field of {article} {entity}"
     return Problem(text, f"did you mean '{plain[near[0]]}'?" if near else "remove it or correct its name")

@@ -62,6 +62,11 @@ def values(field: Any) -> st.SearchStrategy[Any]:
     return made
 
 
+def later(field: Any) -> st.SearchStrategy[Any]:
+    """The values of a field, built when they are drawn."""
+    return st.deferred(lambda: values(field))
+
+
 def records(schema: type[EntitySchema]) -> st.SearchStrategy[dict[str, Any]]:
     """Valid input for a schema: every required field, any of the others, nothing read-only."""
     if schema is InvoiceSchema:
@@ -70,11 +75,12 @@ def records(schema: type[EntitySchema]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _records(schema: type[EntitySchema], skip: frozenset[str]) -> st.SearchStrategy[dict[str, Any]]:
-    required, optional = {}, {}
+    required: dict[str, Any] = {}
+    optional: dict[str, Any] = {}
     for name, field in schema._declared_fields.items():
         if not field.metadata["read_only"] and name not in skip:
             needed = field.required or name == schema.key
-            (required if needed else optional)[name] = st.deferred(lambda field=field: values(field))
+            (required if needed else optional)[name] = later(field)
     return st.fixed_dictionaries(required, optional=optional)
 
 

@@ -149,7 +149,15 @@ def test_attributes_are_read_with_and_without_at_and_written_with_it() -> None:
 
 
 def test_empty_values_are_none_except_in_text() -> None:
-    empty = {"customernumber": "K-1", "terms": "", "created": "", "taxfree": "", "name": "", "notes": {}, "city": None}
+    empty: dict[str, Any] = {
+        "customernumber": "K-1",
+        "terms": "",
+        "created": "",
+        "taxfree": "",
+        "name": "",
+        "notes": {},
+        "city": None,
+    }
     assert CustomerSchema().from_wire({**empty, "chart": ""}) == {
         "customernumber": "K-1",
         "terms": None,
