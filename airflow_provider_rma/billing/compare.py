@@ -38,7 +38,7 @@ class _Findings:
         if ours is None or theirs is None:
             self.unchecked.append(name)
         elif ours != theirs:
-            self.differences.append(f"{name}: meant {ours}, booked {theirs}")
+            self.differences.append(f"{name}: meant {_written(ours)}, booked {_written(theirs)}")
 
 
 def compare(document: Document, booked: Mapping[str, Any]) -> Comparison:
@@ -111,6 +111,10 @@ def _plain(value: object) -> object:
     if value is None:
         return Decimal(0)
     return value
+
+
+def _written(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, Decimal) else str(value)
 
 
 def _differs(ours: str, theirs: str | None) -> bool:

@@ -296,16 +296,14 @@ def open_engine(url: str) -> sa.Engine:
     :param url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
     :raises JournalError: for any other database.
     """
+    backend = sa.engine.make_url(url).get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise JournalError(f"the journal cannot live in {backend}", advice="Use SQLite (one machine) or PostgreSQL.")
     engine = sa.create_engine(url, future=True)
-    if engine.dialect.name == "sqlite":
+    if backend == "sqlite":
         if engine.url.database:
             Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
         sa.event.listen(engine, "connect", _prepare_sqlite)
-    elif engine.dialect.name != "postgresql":
-        raise JournalError(
-            f"the journal cannot live in {engine.dialect.name}",
-            advice="Use SQLite (one machine) or PostgreSQL.",
-        )
     return engine
 
 

@@ -82,7 +82,8 @@ class _BillingOperator(BaseOperator):
         content_type: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Each value of the result is an XCom of its own, so that `task.output["outcome_path"]` names one.
+        super().__init__(**{"multiple_outputs": True, **kwargs})
         self.rma_conn_id = rma_conn_id
         self.source = source
         self.source_conn_id = source_conn_id

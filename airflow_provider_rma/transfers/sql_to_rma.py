@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.operators.billing import (
@@ -15,8 +15,11 @@ from airflow_provider_rma.operators.billing import (
 )
 
 
-class _FromSql:
-    """The parameters of a query, for operators that take their records from one."""
+class _FromSql(BaseOperator):
+    """The parameters of a query, for operators that take their records from one.
+
+    An operator itself, because Airflow prepares the ``__init__`` of operators only.
+    """
 
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}

@@ -1,0 +1,151 @@
+"""A running simulator that accepts duplicate numbers (a refusal would hide a second POST), and runs against it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from airflow_provider_rma.billing.customers import CustomerRun
+from airflow_provider_rma.billing.documents import Rules
+from airflow_provider_rma.billing.journal import Journal, business_key, open_engine
+from airflow_provider_rma.billing.outcomes import Summary, failing_outcomes
+from airflow_provider_rma.billing.plan import Policy
+from airflow_provider_rma.billing.report import Output
+from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.client.config import ClientConfig
+from airflow_provider_rma.client.retry import RetryPolicy
+from airflow_provider_rma.exceptions import RunMyAccountsError
+from tests.simulator.server import SimulatorProcess
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    books = tmp_path_factory.mktemp("books") / "books.db"
+    with SimulatorProcess(books, args=["--duplicates", "accept"]) as process:
+        yield process
+
+
+@dataclass
+class Bench:
+    """Bills against a simulator as a task would, each run with a client and a journal object of its own.
+
+    :param clock: seconds since 1970 for the journal, settable by a test; None is the database's clock.
+    """
+
+    simulator: SimulatorProcess
+    folder: Path
+    clock: Callable[[], float] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    runs: Iterator[int] = field(default_factory=lambda: count(1))
+    summary: Summary | None = None
+    error: RunMyAccountsError | None = None
+
+    def client(self) -> RunMyAccountsClient:
+        settings = {"total_deadline": 2.0, "read_timeout": 2.0, "allow_writes": True} | self.options
+        config = ClientConfig(host=self.simulator.url, tenant="demo", token=self.simulator.token, **settings)
+        return RunMyAccountsClient(config, retry=RetryPolicy(tries=2), sleep=lambda seconds: None)
+
+    def journal(self, kind: str = "invoice") -> Journal:
+        engine = open_engine(f"sqlite:///{self.folder / 'journal.db'}")
+        return Journal(engine, base_url=self.simulator.url, tenant="demo", kind=kind, run="run", clock=self.clock)
+
+    def bill(self, *records: dict[str, Any], **options: Any) -> dict[str, dict[str, Any]]:
+        """Bill, and give the outcome file's rows by number (by position where there is no number)."""
+        failing = failing_outcomes(options.pop("fail_on", None))
+        refused = options.pop("refused_customers", {})
+        rules = Rules(**{name: options.pop(name) for name in list(options) if name in Rules.__dataclass_fields__})
+        with self.client() as client:
+            run = InvoiceRun(
+                client=client,
+                journal=self.journal(),
+                policy=Policy(rules=rules, total_deadline=2.0, **options),
+                output=self._output(),
+                run="run",
+                failing=failing,
+                refused_customers=refused,
+            )
+            return self._go(run.output, lambda: run.bill(records))
+
+    def save(self, *records: dict[str, Any], **options: Any) -> dict[str, dict[str, Any]]:
+        """Create customers, and give the outcome file's rows by number."""
+        failing = failing_outcomes(options.pop("fail_on", None))
+        managed = options.pop("managed_fields", ())
+        with self.client() as client:
+            run = CustomerRun(
+                client=client,
+                journal=self.journal("customer"),
+                policy=Policy(total_deadline=2.0, **options),
+                output=self._output(),
+                run="run",
+                failing=failing,
+                managed_fields=managed,
+            )
+            return self._go(run.output, lambda: run.create(records))
+
+    def _output(self) -> Output:
+        folder = str(self.folder / f"run-{next(self.runs)}")
+        return Output(LocalFileSystem(), folder, folder)
+
+    def _go(self, output: Output, run: Callable[[], Summary]) -> dict[str, dict[str, Any]]:
+        self.summary = self.error = None
+        try:
+            self.summary = run()
+        except RunMyAccountsError as error:
+            self.error = error
+        path = Path(output.folder) / "outcomes.ndjson"
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rejects = Path(output.folder) / "rejects.ndjson"
+        self.rejects = [json.loads(line) for line in rejects.read_text(encoding="utf-8").splitlines()]
+        return {row["number"] or str(row["position"]): row for row in rows}
+
+    def chaos(self, request_class: str, fault: str, **options: Any) -> None:
+        self.simulator.control("POST", "/chaos", {"class": request_class, "fault": fault} | options)
+
+    def posts(self) -> int:
+        """Invoices that the service received since the counters were reset."""
+        received = self.simulator.control("GET", "/requests")["received"]
+        return int(sum(number for name, number in received.items() if name.startswith("POST") and "invoices" in name))
+
+    def booked(self, number: str) -> list[dict[str, Any]]:
+        """The documents of a number, straight from the books."""
+        return self.simulator.documents(number)
+
+    def state(self, number: str) -> str:
+        """The journal's state of an invoice."""
+        return str(self.journal().get([business_key(number)])[business_key(number)].state)
+
+
+@pytest.fixture
+def bench(simulator: SimulatorProcess, tmp_path: Path) -> Iterator[Bench]:
+    simulator.control("DELETE", "/requests")
+    yield Bench(simulator, tmp_path)
+    simulator.control("DELETE", "/chaos")
+    simulator.control("PUT", "/close-date", {"day": None})
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def invoice() -> Callable[..., dict[str, Any]]:
+    """Makes a valid invoice in the booking method with a number of its own: 100.00 and 8.10 tax."""
+
+    def make(**fields: Any) -> dict[str, Any]:
+        return {
+            "invnumber": f"R-{next(_numbers)}",
+            "customernumber": "K-001",
+            "transdate": date(2026, 9, 15),
+            "incomeentries": [{"amount": "100.00", "income_accno": "3400", "description": "Beratung"}],
+            "taxentries": [{"amount": "8.10", "tax_accno": "2201"}],
+        } | fields
+
+    return make
