@@ -25,6 +25,7 @@ __all__ = [
     "IncompleteAnswerError",
     "InvalidInputError",
     "JournalError",
+    "LedgerError",
     "NotFoundError",
     "OutcomeUnknownError",
     "RateLimitedError",
@@ -33,6 +34,7 @@ __all__ = [
     "RunMyAccountsError",
     "ServerError",
     "UnexpectedAnswerError",
+    "UnprovenError",
     "UnsettledError",
     "WritesNotAllowedError",
 ]
@@ -77,8 +79,8 @@ class RunMyAccountsError(Exception):
     def __str__(self) -> str:
         request = f"{self.method} {self.path}: " if self.method and self.path else ""
         status = f" (HTTP {self.status})" if self.status is not None else ""
-        advice = f" {self.advice}" if self.advice else ""
-        return f"{request}{self.message}{status}{advice}"
+        text = f"{request}{self.message}{status}"
+        return f"{text.rstrip('.')}. {self.advice}" if self.advice else text
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.__dict__.copy(), self.args)
@@ -213,3 +215,20 @@ class BrakeError(BillingError):
 
 class JournalError(RunMyAccountsError):
     """The journal cannot be used, so nothing may be posted."""
+
+
+class LedgerError(RunMyAccountsError):
+    """A ledger extract cannot go on, for another reason than the service's answers."""
+
+
+class UnprovenError(LedgerError):
+    """Windows of a ledger extract could not be proven. Those that could are loaded; of the others the old state stays.
+
+    :param windows: name of each window that is not proven, with its verdict.
+    :param reasons: the first reasons, as sentences that name accounts and vouchers, nothing personal.
+    """
+
+    def __init__(self, message: str, *, windows: dict[str, str], reasons: Iterable[str] = (), **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.windows = windows
+        self.reasons: Sequence[str] = tuple(reasons)

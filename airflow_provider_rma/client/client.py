@@ -192,7 +192,7 @@ class RunMyAccountsClient:
         project: str | None = None,
         content_type: ContentType | None = None,
     ) -> list[Entity]:
-        """Balances of accounts. The sign convention is not documented (section on balances of the provider's docs).
+        """Balances of accounts. The sign convention is not documented; the sample shows liabilities positive.
 
         :param accno: account number, ``x`` for any digit; None is all accounts.
         :param from_date: first day, inclusive. Income-statement accounts need both days (documented).

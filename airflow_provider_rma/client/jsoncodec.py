@@ -71,8 +71,10 @@ def _why(error: json.JSONDecodeError) -> RequestError:
         return (
             html_page() if re.match(r"<(!doctype\s+html|html)\b", text, re.I) else unexpected("the answer is not JSON")
         )
-    if _is_start(text) and (
-        error.pos >= len(error.doc.rstrip()) or not text.endswith("}") or error.msg.startswith("Unterminated")
+    if (
+        _is_start(text)
+        and not error.msg.startswith("Extra data")
+        and (error.pos >= len(error.doc.rstrip()) or not text.endswith("}") or error.msg.startswith("Unterminated"))
     ):
         return incomplete("JSON", f" (at character {error.pos})")
     return unexpected(f"the answer is not well-formed JSON (at character {error.pos})")

@@ -127,11 +127,13 @@ class _Reader:
     def __init__(self, builder: _Builder) -> None:
         self.builder = builder
         self._seen = False
+        self._last = b""
         # encoding is forced: a body cannot smuggle a DOCTYPE past the builder in another one.
         self._parser = etree.XMLParser(
             target=builder,
             encoding="utf-8",
-            resolve_entities=False,
+            # No entity can be declared, so only &amp; and its like are left; False would garble those in attributes.
+            resolve_entities="internal",  # type: ignore[arg-type]
             no_network=True,
             load_dtd=False,
             dtd_validation=False,
@@ -144,6 +146,7 @@ class _Reader:
             piece = data[start : start + _FEED]
             if not self._seen:
                 self._first(piece)
+            self._last = piece.rstrip()[-1:] or self._last
             self._parse(lambda piece=piece: self._parser.feed(piece))  # type: ignore[misc]
 
     def _first(self, piece: bytes) -> None:
@@ -151,6 +154,8 @@ class _Reader:
         if not head:
             return
         self._seen = True
+        if head[:14].lower() == b"<!doctype html":
+            raise html_page()
         if not head.startswith(b"<"):
             raise unexpected("the answer is not XML")
 
@@ -172,6 +177,9 @@ class _Reader:
                 failure = incomplete("XML", f" (line {line})")
             else:
                 failure = unexpected(f"the answer is not well-formed XML (line {line})")
+        except RequestError as error:
+            # At the end of the input the parser reports a start tag that was cut off as if it were whole.
+            failure = incomplete("XML") if at_end and self._last != b">" else error
         else:
             return
         raise failure
