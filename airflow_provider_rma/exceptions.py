@@ -21,6 +21,7 @@ __all__ = [
     "BrakeError",
     "ConfigurationError",
     "ConnectionNotMadeError",
+    "DestinationError",
     "FieldProblem",
     "IncompleteAnswerError",
     "InvalidInputError",
@@ -232,3 +233,10 @@ class UnprovenError(LedgerError):
         super().__init__(message, **kwargs)
         self.windows = windows
         self.reasons: Sequence[str] = tuple(reasons)
+
+
+class DestinationError(RunMyAccountsError):
+    """The warehouse refused a read or a write; the window holds what it held before.
+
+    ``retryable`` is true where waiting can help: another process holds the file, another run replaced the same window.
+    """

@@ -49,7 +49,7 @@ def client_config(connection: ConnectionLike, *, content_type: str | None = None
     conn_id = str(connection.conn_id)
     if connection.conn_type not in (None, "", form()["connection-type"]):
         raise ConfigurationError(
-            f"connection {conn_id} is of type {connection.conn_type!r}",
+            f"connection {conn_id} is of type {connection.conn_type!r}.",
             advice="Choose a connection of type 'rma': a token of another service must not be sent to this one.",
         )
     extras = Extras(conn_id, connection.extra, form()["conn-fields"])

@@ -13,7 +13,6 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,10 +53,12 @@ class Extras:
         try:
             values = json.loads(text)
         except ValueError:
-            values = None
+            values = text
+        if values is None:
+            return {}
         if not isinstance(values, dict):
             raise ConfigurationError(
-                f"connection {self._conn_id}: the extras are no JSON object",
+                f"connection {self._conn_id}: the extras are no JSON object.",
                 advice='Write them as {"name": value, …}, in double quotes.',
             )
         return values
@@ -159,12 +160,6 @@ class Extras:
             return self.boolean(name)
         if value.casefold() in _TRUE | _FALSE:
             return value.casefold() in _TRUE
-        if not Path(value).exists():
-            raise self.refusal(
-                name,
-                "is neither true nor false nor a file that exists on this machine",
-                "Give the full path of the file with the certificates, as the workers see it.",
-            )
         return value
 
     def proxies(self, name: str) -> dict[str, str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ class RunMyAccountsHook(BaseHook):
         """
         try:
             config = self.config
-            with self.get_conn() as client:
+            with _client_for_test(config) as client:
                 client.ping()
         except RunMyAccountsError as error:
             return False, self._explain(error)
@@ -100,18 +101,31 @@ class RunMyAccountsHook(BaseHook):
             writes = "Writes are armed: tasks with this connection can book."
         else:
             writes = "Read-only: every write is refused until the extra allow_writes is true."
-        return True, f"{config.host} answered for tenant {config.tenant}. {writes}"
+        return True, f"{config.origin} answered for tenant {config.tenant}. {writes}"
 
     def _explain(self, error: RunMyAccountsError) -> str:
         if isinstance(error, ConfigurationError):
             return str(error)
-        host, tenant = self.config.host, self.config.tenant
+        host, tenant = self.config.origin, self.config.tenant
         status = f" (HTTP {error.status})" if error.status is not None else ""
         for kind, sentence in _EXPLANATIONS.items():
             if isinstance(error, kind):
-                return sentence.format(host=host, tenant=tenant, status=status)
-        return f"{host} did not answer as it should{status}: {error.message}"
+                return sentence.format(
+                    host=host, tenant=tenant, status=status, reason=error.message, advice=error.advice
+                )
+        return f"{host} did not answer as it should{status}: {error.message}. {error.advice}"
 
+
+def _client_for_test(config: ClientConfig) -> RunMyAccountsClient:
+    """A client for a person who waits in front of the form: no second try, no long silence."""
+    from airflow_provider_rma.client.client import RunMyAccountsClient
+    from airflow_provider_rma.client.retry import RetryPolicy
+
+    config = replace(config, read_timeout=min(config.read_timeout, _TEST_READ_TIMEOUT))
+    return RunMyAccountsClient(config, retry=RetryPolicy(tries=1))
+
+
+_TEST_READ_TIMEOUT = 30.0  # seconds
 
 #: What the person at the form should look at, by what happened.
 _EXPLANATIONS: dict[type[RunMyAccountsError], str] = {
@@ -123,11 +137,11 @@ _EXPLANATIONS: dict[type[RunMyAccountsError], str] = {
         "{host} knows no tenant {tenant}{status}. "
         "Check the field Tenant (Mandant): the short name as it stands in the service's addresses."
     ),
-    ConnectionNotMadeError: "No connection to {host}. Check Host and Port, the proxy, and that the service is up.",
+    ConnectionNotMadeError: "No connection to {host}: {reason}. {advice}",
     RateLimitedError: "{host} asks for patience{status}: too many requests. Try again later.",
     ServerError: "{host} is reachable but has a problem of its own{status}. Try again later.",
     UnexpectedAnswerError: (
-        "{host} answered, but not as Run my Accounts does{status}. Check Host: a sign-in page, a proxy or another "
-        "service may be answering."
+        "{host} answered, but not as Run my Accounts does{status}: {reason}. Check Host: a sign-in page, a proxy or "
+        "another service may be answering."
     ),
 }

@@ -1,0 +1,227 @@
+"""The operators in a real DAG run, against the simulator."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+from airflow.sdk import DAG, task
+
+from airflow_provider_rma.operators.billing import (
+    RunMyAccountsCreateCustomersOperator,
+    RunMyAccountsCreateInvoicesOperator,
+)
+from tests.simulator.server import SimulatorProcess
+
+pytestmark = pytest.mark.airflow
+
+START = pendulum.datetime(2026, 11, 1, tz="Europe/Zurich")
+_numbers = count(1)
+
+
+def invoice(**fields: Any) -> dict[str, Any]:
+    return {
+        "invnumber": f"OP-{next(_numbers)}",
+        "customernumber": "K-001",
+        "transdate": "2026-09-15",
+        "incomeentries": [{"amount": "100.00", "income_accno": "3400", "description": "{{ not a template }}"}],
+    } | fields
+
+
+def dag(name: str) -> DAG:
+    return DAG(name, schedule=None, start_date=START)
+
+
+def results(run: Any, task_id: str = "bill") -> dict[str, Any]:
+    (instance,) = [ti for ti in run.get_task_instances() if ti.task_id == task_id]
+    value = instance.xcom_pull(task_ids=task_id)
+    return dict(value) if value else {}
+
+
+def outcomes(result: dict[str, Any]) -> list[dict[str, Any]]:
+    path = result["outcome_path"].removeprefix("file://")
+    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+
+
+def test_records_given_as_a_list_are_billed_as_they_are(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]
+) -> None:
+    record = invoice()
+    with dag("list_of_records") as one:
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", invoices=[record])
+    run = run_dag(one)
+    assert run.state == "success"
+    result = results(run)
+    assert result["counts"] == {"created": 1}
+    assert result["total"] == "100.00"
+    assert str(storage) in result["outcome_path"]
+    (document,) = rma.documents(record["invnumber"])
+    assert document["postings"][0]["memo"] == "{{ not a template }}"
+
+
+def test_the_result_of_an_upstream_task_is_billed_and_not_shown(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]
+) -> None:
+    record = invoice(notes="Frau Beispiel, Geheimweg 7")
+    with dag("upstream") as one:
+
+        @task
+        def erp() -> list[dict[str, Any]]:
+            return [record]
+
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", invoices=erp())
+    run = run_dag(one)
+    assert run.state == "success"
+    assert results(run)["counts"] == {"created": 1}
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields  # noqa: TID251 - what Airflow stored is meant
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        rows = session.query(RenderedTaskInstanceFields).filter_by(dag_id="upstream", task_id="bill").all()
+    assert rows
+    assert rows[0].rendered_fields["invoices"] == "<1 records>"
+    assert "Geheimweg" not in str([row.rendered_fields for row in rows])
+
+
+def test_mapping_over_records_delivers_one_at_a_time(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]
+) -> None:
+    records = [invoice(), invoice()]
+    with dag("mapped") as one:
+        RunMyAccountsCreateInvoicesOperator.partial(task_id="bill").expand(invoices=records)
+    assert run_dag(one).state == "success"
+    assert [len(rma.documents(record["invnumber"])) for record in records] == [1, 1]
+
+
+@pytest.mark.parametrize("suffix", ["json", "ndjson", "csv", "parquet"])
+def test_a_file_is_billed(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any], tmp_path: Path, suffix: str
+) -> None:
+    number = f"FILE-{suffix}"
+    path = tmp_path / f"invoices.{suffix}"
+    row = {
+        "invnumber": number,
+        "customernumber": "K-001",
+        "transdate": "2026-09-15",
+        "parts__partnumber": "ART-1",
+        "parts__quantity": "2",
+        "parts__sellprice": "19.95",
+    }
+    if suffix == "csv":
+        path.write_text(f"{','.join(row)}\n{','.join(row.values())}\n", encoding="utf-8")
+    elif suffix == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist([row]), path)
+    else:
+        path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    with dag(f"file_{suffix}") as one:
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", source=path.as_uri())
+    assert run_dag(one).state == "success"
+    (document,) = rma.documents(number)
+    assert Decimal(document["netamount"]) == Decimal("39.90")
+
+
+def test_customers_then_invoices(rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]) -> None:
+    record = invoice(customernumber="OP-K1")
+    with dag("both") as one:
+        customers = RunMyAccountsCreateCustomersOperator(
+            task_id="customers", customers=[{"customernumber": "OP-K1", "name": "Beispiel GmbH"}]
+        )
+        invoices = RunMyAccountsCreateInvoicesOperator(
+            task_id="bill", invoices=[record], customer_outcomes=customers.output["outcome_path"]
+        )
+        customers >> invoices
+    run = run_dag(one)
+    assert run.state == "success"
+    assert results(run, "customers")["counts"] == {"created": 1}
+    assert results(run)["counts"] == {"created": 1}
+
+
+def test_a_refused_record_fails_the_task_for_good_and_is_on_file(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]
+) -> None:
+    good, bad = invoice(), invoice(transdate="15.09.2026")
+    with dag("refused") as one:
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", invoices=[bad, good], retries=3)
+    run = run_dag(one)
+    assert run.state == "failed"
+    (ti,) = run.get_task_instances()
+    assert ti.try_number == 1
+    (path,) = storage.rglob("rejects.ndjson")
+    assert json.loads(path.read_text())["invnumber"] == bad["invnumber"]
+    assert len(rma.documents(good["invnumber"])) == 1
+    # The corrected file goes through the same operator.
+    path.write_text(json.dumps(bad | {"transdate": "2026-09-15"}), encoding="utf-8")
+    with dag("corrected") as two:
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", source=path.as_uri())
+    assert run_dag(two).state == "success"
+    assert len(rma.documents(bad["invnumber"])) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "invoices and source: neither given"),
+        ({"invoices": [], "source": "x.json"}, "invoices and source: both given"),
+        ({"invoices": [{}] * 1001}, "invoices: 1001 records, at most 1000 may be given directly"),
+        ({"source": "invoices.xlsx"}, "cannot be read"),
+        ({"invoices": [], "fail_on": ["crashed"]}, "fail_on: 'crashed' is no outcome"),
+        ({"invoices": [], "max_amount": "much"}, "max_amount is no number"),
+    ],
+)
+def test_wrong_arguments_are_refused_with_a_remedy(
+    rma: SimulatorProcess,
+    storage: Path,
+    run_dag: Callable[..., Any],
+    arguments: dict[str, Any],
+    message: str,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with dag("wrong_arguments") as one:
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", **arguments)
+    with caplog.at_level(logging.ERROR):
+        assert run_dag(one).state == "failed"
+    assert message in caplog.text + capsys.readouterr().out
+    assert rma.control("GET", "/requests")["received"].get("POST /invoices") is None
+
+
+@pytest.mark.parametrize(
+    ("connection", "message"),
+    [
+        ({"password": "pat_wrong"}, "token"),
+        ({"schema": "nobody"}, "tenant"),
+        ({"host": "http://127.0.0.1:9"}, "connection"),
+        ({"extra": {"allow_writes": False}}, "allow_writes"),
+        ({"extra": {"alow_writes": True}}, "alow_writes"),
+    ],
+)
+def test_a_wrong_connection_says_what_to_do_and_books_nothing(
+    rma: SimulatorProcess,
+    connect: Callable[..., None],
+    storage: Path,
+    run_dag: Callable[..., Any],
+    connection: dict[str, Any],
+    message: str,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    connect(**connection)
+    record = invoice()
+    with dag("wrong_connection") as one:
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", invoices=[record])
+    with caplog.at_level(logging.ERROR):
+        assert run_dag(one).state in ("failed", "up_for_retry")
+    text = caplog.text + capsys.readouterr().out
+    assert message in text
+    assert "pat_" not in text
+    assert rma.documents(record["invnumber"]) == []
