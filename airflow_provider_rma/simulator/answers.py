@@ -30,7 +30,7 @@ Result: TypeAlias = Entity | wire.Listing | None
 """Content of an answer; ``None`` is 204 without content."""
 
 
-class Problem(Exception):
+class AnswerError(Exception):
     """An error answer: status and German text."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
@@ -43,11 +43,7 @@ class Problem(Exception):
 def pieces(result: Entity | wire.Listing, media: str, empty: str) -> Iterator[bytes]:
     """The result in ``media``, in pieces; ``empty`` is the form of an empty list in JSON."""
     if isinstance(result, Entity):
-        texts = (
-            wire.xml_document(result.root, result.tree)
-            if media == XML
-            else wire.json_document(result.tree, empty)
-        )
+        texts = wire.xml_document(result.root, result.tree) if media == XML else wire.json_document(result.tree, empty)
     else:
         texts = wire.xml_list(result) if media == XML else wire.json_list(result, empty)
     return wire.pieces_of(texts)
@@ -78,7 +74,7 @@ def chosen_form(accept: str) -> str:
         if wanted and weight > best:
             best, form = weight, wanted
     if form is None:
-        raise Problem(406, "Das verlangte Format wird nicht angeboten, nur application/xml und application/json.")
+        raise AnswerError(406, "Das verlangte Format wird nicht angeboten, nur application/xml und application/json.")
     return form
 
 

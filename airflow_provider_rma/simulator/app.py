@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,10 +12,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from airflow_provider_rma.simulator import wire
-from airflow_provider_rma.simulator.answers import JSON, XML, Problem, Result, chosen_form, error_body, gzipped, pieces
+from airflow_provider_rma.simulator.answers import (
+    JSON,
+    XML,
+    AnswerError,
+    Result,
+    chosen_form,
+    error_body,
+    gzipped,
+    pieces,
+)
 from airflow_provider_rma.simulator.books import Books
 from airflow_provider_rma.simulator.chaos import Rule
-from airflow_provider_rma.simulator.delivery import Dropped, deliver, strike_instead
+from airflow_provider_rma.simulator.delivery import NoAnswerError, deliver, strike_instead
 from airflow_provider_rma.simulator.interface import OPERATIONS, Call, Operation
 from airflow_provider_rma.simulator.line import Line
 from airflow_provider_rma.simulator.refusal import Refused
@@ -57,11 +65,11 @@ class Interface:
             self._admit(exchange)
             rule = self.service.chaos.strike(exchange.operation.request_class) if exchange.operation else None
             response = await self._respond(exchange, rule)
-        except Problem as problem:
+        except AnswerError as problem:
             response = self._refuse(exchange, problem)
         except ClientDisconnect:
             return
-        except Dropped:
+        except NoAnswerError:
             self.service.answered[f"{exchange.name} lost"] += 1
             await Line(scope, receive).drop()
             return
@@ -69,7 +77,7 @@ class Interface:
         log.info("%s %s", exchange.name, response.status_code)
         await deliver(response, rule, scope, receive, send)
 
-    def _refuse(self, exchange: Exchange, problem: Problem) -> Response:
+    def _refuse(self, exchange: Exchange, problem: AnswerError) -> Response:
         return Response(
             error_body(problem.text, exchange.form),
             problem.status,
@@ -82,27 +90,23 @@ class Interface:
         request, segments = exchange.request, exchange.segments
         found = {}
         if len(segments) > 4 and segments[:1] == ["api"] and segments[2] == "clients":
-            found = {
-                one.method: (one, params)
-                for one in OPERATIONS
-                if (params := one.match(segments[4:])) is not None
-            }
+            found = {one.method: (one, params) for one in OPERATIONS if (params := one.match(segments[4:])) is not None}
         if request.method in found:
             exchange.operation, exchange.params = found[request.method]
             exchange.name = f"{request.method} {exchange.operation.template}"
         self.service.received[exchange.name] += 1
         exchange.form = chosen_form(request.headers.get("accept", ""))
         if not found or segments[1] != "latest":
-            raise Problem(404, "Die Ressource wurde nicht gefunden.")
+            raise AnswerError(404, "Die Ressource wurde nicht gefunden.")
         if exchange.operation is None:
-            raise Problem(405, "Die Methode ist nicht erlaubt.", {"Allow": ", ".join(sorted(found))})
+            raise AnswerError(405, "Die Methode ist nicht erlaubt.", {"Allow": ", ".join(sorted(found))})
 
     def _admit(self, exchange: Exchange) -> None:
         self.service.keys.check(exchange.request)
         if exchange.segments[3] != self.service.tenant:
             status = self.service.settings.unknown_tenant
             text = "Kein Zugriff auf diesen Mandanten." if status == 403 else "Der Mandant wurde nicht gefunden."
-            raise Problem(status, text)
+            raise AnswerError(status, text)
 
     async def _respond(self, exchange: Exchange, rule: Rule | None) -> Response:
         operation = exchange.operation
@@ -124,33 +128,36 @@ class Interface:
             return None
         media = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media not in (JSON, XML):
-            raise Problem(415, "Der Content-Type muss application/json oder application/xml sein.")
+            raise AnswerError(415, "Der Content-Type muss application/json oder application/xml sein.")
         body = b""
         async for piece in exchange.request.stream():
             body += piece
             if len(body) > _LARGEST_BODY:
-                raise Problem(413, "Der Inhalt ist zu gross.")
+                raise AnswerError(413, "Der Inhalt ist zu gross.")
         try:
             content = wire.read_json(body) if media == JSON else wire.read_xml(body, operation.body_root)
-        except wire.Malformed as error:
-            raise Problem(400, str(error)) from error
+        except wire.MalformedError as error:
+            raise AnswerError(400, str(error)) from error
         if wire.has_unprintable(content):
-            raise Problem(400, "Der Inhalt enthält ein unzulässiges Zeichen.")
+            raise AnswerError(400, "Der Inhalt enthält ein unzulässiges Zeichen.")
         return content
 
     async def _perform(self, exchange: Exchange, operation: Operation, call: Call) -> Response:
+        def perform(books: Books) -> Result:
+            return operation.perform(books, call)
+
         try:
             if operation.method == "GET":
-                return await self._read(exchange, partial(operation.perform, call=call))
-            result = await self.service.room.work(partial(operation.perform, call=call))
+                return await self._read(exchange, perform)
+            result = await self.service.room.work(perform)
             return self._written(exchange, result)
         except Refused as refused:
-            raise Problem(400, refused.text) from refused
-        except Problem:
+            raise AnswerError(400, refused.text) from refused
+        except AnswerError:
             raise
         except Exception as error:
             log.exception("%s failed", exchange.name)
-            raise Problem(500, "Interner Serverfehler.") from error
+            raise AnswerError(500, "Interner Serverfehler.") from error
 
     def _written(self, exchange: Exchange, result: Result) -> Response:
         if result is None:

@@ -7,8 +7,8 @@ posted), and ``check_invoice`` holds the rules of the interface above it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,38 +16,24 @@ from typing import Any
 
 from airflow_provider_rma.simulator import checks, reports
 from airflow_provider_rma.simulator.documents import DocumentWriter, iso_document
-from airflow_provider_rma.simulator.master import (
-    accno_list,
-    linked,
-    part_values,
-    party_values,
-    today_in_zurich,
-    write_master,
-)
+from airflow_provider_rma.simulator.master import today_in_zurich, write_master
+from airflow_provider_rma.simulator.records import Records
 from airflow_provider_rma.simulator.refusal import Refused
+from airflow_provider_rma.simulator.registry import Day, Registry, iso
 from airflow_provider_rma.simulator.reports import PostingFilter
 from airflow_provider_rma.simulator.rounding import ZERO
-from airflow_provider_rma.simulator.storage import Store
+from airflow_provider_rma.simulator.storage import Fetch, Store
 
 __all__ = ["Books", "Refused"]
 
-Day = str | date | None
 
-
-def _iso(day: Day) -> str | None:
-    return day.isoformat()[:10] if isinstance(day, date) else day or None
-
-
-class Books:
+class Books(Registry):
     """One tenant's ledger in one file. Every method may be called from any thread."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self.tenant: dict[str, Any] = json.loads(store.fetch("SELECT value FROM meta WHERE key = 'tenant'")[0][0])
-        self._taxes = [dict(row) for row in store.fetch("SELECT * FROM tax")]
-        self._accounts = {row["accno"]: self._account_dict(dict(row)) for row in store.fetch("SELECT * FROM account")}
-        self._departments = {row["id"]: dict(row) for row in store.fetch("SELECT * FROM department ORDER BY id")}
-        self._writer = DocumentWriter(store, self)
+        super().__init__(store)
+        self._records = Records(store, self)
+        self._writer = DocumentWriter(store, self, self._records)
 
     @classmethod
     def create(cls, path: str | Path, master: Mapping[str, Any]) -> Books:
@@ -84,145 +70,11 @@ class Books:
         """Close the file."""
         self._store.close()
 
-    # ------------------------------------------------------------------ tenant and master data
-
-    def set_close_date(self, day: Day) -> None:
-        """Close the books up to and including a day; ``None`` opens them again."""
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of all that is written inside: for filling books quickly."""
         with self._store.write():
-            self.tenant["closedto"] = _iso(day)
-            self.save_tenant()
-
-    def save_tenant(self) -> None:
-        """Keep the tenant's settings as they now are, counters included."""
-        with self._store.write() as connection:
-            text = json.dumps(self.tenant, ensure_ascii=False)
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'tenant'", (text,))
-
-    def _account_dict(self, row: dict[str, Any]) -> dict[str, Any]:
-        for flag in ("allow_gl", "contra", "is_active"):
-            row[flag] = bool(row[flag])
-        row["taxes"] = [
-            {"rate": Decimal(tax["rate"]), "validfrom": tax["validfrom"], "validto": tax["validto"]}
-            for tax in self._taxes
-            if tax["accno"] == row["accno"]
-        ]
-        return row
-
-    def accounts(self) -> list[dict[str, Any]]:
-        """All accounts and headings by number: ``id accno description charttype category link ...``."""
-        return [dict(self._accounts[accno]) for accno in sorted(self._accounts)]
-
-    def account(self, accno: str) -> dict[str, Any] | None:
-        """One account or heading by number."""
-        return self._accounts.get(accno)
-
-    def departments(self) -> list[dict[str, Any]]:
-        """Departments: ``id``, ``name``, ``role`` (P profit centre, C cost centre)."""
-        return [dict(department) for department in self._departments.values()]
-
-    def find_department(self, text: str) -> dict[str, Any] | None:
-        """Find a department written as ``name``, ``name--id``, ``name-id`` or ``name–id``."""
-        for department in self._departments.values():
-            name, number = department["name"], department["id"]
-            if text in {name, f"{name}--{number}", f"{name}-{number}", f"{name}–{number}"}:
-                return department
-        return None
-
-    def projects(self) -> list[dict[str, Any]]:
-        """Projects: ``id``, ``number``, ``description``."""
-        return [dict(row) for row in self._store.fetch("SELECT * FROM project ORDER BY number")]
-
-    def parts(self) -> list[dict[str, Any]]:
-        """All articles by number."""
-        return [self._body_dict(row, "partnumber") for row in self._store.fetch("SELECT * FROM part ORDER BY number")]
-
-    def part(self, number: str) -> dict[str, Any] | None:
-        """One article by its exact number."""
-        rows = self._store.fetch("SELECT * FROM part WHERE number = ?", (number,))
-        return self._body_dict(rows[0], "partnumber") if rows else None
-
-    def customers(self) -> list[dict[str, Any]]:
-        """All customers by number, with every documented field; ``tax_accnos`` is a list."""
-        return self._parties("customer")
-
-    def vendors(self) -> list[dict[str, Any]]:
-        """All vendors by number."""
-        return self._parties("vendor")
-
-    def customer(self, number: str) -> dict[str, Any] | None:
-        """One customer by the exact number."""
-        return self._party("customer", number)
-
-    def vendor(self, number: str) -> dict[str, Any] | None:
-        """One vendor by the exact number."""
-        return self._party("vendor", number)
-
-    def _parties(self, kind: str) -> list[dict[str, Any]]:
-        rows = self._store.fetch("SELECT * FROM party WHERE kind = ? ORDER BY number", (kind,))
-        return [self._body_dict(row, f"{kind}number") for row in rows]
-
-    def _party(self, kind: str, number: str) -> dict[str, Any] | None:
-        rows = self._store.fetch("SELECT * FROM party WHERE kind = ? AND number = ?", (kind, number))
-        return self._body_dict(rows[0], f"{kind}number") if rows else None
-
-    @staticmethod
-    def _body_dict(row: Any, key: str) -> dict[str, Any]:
-        return {"id": row["id"], key: row["number"], **json.loads(row["body"])}
-
-    def save_customer(self, values: Mapping[str, Any]) -> int:
-        """Create a customer or overwrite all of an existing one, and give its id.
-
-        What is absent or empty falls back to the default: accounts 1100 and 1020, all sales tax accounts.
-
-        :param values: the fields of the customer; ``customernumber`` is the key.
-        """
-        return self._save_party("customer", values, "AR_tax", self.tenant["receivables_accno"])
-
-    def save_vendor(self, values: Mapping[str, Any]) -> int:
-        """Create or overwrite a vendor, and give its id; defaults as for customers, with account 2000."""
-        return self._save_party("vendor", values, "AP_tax", self.tenant["payables_accno"])
-
-    def _save_party(self, kind: str, values: Mapping[str, Any], tax_link: str, arap_accno: str) -> int:
-        number = str(values[f"{kind}number"])
-        known = self._party(kind, number)
-        body = party_values(
-            values,
-            {
-                "arap_accno": arap_accno,
-                "payment_accno": self.tenant["payment_accno"],
-                "curr": values.get("currency") or self.tenant["default_currency"],
-                "tax_accnos": linked(self._accounts.values(), tax_link),
-                "created": known["created"] if known else today_in_zurich(),
-            },
-        )
-        return self._save_body("party", known, (kind, number), body)
-
-    def save_part(self, values: Mapping[str, Any]) -> int:
-        """Create or overwrite an article, and give its id (the documented interface has no such call).
-
-        :param values: the fields of the article; ``partnumber`` is the key.
-        """
-        number = str(values["partnumber"])
-        return self._save_body("part", self.part(number), (number,), part_values(values))
-
-    def _save_body(
-        self, table: str, known: Mapping[str, Any] | None, key: tuple[str, ...], body: Mapping[str, Any]
-    ) -> int:
-        text = json.dumps(body, ensure_ascii=False, default=str)
-        with self._store.write() as connection:
-            if known:
-                connection.execute(f"UPDATE {table} SET body = ? WHERE id = ?", (text, known["id"]))  # noqa: S608
-                return int(known["id"])
-            number = self._store.next_id()
-            marks = ", ".join("?" * (len(key) + 2))
-            connection.execute(f"INSERT INTO {table} VALUES ({marks})", (number, *key, text))  # noqa: S608
-            return number
-
-    def tax_rate(self, accno: str, day: str) -> Decimal:
-        """Rate (fraction) of a tax account at a date: the first whose end is not before it (D21)."""
-        valid = [tax for tax in self._taxes if tax["accno"] == accno and (tax["validto"] or "9999-12-31") >= day]
-        first = min(valid, key=lambda tax: tax["validto"] or "9999-12-31", default=None)
-        return Decimal(first["rate"]) if first else ZERO
+            yield
 
     # ------------------------------------------------------------------ writing documents
 
@@ -277,15 +129,13 @@ class Books:
         :param reference: the voucher's reference; without it the next number of the counter.
         :param equity_accno: account that takes the result.
         """
-        day = _iso(closing_date) or ""
+        day = iso(closing_date) or ""
         with self._store.write() as connection:
             for row in connection.execute("SELECT document_id FROM yearend WHERE transdate >= ?", (day,)).fetchall():
                 self._writer.delete(row[0])
             last = connection.execute("SELECT MAX(transdate) FROM yearend").fetchone()[0]
             start = (date.fromisoformat(last) + timedelta(days=1)).isoformat() if last else None
-            sums = reports.raw_sums(
-                self._store.fetch, PostingFilter(None, start, day), "AND a.category IN ('I', 'E')"
-            )
+            sums = reports.raw_sums(self._store.fetch, PostingFilter(None, start, day), "AND a.category IN ('I', 'E')")
             number = self._writer.post_year_end(day, sums, equity_accno, reference, description)
             connection.execute("INSERT INTO yearend VALUES (?, ?)", (number, day))
         return number
@@ -302,12 +152,10 @@ class Books:
         :param today: the day that decides what is overdue; without it the day in Zurich.
         :raises KeyError: if there is none.
         """
-        rows = self._store.fetch("SELECT * FROM document WHERE id = ?", (id,))
-        if not rows:
-            raise KeyError(id)
-        result = self._writer.header_dict(rows[0], _iso(today) or today_in_zurich())
-        result["postings"] = self._writer.postings_of(id)
-        result["payments"] = self._writer.payments_of(id)
+        row = self._records.row(id)
+        result = self._records.header(row, iso(today) or today_in_zurich())
+        result["postings"] = self._records.postings(id, result["department"])
+        result["payments"] = self._records.payments(row)
         return result
 
     def find_invoices(self, number: str) -> list[int]:
@@ -346,11 +194,11 @@ class Books:
         self, module: str, from_date: Day, to_date: Day, status: str | None, party: str | None, today: Day
     ) -> Iterator[dict[str, Any]]:
         wanted = {"OPEN", "OVERDUE"} if status == "OPEN" else {status}
-        day = _iso(today) or today_in_zurich()
-        for row in reports.iterate_documents(self._store.snapshot(), module, _iso(from_date), _iso(to_date)):
+        day = iso(today) or today_in_zurich()
+        for row in reports.iterate_documents(self._store.snapshot(), module, iso(from_date), iso(to_date)):
             if party is not None and row["party"] != party:
                 continue
-            document = self._writer.header_dict(row, day)
+            document = self._records.header(row, day)
             if status is None or document["status"] in wanted:
                 yield document
 
@@ -371,12 +219,16 @@ class Books:
         return [account["id"] for accno, account in self._accounts.items() if reports.matches(pattern, accno)]
 
     def _filter(self, pattern: str, from_date: Day, to_date: Day) -> PostingFilter:
-        return PostingFilter(self._account_ids(pattern), _iso(from_date), _iso(to_date))
+        return PostingFilter(self._account_ids(pattern), iso(from_date), iso(to_date))
 
     def postings(
-        self, accno_pattern: str = "x", from_date: Day = None, to_date: Day = None,
-        include_openings: bool = False, include_closings: bool = False,
-    ) -> Iterator[dict[str, Any]]:  # fmt: skip
+        self,
+        accno_pattern: str = "x",
+        from_date: Day = None,
+        to_date: Day = None,
+        include_openings: bool = False,
+        include_closings: bool = False,
+    ) -> Iterator[dict[str, Any]]:
         """Yield account transactions by date, reference and description; rows of 0 are left out.
 
         ``amount`` is raw CHF (debit negative), exchange rows included. Opening and closing balances come first
@@ -388,32 +240,60 @@ class Books:
         :param include_openings: add one row per account with what was posted before ``from_date``.
         :param include_closings: add one row per account with its balance at ``to_date``.
         """
-        wanted = self._filter(accno_pattern, from_date, to_date)
-        if include_openings:
-            yield from self._opening_rows(wanted)
-        yield from reports.iterate_postings(self._store.snapshot(), wanted, self._departments)
-        if include_closings:
-            yield from self._closing_rows(wanted)
+        return self.counted_postings(accno_pattern, from_date, to_date, include_openings, include_closings)[1]
 
     def count_postings(
-        self, accno_pattern: str = "x", from_date: Day = None, to_date: Day = None,
-        include_openings: bool = False, include_closings: bool = False,
-    ) -> int:  # fmt: skip
+        self,
+        accno_pattern: str = "x",
+        from_date: Day = None,
+        to_date: Day = None,
+        include_openings: bool = False,
+        include_closings: bool = False,
+    ) -> int:
         """Number of rows that ``postings`` gives for the same parameters."""
         wanted = self._filter(accno_pattern, from_date, to_date)
-        count = reports.count_postings(self._store.fetch, wanted)
-        count += len(self._opening_rows(wanted)) if include_openings else 0
-        return count + (len(self._closing_rows(wanted)) if include_closings else 0)
+        return self._count(self._store.fetch, wanted, include_openings, include_closings)
 
-    def _opening_rows(self, wanted: PostingFilter) -> list[dict[str, Any]]:
+    def counted_postings(
+        self,
+        accno_pattern: str = "x",
+        from_date: Day = None,
+        to_date: Day = None,
+        include_openings: bool = False,
+        include_closings: bool = False,
+    ) -> tuple[int, Iterator[dict[str, Any]]]:
+        """Give the number of rows and the rows, of one and the same state of the books.
+
+        Parameters as for ``postings``. Exhaust or close the iterator: it holds a connection.
+        """
+        wanted = self._filter(accno_pattern, from_date, to_date)
+        stream = self._stream(wanted, include_openings, include_closings)
+        count = next(stream)
+        return count, stream
+
+    def _count(self, fetch: Fetch, wanted: PostingFilter, openings: bool, closings: bool) -> int:
+        count = reports.count_postings(fetch, wanted)
+        count += len(self._opening_rows(fetch, wanted)) if openings else 0
+        return count + (len(self._closing_rows(fetch, wanted)) if closings else 0)
+
+    def _stream(self, wanted: PostingFilter, openings: bool, closings: bool) -> Iterator[Any]:
+        """Yield the count first, then the rows: whoever took the count has started the read."""
+        with self._store.snapshot() as fetch:
+            yield self._count(fetch, wanted, openings, closings)
+            if openings:
+                yield from self._opening_rows(fetch, wanted)
+            yield from reports.iterate_postings(fetch, wanted, self._departments)
+            if closings:
+                yield from self._closing_rows(fetch, wanted)
+
+    def _opening_rows(self, fetch: Fetch, wanted: PostingFilter) -> list[dict[str, Any]]:
         if not wanted.from_date:
             return []
-        before = (date.fromisoformat(wanted.from_date) - timedelta(days=1)).isoformat()
-        sums = reports.raw_sums(self._store.fetch, PostingFilter(wanted.account_ids, None, before))
+        sums = reports.raw_sums(fetch, wanted.before())
         return self._balance_rows(sums, wanted.from_date, reports.OPENING_REFERENCE)
 
-    def _closing_rows(self, wanted: PostingFilter) -> list[dict[str, Any]]:
-        sums = reports.raw_sums(self._store.fetch, PostingFilter(wanted.account_ids, None, wanted.to_date))
+    def _closing_rows(self, fetch: Fetch, wanted: PostingFilter) -> list[dict[str, Any]]:
+        sums = reports.raw_sums(fetch, PostingFilter(wanted.account_ids, None, wanted.to_date))
         return self._balance_rows(sums, wanted.to_date or today_in_zurich(), reports.CLOSING_REFERENCE)
 
     def _balance_rows(self, sums: Mapping[str, Decimal], day: str, reference: str) -> list[dict[str, Any]]:
@@ -448,9 +328,7 @@ class Books:
         wanted = self._filter(accno_pattern, from_date, to_date)
         sums = reports.raw_sums(self._store.fetch, wanted, extra, parameters)
         if include_openings and wanted.from_date:
-            before = (date.fromisoformat(wanted.from_date) - timedelta(days=1)).isoformat()
-            earlier = PostingFilter(wanted.account_ids, None, before)
-            openings = reports.raw_sums(self._store.fetch, earlier, extra, parameters)
+            openings = reports.raw_sums(self._store.fetch, wanted.before(), extra, parameters)
             sums = {accno: amount + openings.get(accno, ZERO) for accno, amount in sums.items()}
         return [
             {
@@ -477,7 +355,3 @@ class Books:
         if not main_currency:
             extra += " AND p.fx = 0"
         return extra, parameters
-
-    def line_tax_accnos(self, line: Mapping[str, Any], part: Mapping[str, Any]) -> list[str]:
-        """Tax accounts of an invoice line: its own if it names any, else those of its article."""
-        return accno_list(line.get("tax_accnos")) or list(part["tax_accnos"])

@@ -62,6 +62,9 @@ class Rule:
             raise ValueError(f"fault must be one of {', '.join(FAULTS)}, not {self.fault!r}")
         if self.framing not in FRAMINGS:
             raise ValueError(f"framing must be one of {', '.join(FRAMINGS)}, not {self.framing!r}")
+        # Numbers of the control endpoint arrive as their text, so that amounts stay exact.
+        self.seconds = float(self.seconds)
+        self.probability = None if self.probability is None else float(self.probability)
         self._dice = random.Random(self.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
 
     @classmethod

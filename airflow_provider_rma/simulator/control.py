@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_rma.simulator.answers import Problem
+from airflow_provider_rma.simulator.answers import AnswerError
 from airflow_provider_rma.simulator.books import Books
 from airflow_provider_rma.simulator.chaos import Rule
 from airflow_provider_rma.simulator.refusal import Refused
@@ -79,7 +78,7 @@ class Control:
                 body = await request.body()
                 given = json.loads(body, parse_float=str) if body else {}
                 return _Json(await handler(request, given))
-            except Problem as problem:
+            except AnswerError as problem:
                 return _Json({"error": problem.text}, problem.status)
             except KeyError as error:
                 return _Json({"error": f"not found or not given: {error}"}, 404)
@@ -92,7 +91,7 @@ class Control:
         """A handler that hands the body to the books and answers with the id of what was saved."""
 
         async def handler(_: Request, given: Any) -> Any:
-            return {"id": await self.service.room.work(partial(call, given=given))}
+            return {"id": await self.service.room.work(lambda books: call(books, given))}
 
         return handler
 

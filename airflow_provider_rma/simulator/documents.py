@@ -1,4 +1,4 @@
-"""Writing documents into the books, and reading them back as they were entered."""
+"""Writing documents into the books: post, save again, pay, delete, each in one transaction."""
 
 from __future__ import annotations
 
@@ -7,28 +7,33 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_rma.simulator.articles import post_articles
+from airflow_provider_rma.simulator.master import accno_list
 from airflow_provider_rma.simulator.payments import add_payments, form_payment, settle_form, surplus_rows
 from airflow_provider_rma.simulator.posting import ArticleTerms, Posted, Row, Terms, post_booking
+from airflow_provider_rma.simulator.records import AMOUNTS, Records, posted_again
 from airflow_provider_rma.simulator.refusal import Refused
-from airflow_provider_rma.simulator.reports import status_of
-from airflow_provider_rma.simulator.rounding import ZERO, number, rounded, stored
+from airflow_provider_rma.simulator.registry import Registry
+from airflow_provider_rma.simulator.rounding import number, rounded, stored
 from airflow_provider_rma.simulator.storage import Store, units
 from airflow_provider_rma.simulator.vouchers import post_gl, year_end_rows
-
-if TYPE_CHECKING:
-    from airflow_provider_rma.simulator.books import Books
 
 _COUNTERS = {"ar": "customer_invoice", "ap": "vendor_invoice", "gl": "general_ledger"}
 _PARTY_KEYS = {"ar": "customernumber", "ap": "vendornumber", "gl": ""}
 _ARAP_KEYS = {"ar": "ar_accno", "ap": "ap_accno", "gl": ""}
 _DATES = ("transdate", "duedate", "datepaid")
-_AMOUNTS = ("amount", "netamount", "paid", "fxamount", "fxpaid")
 
-#: What a row of table ``document`` gives under the same name; the rest of a document lies in ``body``.
-_HEADER = ("id", "module", "transdate", "duedate", "datepaid", "currency")
+_INSERT_DOCUMENT = """
+    INSERT INTO document (id, module, number, article, party, transdate, duedate, datepaid, description, currency,
+        exchangerate, taxincluded, amount, netamount, paid, fxamount, fxpaid, department_id, arap_accno, notes,
+        intnotes, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_INSERT_POSTING = """
+    INSERT INTO posting (document_id, account_id, amount, units, transdate, source, memo, fx, payment_no, project_id)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 
 def iso_document(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,9 +53,10 @@ def iso_document(document: Mapping[str, Any]) -> dict[str, Any]:
 class DocumentWriter:
     """Posts, re-saves, pays and deletes documents; one transaction each."""
 
-    def __init__(self, store: Store, books: Books) -> None:
+    def __init__(self, store: Store, registry: Registry, records: Records) -> None:
         self._store = store
-        self._books = books
+        self._registry = registry
+        self._records = records
 
     # ------------------------------------------------------------------ writing
 
@@ -62,7 +68,7 @@ class DocumentWriter:
     def resave(self, document_id: int, document: Mapping[str, Any]) -> None:
         """Replace a document by another state of it, under the same id and with new rows."""
         with self._store.write() as connection:
-            module = self._row(document_id)["module"]
+            module = self._records.row(document_id)["module"]
             payment_ids = [row[0] for row in connection.execute(
                 "SELECT id FROM payment WHERE document_id = ? ORDER BY payment_no", (document_id,))]  # fmt: skip
             self._remove(document_id)
@@ -71,7 +77,7 @@ class DocumentWriter:
     def delete(self, document_id: int) -> None:
         """Delete a document with everything that belongs to it."""
         with self._store.write() as connection:
-            self._row(document_id)
+            self._records.row(document_id)
             self._remove(document_id)
             connection.execute("DELETE FROM yearend WHERE document_id = ?", (document_id,))
 
@@ -79,7 +85,7 @@ class DocumentWriter:
         self, day: str, sums: Mapping[str, Decimal], equity_accno: str, reference: str | None, description: str
     ) -> int:
         """Post the closing voucher of a year and give its id; the caller lists it in table ``yearend``."""
-        if self._books.account(equity_accno) is None:
+        if self._registry.account(equity_accno) is None:
             raise Refused(f"Das Konto '{equity_accno}' ist nicht vorhanden.", "equity_accno")
         with self._store.write():
             number_text = reference or self._next_number("gl")
@@ -103,28 +109,24 @@ class DocumentWriter:
         """Enter one payment on a saved document, by either way of the ledger."""
         given = iso_document(payment)
         with self._store.write():
-            row = self._row(document_id)
+            row = self._records.row(document_id)
             if row["module"] == "gl":
                 raise Refused("Eine Buchung im Hauptbuch kann nicht bezahlt werden.", "id")
             if route == "save_again":
-                document = self._entered(row)
-                document["payments"] = [*self._payment_bodies(document_id), given]
+                document = self._records.entered(row)
+                document["payments"] = [*self._records.payment_bodies(document_id), given]
                 self.resave(document_id, document)
             else:
                 self._pay_by_form(row, given)
-            return self.payments_of(document_id)[-1]
+            return self._records.payments(row)[-1]
 
     def _pay_by_form(self, row: sqlite3.Row, given: dict[str, Any]) -> None:
         document_id, module = row["id"], row["module"]
-        document = self._entered(row)
+        document = self._records.entered(row)
         terms = self._terms(module, document)
-        payment_no = len(self._payment_bodies(document_id)) + 1
-        entries = self._store.fetch(
-            "SELECT p.*, a.accno FROM posting p JOIN account a ON a.id = p.account_id WHERE document_id = ? "
-            "ORDER BY entry_id",
-            (document_id,),
-        )
-        posted = _posted(row, entries)
+        payment_no = len(self._records.payment_bodies(document_id)) + 1
+        entries = self._records.posting_rows(document_id)
+        posted = posted_again(row, entries)
         new_rows = form_payment(posted, document, given, payment_no, terms)
         self._insert_rows(document_id, new_rows)
         self._insert_payment(document_id, payment_no, given, None)
@@ -156,9 +158,7 @@ class DocumentWriter:
         document = {key: paid_document[key], "transdate": day, "currency": terms.default_currency}
         self._insert(self._store.next_id(), module, self._next_number(module), document, posted, article=False)
 
-    def _write(
-        self, document_id: int, module: str, document: dict[str, Any], payment_ids: Sequence[int] = ()
-    ) -> int:
+    def _write(self, document_id: int, module: str, document: dict[str, Any], payment_ids: Sequence[int] = ()) -> int:
         key = "reference" if module == "gl" else "invnumber"
         number_text = str(document.get(key) or "") or self._next_number(module)
         article = module != "gl" and "lines" in document
@@ -183,7 +183,7 @@ class DocumentWriter:
     def _complete_line(self, module: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Fill a line from its article: text, unit, price and account, each only if the line is silent."""
         line = dict(given)
-        part = self._books.part(str(line.get("partnumber") or ""))
+        part = self._registry.part(str(line.get("partnumber") or ""))
         if part is None:
             raise Refused(f"Der Artikel '{line.get('partnumber') or ''}' ist nicht vorhanden.", "partnumber")
         price, accno = ("sellprice", "income_accno") if module == "ar" else ("lastcost", "expense_accno")
@@ -192,12 +192,12 @@ class DocumentWriter:
                 line[key] = part[source]
         if str(line.get(accno) or "0") == "0":
             line[accno] = part[accno]
-        line["tax_accnos"] = self._books.line_tax_accnos(line, part)
+        line["tax_accnos"] = accno_list(line.get("tax_accnos")) or list(part["tax_accnos"])
         return line
 
     def _line_terms(self, module: str, document: Mapping[str, Any], terms: Terms) -> list[ArticleTerms]:
         key = "income_accno" if module == "ar" else "expense_accno"
-        rate = {accno: float(self._books.tax_rate(accno, document["transdate"])) for accno in terms.tax_accnos}
+        rate = {accno: float(self._registry.tax_rate(accno, document["transdate"])) for accno in terms.tax_accnos}
         return [
             ArticleTerms(
                 str(line[key]), {accno: rate[accno] for accno in terms.tax_accnos if accno in line["tax_accnos"]}
@@ -206,12 +206,12 @@ class DocumentWriter:
         ]
 
     def _terms(self, module: str, document: Mapping[str, Any]) -> Terms:
-        tenant = self._books.tenant
+        tenant = self._registry.tenant
         party: Mapping[str, Any] = {"arap_accno": "", "payment_accno": "", "tax_accnos": []}
         if module != "gl":
             kind = "customer" if module == "ar" else "vendor"
             key = str(document.get(f"{kind}number") or "")
-            found = self._books.customer(key) if module == "ar" else self._books.vendor(key)
+            found = self._registry.customer(key) if module == "ar" else self._registry.vendor(key)
             if found is None:
                 name = "Kunde" if module == "ar" else "Lieferant"
                 raise Refused(f"Der {name} mit der Nummer '{key}' ist nicht vorhanden.", f"{kind}number")
@@ -227,19 +227,9 @@ class DocumentWriter:
         )
 
     def _next_number(self, module: str) -> str:
-        counters = self._books.tenant["number_counters"]
-        name = _COUNTERS[module]
-        counters[name] = str(int(counters[name]) + 1)
-        self._books.save_tenant()
-        return str(counters[name])
+        return self._registry.next_number(_COUNTERS[module])
 
     # ------------------------------------------------------------------ rows of the tables
-
-    def _row(self, document_id: int) -> sqlite3.Row:
-        rows = self._store.fetch("SELECT * FROM document WHERE id = ?", (document_id,))
-        if not rows:
-            raise KeyError(document_id)
-        return rows[0]
 
     def _remove(self, document_id: int) -> None:
         for table, key in (("posting", "document_id"), ("payment", "document_id"), ("document", "id")):
@@ -249,12 +239,10 @@ class DocumentWriter:
         self, document_id: int, module: str, number_text: str, document: Mapping[str, Any], posted: Posted, *,
         article: bool,
     ) -> None:  # fmt: skip
-        department = self._books.find_department(str(document.get("department") or ""))
-        amounts = [str(getattr(posted, name)) if module != "gl" else None for name in _AMOUNTS]
+        department = self._registry.find_department(str(document.get("department") or ""))
+        amounts = [str(getattr(posted, name)) if module != "gl" else None for name in AMOUNTS]
         self._store.connection.execute(
-            "INSERT INTO document (id, module, number, article, party, transdate, duedate, datepaid, description,"
-            " currency, exchangerate, taxincluded, amount, netamount, paid, fxamount, fxpaid, department_id,"
-            " arap_accno, notes, intnotes, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            _INSERT_DOCUMENT,
             (
                 document_id,
                 module,
@@ -265,7 +253,7 @@ class DocumentWriter:
                 posted.duedate,
                 posted.datepaid,
                 document.get("description"),
-                document.get("currency") or self._books.tenant["default_currency"],
+                document.get("currency") or self._registry.tenant["default_currency"],
                 str(posted.exchangerate),
                 posted.taxincluded,
                 *amounts,
@@ -280,26 +268,19 @@ class DocumentWriter:
 
     def _insert_rows(self, document_id: int, rows: Iterable[Row]) -> None:
         self._store.connection.executemany(
-            "INSERT INTO posting (document_id, account_id, amount, units, transdate, source, memo, fx, payment_no,"
-            " project_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            _INSERT_POSTING,
             [
                 (document_id, self._account_id(row.accno), str(row.amount), units(row.amount), row.transdate,
-                 row.source, row.memo, row.fx, row.payment_no, self._project_id(row.project))
+                 row.source, row.memo, row.fx, row.payment_no, self._registry.project_id(row.project))
                 for row in rows
             ],
         )  # fmt: skip
 
     def _account_id(self, accno: str) -> int:
-        account = self._books.account(accno)
+        account = self._registry.account(accno)
         if account is None or account["charttype"] != "A":
             raise Refused(f"Das Konto '{accno}' ist nicht vorhanden.", "accno")
         return int(account["id"])
-
-    def _project_id(self, project: str | None) -> int | None:
-        if not project:
-            return None
-        rows = self._store.fetch("SELECT id FROM project WHERE number = ?", (project,))
-        return rows[0][0] if rows else None
 
     def _last_entry_id(self) -> int:
         return int(self._store.fetch("SELECT MAX(entry_id) FROM posting")[0][0])
@@ -322,88 +303,3 @@ class DocumentWriter:
                 datetime.now(UTC).isoformat(timespec="milliseconds"),
             ),
         )
-
-    # ------------------------------------------------------------------ reading
-
-    @staticmethod
-    def _entered(row: sqlite3.Row) -> dict[str, Any]:
-        """The document as it was entered, without its payments."""
-        key = "reference" if row["module"] == "gl" else "invnumber"
-        return {**json.loads(row["body"]), key: row["number"]}
-
-    def _payment_bodies(self, document_id: int) -> list[dict[str, Any]]:
-        rows = self._store.fetch("SELECT body FROM payment WHERE document_id = ? ORDER BY payment_no", (document_id,))
-        return [json.loads(row[0]) for row in rows]
-
-    def header_dict(self, row: sqlite3.Row, today: str) -> dict[str, Any]:
-        """Give a stored document: the entered texts and lines, and the computed header over them."""
-        result = self._entered(row)
-        result.update({key: row[key] for key in _HEADER})
-        result["number"] = row["number"]
-        result["article"] = bool(row["article"])
-        result["taxincluded"] = bool(row["taxincluded"])
-        result["exchangerate"] = Decimal(row["exchangerate"]) if row["exchangerate"] else None
-        department = {d["id"]: d["name"] for d in self._books.departments()}.get(row["department_id"])
-        result["department"] = department
-        if row["module"] != "gl":
-            result.update({name: Decimal(row[name]) for name in _AMOUNTS})
-            result["status"] = status_of(result["amount"], result["paid"], row["duedate"], today)
-        return result
-
-    def postings_of(self, document_id: int) -> list[dict[str, Any]]:
-        """The rows of a document in entry order, those of 0 included."""
-        rows = self._store.fetch(
-            "SELECT p.entry_id, a.accno, a.description AS account_description, p.amount, p.transdate, p.source,"
-            " p.memo, p.fx, p.payment_no, d.department_id FROM posting p JOIN account a ON a.id = p.account_id"
-            " JOIN document d ON d.id = p.document_id WHERE p.document_id = ? ORDER BY p.entry_id",
-            (document_id,),
-        )
-        names = {department["id"]: department["name"] for department in self._books.departments()}
-        result = []
-        for row in rows:
-            posting = dict(row)
-            posting["amount"] = Decimal(posting["amount"])
-            posting["fx_transaction"] = bool(posting.pop("fx"))
-            posting["department"] = names.get(posting.pop("department_id"))
-            result.append(posting)
-        return result
-
-    def payments_of(self, document_id: int) -> list[dict[str, Any]]:
-        """The payments of a document in the order of their entry, each with a tenant-wide ``id``."""
-        document = self._row(document_id)
-        rows = self._store.fetch("SELECT * FROM payment WHERE document_id = ? ORDER BY payment_no", (document_id,))
-        return [_payment_dict(row, document) for row in rows]
-
-
-def _posted(row: sqlite3.Row, entries: Iterable[sqlite3.Row]) -> Posted:
-    """Give a stored document the shape it had when it was posted."""
-    return Posted(
-        **{name: Decimal(row[name]) for name in _AMOUNTS},
-        exchangerate=Decimal(row["exchangerate"] or 1),
-        taxincluded=bool(row["taxincluded"]),
-        duedate=row["duedate"],
-        datepaid=row["datepaid"],
-        rows=[
-            Row(entry["accno"], Decimal(entry["amount"]), entry["transdate"], fx=bool(entry["fx"]),
-                payment_no=entry["payment_no"])
-            for entry in entries
-        ],
-    )  # fmt: skip
-
-
-def _payment_dict(row: sqlite3.Row, document: sqlite3.Row) -> dict[str, Any]:
-    given = json.loads(row["body"])
-    return {
-        "id": row["id"],
-        "payment_no": row["payment_no"],
-        "document_id": document["id"],
-        "invnumber": document["number"],
-        "datepaid": given.get("datepaid") or document["transdate"],
-        "amount": Decimal(str(given.get("amount") or ZERO)),
-        "payment_accno": given.get("payment_accno") or "",
-        "source": given.get("source") or "",
-        "memo": given.get("memo") or "",
-        "currency": document["currency"],
-        "exchangerate": Decimal(str(given.get("exchangerate") or document["exchangerate"] or 1)),
-        "changed": row["changed"],
-    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from airflow_provider_rma.simulator import resources, wire
-from airflow_provider_rma.simulator.answers import Entity, Problem, Result
+from airflow_provider_rma.simulator.answers import AnswerError, Entity, Result
 from airflow_provider_rma.simulator.books import Books
 from airflow_provider_rma.simulator.reading import read_customer, read_invoice
 from airflow_provider_rma.simulator.refusal import Refused
@@ -86,7 +86,7 @@ def get_customer(books: Books, call: Call) -> Result:
     """One customer by exact number, or 404."""
     customer = books.customer(call.params["number"])
     if customer is None:
-        raise Problem(404, f"Der Kunde '{call.params['number']}' wurde nicht gefunden.")
+        raise AnswerError(404, f"Der Kunde '{call.params['number']}' wurde nicht gefunden.")
     return Entity("customer", resources.customer_tree(customer))
 
 
@@ -123,8 +123,8 @@ def get_invoice(books: Books, call: Call) -> Result:
     number = call.params["number"]
     ids = books.find_invoices(number)
     if not ids:
-        raise Problem(404, f"Die Rechnung '{number}' wurde nicht gefunden.")
-    document = books.document(ids[0])
+        raise AnswerError(404, f"Die Rechnung '{number}' wurde nicht gefunden.")
+    document = books.document(ids[0], today=call.settings.day)
     return Entity("invoice", resources.invoice_tree(document, books.customer(document["customernumber"])))
 
 
@@ -163,19 +163,19 @@ def list_transactions(books: Books, call: Call) -> Result:
     pattern = call.params["accno"]
     unknown = "x" not in pattern.lower() and all(one["accno"] != pattern for one in books.accounts())
     if unknown and call.settings.unknown_account == 404:
-        raise Problem(404, f"Das Konto '{pattern}' wurde nicht gefunden.")
-    wanted = {
-        "accno_pattern": pattern,
-        "from_date": call.day("from_date"),
-        "to_date": call.day("to_date", call.settings.day),
-        "include_openings": call.flag("include_openings", default=False),
-        "include_closings": call.flag("include_closings", default=False),
-    }
+        raise AnswerError(404, f"Das Konto '{pattern}' wurde nicht gefunden.")
+    wanted = (
+        pattern,
+        call.day("from_date"),
+        call.day("to_date", call.settings.day),
+        call.flag("include_openings", default=False),
+        call.flag("include_closings", default=False),
+    )
     return Listing(
         "transaction",
-        map(resources.transaction_tree, books.postings(**wanted)),
+        map(resources.transaction_tree, books.postings(*wanted)),
         root="transactions",
-        attributes={"@number_of_transaction": str(books.count_postings(**wanted))},
+        attributes={"@number_of_transaction": str(books.count_postings(*wanted))},
     )
 
 

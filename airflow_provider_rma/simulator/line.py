@@ -37,7 +37,7 @@ class Line:
     """
 
     def __init__(self, scope: Any, receive: Any) -> None:
-        self._transport = _open.get(tuple(scope.get("client") or ()))  # type: ignore[arg-type]
+        self._transport = _open.get(tuple(scope.get("client") or ()))
         self._receive = receive
 
     async def drop(self) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from airflow_provider_rma.simulator.posting import ADJUSTMENT_MEMO, Document, Posted, Row, Terms, document_sign
-from airflow_provider_rma.simulator.rounding import number, rounded, stored
+from airflow_provider_rma.simulator.rounding import ZERO, number, rounded, stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _add_differences(posted: Posted, payment: _Payment, settled: float, terms: T
     if gain:
         credit = terms.side * gain
         posted.rows.append(Row(terms.gain_or_loss(credit), stored(credit), payment.day, fx=True))
-    bank = stored(payment.amount - settled - gain) if with_bank else 0
+    bank = stored(payment.amount - settled - gain) if with_bank else ZERO
     if bank:
         posted.rows.append(Row(payment.accno, terms.side * bank, payment.day, fx=True))
 
@@ -159,7 +159,7 @@ def surplus_rows(amount: float, day: str, payment_accno: str, terms: Terms) -> l
     return [
         Row(terms.arap_accno, credit, day),
         Row(payment_accno, -credit, day),
-        Row(payment_accno, Decimal(0), day, fx=True),
+        Row(payment_accno, ZERO, day, fx=True),
     ]
 
 
@@ -188,7 +188,7 @@ def settle_form(posted: Posted, terms: Terms, *, first_row_rewritten: bool) -> S
     """
     result = Settlement({}, [])
     rows = posted.rows
-    order = list(range(1, len(rows))) + [0] if first_row_rewritten else list(range(len(rows)))
+    order = [*range(1, len(rows)), 0] if first_row_rewritten else list(range(len(rows)))
     payments = [i for i, row in enumerate(rows[:-1]) if rows[i + 1].payment_no and row.accno == terms.arap_accno]
     difference = posted.amount - posted.paid
     if difference and payments:

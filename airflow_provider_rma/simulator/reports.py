@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +47,11 @@ class PostingFilter:
     from_date: str | None = None
     to_date: str | None = None
 
+    def before(self) -> PostingFilter:
+        """The same accounts, all that was posted before the first date."""
+        first = date.fromisoformat(self.from_date or "0001-01-02")
+        return PostingFilter(self.account_ids, None, (first - timedelta(days=1)).isoformat())
+
     def where(self, *, zero_rows: bool = False) -> tuple[str, list[Any]]:
         """SQL condition on ``posting p`` and its parameters."""
         conditions: list[str] = [] if zero_rows else ["p.units <> 0"]
@@ -69,23 +75,22 @@ def count_postings(fetch: Fetch, wanted: PostingFilter) -> int:
 
 
 def iterate_postings(
-    source: AbstractContextManager[Fetch],
+    fetch: Fetch,
     wanted: PostingFilter,
     departments: Mapping[int, Mapping[str, Any]],
 ) -> Iterator[dict[str, Any]]:
     """Yield postings by date, reference and description, one day in memory at a time.
 
-    :param source: gives the state of the books to read from; held until the last row is taken.
+    :param fetch: queries one state of the books.
     :param wanted: the filter; rows of 0 are left out.
     :param departments: department by id.
     """
     where, parameters = wanted.where()
-    with source as fetch:
-        days = fetch(f"SELECT DISTINCT p.transdate FROM posting p WHERE {where} ORDER BY 1", parameters)  # noqa: S608
-        query = f"{_COLUMNS} WHERE {where} AND p.transdate = ? ORDER BY d.number, 7, p.entry_id"
-        for (day,) in days:
-            for row in fetch(query, [*parameters, day]):
-                yield posting_dict(row, departments)
+    days = fetch(f"SELECT DISTINCT p.transdate FROM posting p WHERE {where} ORDER BY 1", parameters)  # noqa: S608
+    query = f"{_COLUMNS} WHERE {where} AND p.transdate = ? ORDER BY d.number, 7, p.entry_id"
+    for (day,) in days:
+        for row in fetch(query, [*parameters, day]):
+            yield posting_dict(row, departments)
 
 
 def posting_dict(row: sqlite3.Row, departments: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 ZERO = Decimal(0)
-_QUANTA = {places: Decimal(1).scaleb(-places) for places in range(0, 13)}
+_QUANTA = {places: Decimal(1).scaleb(-places) for places in range(13)}
 
 
 def stored(value: float) -> Decimal:

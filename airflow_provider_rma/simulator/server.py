@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from airflow_provider_rma.simulator.room import Room
 from airflow_provider_rma.simulator.service import Service
 from airflow_provider_rma.simulator.settings import Settings
 
-_GRACE_SECONDS = 3
+_GRACE_SECONDS = 1
 
 
 @dataclass
@@ -91,6 +92,15 @@ class _Announcing(Server):
         print(self._announcement, flush=True)
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; the protocol is named because asyncio switches Nagle's delay off only then."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(address)
+    return listening
+
+
 def run(options: Options, more: Any = None) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
@@ -98,7 +108,7 @@ def run(options: Options, more: Any = None) -> None:
     """
     if options.log_requests:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    listening = socket.create_server((options.host, options.port))
+    listening = _listen(options.host, options.port)
     scheme = "https" if options.certfile else "http"
     address = f"{scheme}://{options.host}:{listening.getsockname()[1]}"
     service = Service(
@@ -123,8 +133,8 @@ def run(options: Options, more: Any = None) -> None:
         ssl_certfile=options.certfile,
         ssl_keyfile=options.keyfile,
     )
-    # uvicorn raises the signal once more after its orderly end; without a handler that would look like a crash
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # uvicorn raises the signal once more after its orderly end, which must not look like a crash
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         _Announcing(config, announcement).run(sockets=[listening])
     except KeyboardInterrupt:

@@ -23,7 +23,7 @@ FIRST_ENTRY_ID = 20001
 UNIT = Decimal("1e-8")
 _UNITS = 10**8
 
-_SCHEMA = f"""
+_SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE account (
     id INTEGER PRIMARY KEY, accno TEXT NOT NULL UNIQUE, description TEXT NOT NULL, charttype TEXT NOT NULL,
@@ -53,8 +53,6 @@ CREATE TABLE payment (
     id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL, payment_no INTEGER NOT NULL, body TEXT NOT NULL,
     changed TEXT NOT NULL, UNIQUE (document_id, payment_no));
 CREATE TABLE yearend (document_id INTEGER PRIMARY KEY, transdate TEXT NOT NULL);
-INSERT INTO meta VALUES ('next_id', '{FIRST_ID}');
-INSERT INTO sqlite_sequence (name, seq) VALUES ('posting', {FIRST_ENTRY_ID - 1});
 """
 
 
@@ -92,7 +90,9 @@ class Store:
         self.lock = threading.RLock()
         self.connection = self._connect()
         if create:
-            self.connection.executescript("BEGIN;" + _SCHEMA + "COMMIT;")
+            self.connection.executescript(_SCHEMA)
+            self.connection.execute("INSERT INTO meta VALUES ('next_id', ?)", (FIRST_ID,))
+            self.connection.execute("INSERT INTO sqlite_sequence VALUES ('posting', ?)", (FIRST_ENTRY_ID - 1,))
 
     @property
     def in_memory(self) -> bool:

@@ -63,7 +63,7 @@ def read_day(text: str, field: str) -> date:
     try:
         if _DAY.fullmatch(text):
             return date.fromisoformat(text)
-        given = datetime.fromisoformat(text)
+        given = datetime.fromisoformat(text if _DAY.fullmatch(text[:10]) else "")
     except ValueError as error:
         raise Refused(f"'{text}' ist kein gültiges Datum ({field}).", field) from error
     return given.date() if given.tzinfo is None else given.astimezone(ZURICH).date()

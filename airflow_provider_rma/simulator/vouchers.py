@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from airflow_provider_rma.simulator.posting import Document, Row, Terms
-from airflow_provider_rma.simulator.rounding import number, rounded, stored
+from airflow_provider_rma.simulator.rounding import ZERO, number, rounded, stored
 
 #: Decimal places of the general-ledger module (money elsewhere has 2).
 GL_PLACES = 8
@@ -41,9 +41,9 @@ def post_gl(document: Document, terms: Terms) -> list[Row]:
 def _level_differences(rows: list[Row]) -> None:
     """Let the exchange rows of a balanced voucher sum to zero."""
     differences = [row for row in rows if row.fx]
-    if not differences or sum(row.amount for row in rows if not row.fx):
+    if not differences or sum((row.amount for row in rows if not row.fx), ZERO):
         return
-    differences[0].amount -= sum((row.amount for row in differences), Decimal(0))
+    differences[0].amount -= sum((row.amount for row in differences), ZERO)
 
 
 def year_end_rows(sums: Iterable[tuple[str, Decimal]], day: str, equity_accno: str, reference: str) -> list[Row]:
@@ -55,7 +55,7 @@ def year_end_rows(sums: Iterable[tuple[str, Decimal]], day: str, equity_accno: s
     :param reference: reference of the voucher; also the source of its rows.
     """
     rows = [Row(accno, -amount, day, source=reference) for accno, amount in sums if amount]
-    result = -sum((row.amount for row in rows), Decimal(0))
+    result = -sum((row.amount for row in rows), ZERO)
     if result:
         rows.append(Row(equity_accno, result, day, source=reference))
     return rows

@@ -23,11 +23,11 @@ XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
 PIECE = 64 * 1024
 _MAX_DEPTH = 30
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_SPECIAL = re.compile("[&<>\"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SPECIAL = re.compile('[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]')
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;"}
 
 
-class Malformed(Exception):
+class MalformedError(Exception):
     """A body that cannot be read; the text is German, as the service's own texts are."""
 
 
@@ -61,9 +61,9 @@ def read_xml(body: bytes, root: str) -> Mapped:
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
-        raise Malformed(f"Das XML ist fehlerhaft (Zeile {error.lineno}).") from error
+        raise MalformedError(f"Das XML ist fehlerhaft (Zeile {error.lineno}).") from error
     except (LookupError, UnicodeError) as error:
-        raise Malformed("Die Zeichenkodierung des XML wird nicht unterstützt.") from error
+        raise MalformedError("Die Zeichenkodierung des XML wird nicht unterstützt.") from error
     return builder.result
 
 
@@ -75,13 +75,13 @@ class _Builder:
         self.open: list[dict[str, Mapped]] = []
 
     def doctype(self, *_: Any) -> None:
-        raise Malformed("Ein DOCTYPE ist nicht erlaubt.")
+        raise MalformedError("Ein DOCTYPE ist nicht erlaubt.")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self.open and name != self.root:
-            raise Malformed(f"Unerwartetes Element '{name}', erwartet wird '{self.root}'.")
+            raise MalformedError(f"Unerwartetes Element '{name}', erwartet wird '{self.root}'.")
         if len(self.open) >= _MAX_DEPTH:
-            raise Malformed("Das XML ist zu tief verschachtelt.")
+            raise MalformedError("Das XML ist zu tief verschachtelt.")
         self.open.append({f"@{key}": value for key, value in attributes.items()})
         self.text.clear()
 
@@ -114,16 +114,16 @@ def read_json(body: bytes) -> Mapped:
     try:
         value = json.loads(body.decode("utf-8"), parse_int=str, parse_float=str, parse_constant=_no_number)
     except UnicodeDecodeError as error:
-        raise Malformed("Der Inhalt ist nicht in UTF-8 kodiert.") from error
+        raise MalformedError("Der Inhalt ist nicht in UTF-8 kodiert.") from error
     except json.JSONDecodeError as error:
-        raise Malformed(f"Das JSON ist fehlerhaft (Zeile {error.lineno}).") from error
+        raise MalformedError(f"Das JSON ist fehlerhaft (Zeile {error.lineno}).") from error
     except RecursionError as error:
-        raise Malformed("Das JSON ist zu tief verschachtelt.") from error
+        raise MalformedError("Das JSON ist zu tief verschachtelt.") from error
     return _texts(value)
 
 
 def _no_number(name: str) -> str:
-    raise Malformed(f"'{name}' ist keine Zahl.")
+    raise MalformedError(f"'{name}' ist keine Zahl.")
 
 
 def _texts(value: Any) -> Mapped:
@@ -192,9 +192,7 @@ def _element(name: str, value: str | Tree | Listing | None) -> str:
 
 
 def _attributes(tree: Any) -> str:
-    return "".join(
-        [f' {key[1:]}="{escaped(one)}"' for key, one in tree.items() if key[0] == "@" and one is not None]
-    )
+    return "".join([f' {key[1:]}="{escaped(one)}"' for key, one in tree.items() if key[0] == "@" and one is not None])
 
 
 def escaped(text: str) -> str:
@@ -209,7 +207,7 @@ def json_document(tree: Tree, empty: str) -> Iterator[str]:
 
     :param empty: how an empty list is written: ``null``, ``object`` (``{}``), ``text`` (``""``) or ``missing``.
     """
-    yield json.dumps(_jsonable(tree, empty), ensure_ascii=False)
+    yield _json_text(_jsonable(tree, empty))
 
 
 def json_list(listing: Listing, empty: str) -> Iterator[str]:
@@ -224,11 +222,12 @@ def json_list(listing: Listing, empty: str) -> Iterator[str]:
     yield "{" + (head + "," if head else "") + json.dumps(listing.item) + ":" + ("[" if array else "")
     separator = ""
     for one in chain(first, rest):
-        yield separator + json.dumps(_jsonable(one, empty), ensure_ascii=False)
+        yield separator + _json_text(_jsonable(one, empty))
         separator = ","
     yield "]}" if array else "}"
 
 
+_json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _MISSING = object()
 _EMPTY: dict[str, Any] = {"null": None, "object": {}, "text": "", "missing": _MISSING}
 EMPTY_FORMS = tuple(_EMPTY)

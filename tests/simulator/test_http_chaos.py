@@ -1,0 +1,225 @@
+"""Faults on purpose: each does to the connection and to the books what it says, as often as it says."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from airflow_provider_rma.simulator.chaos import Chaos, Rule
+from tests.simulator.server import SimulatorProcess
+from tests.simulator.test_http_lists import invoice
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    with SimulatorProcess(tmp_path_factory.mktemp("chaos") / "books.db", args=["--duplicates", "accept"]) as process:
+        yield process
+
+
+@pytest.fixture
+def simulator(process: SimulatorProcess) -> Iterator[SimulatorProcess]:
+    process.control("DELETE", "/requests")
+    yield process
+    process.control("DELETE", "/chaos")
+
+
+def switch(simulator: SimulatorProcess, request_class: str, fault: str, **more: Any) -> None:
+    simulator.control("POST", "/chaos", {"class": request_class, "fault": fault, **({"count": 1} | more)})
+
+
+def raw(simulator: SimulatorProcess, path: str, *, form: str = "json", compress: bool = False) -> tuple[Any, bytes]:
+    """Status line, headers and all bytes of a body, with nothing checked."""
+    address = urlsplit(simulator.base)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=10)
+    headers = {"Authorization": f"Bearer {simulator.token}", "Accept": f"application/{form}"}
+    connection.request("GET", address.path + path, headers=headers | ({"Accept-Encoding": "gzip"} if compress else {}))
+    answer = connection.getresponse()
+    try:
+        return answer, answer.read()
+    except http.client.IncompleteRead as error:
+        return answer, error.partial
+    finally:
+        connection.close()
+
+
+def posted(simulator: SimulatorProcess, number: str) -> int:
+    return len(simulator.documents(number))
+
+
+def test_a_lost_reply_before_the_commit_leaves_no_document(simulator: SimulatorProcess) -> None:
+    switch(simulator, "create_invoice", "lost")
+    with pytest.raises(requests.ConnectionError):
+        simulator.post("/invoices", invoice("C-1", "2026-05-01"))
+    assert posted(simulator, "C-1") == 0
+    assert simulator.post("/invoices", invoice("C-1", "2026-05-01")).status_code == 204
+    counted = simulator.control("GET", "/requests")
+    assert counted["received"] == {"POST /invoices": 2}
+    assert counted["answered"] == {"POST /invoices lost": 1, "POST /invoices 204": 1}
+
+
+def test_a_lost_reply_after_the_commit_leaves_the_document(simulator: SimulatorProcess) -> None:
+    switch(simulator, "create_invoice", "lost", after_commit=True)
+    with pytest.raises(requests.ConnectionError):
+        simulator.post("/invoices", invoice("C-2", "2026-05-01"))
+    assert posted(simulator, "C-2") == 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_server_error_before_or_after_the_commit(simulator: SimulatorProcess, after: bool) -> None:
+    switch(simulator, "create_invoice", "error", after_commit=after)
+    number = f"C-3-{after}"
+    answer = simulator.post("/invoices", invoice(number, "2026-05-01"))
+    assert (answer.status_code, answer.json()) == (500, {"error": "Interner Serverfehler."})
+    assert posted(simulator, number) == int(after)
+
+
+def test_a_slow_commit_happens_although_the_client_has_gone(simulator: SimulatorProcess) -> None:
+    switch(simulator, "create_invoice", "slow_commit", seconds=0.5)
+    with pytest.raises(requests.Timeout):
+        requests.post(
+            f"{simulator.base}/invoices",
+            json=invoice("C-4", "2026-05-01"),
+            headers={"Authorization": f"Bearer {simulator.token}"},
+            timeout=0.15,
+        )
+    assert posted(simulator, "C-4") == 0, "not yet"
+    limit = time.monotonic() + 5
+    while posted(simulator, "C-4") == 0 and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert posted(simulator, "C-4") == 1
+
+
+def test_a_slow_commit_still_answers_who_waits(simulator: SimulatorProcess) -> None:
+    switch(simulator, "save_customer", "slow_commit", seconds=0.2)
+    started = time.monotonic()
+    assert simulator.post("/customers", {"customernumber": "K-70", "name": "Geduld"}).status_code == 204
+    assert time.monotonic() - started >= 0.2
+
+
+def test_a_slow_answer_arrives_in_drops(simulator: SimulatorProcess) -> None:
+    switch(simulator, "read_departments", "slow_answer", seconds=0.3)
+    started = time.monotonic()
+    answer, body = raw(simulator, "/departments", form="xml")
+    assert time.monotonic() - started >= 0.25
+    assert body == raw(simulator, "/departments", form="xml")[1]
+    assert int(answer.headers["Content-Length"]) == len(body)
+    switch(simulator, "create_invoice", "slow_answer", seconds=0.2)
+    assert simulator.post("/invoices", invoice("C-5", "2026-05-01")).status_code == 204
+    assert posted(simulator, "C-5") == 1
+
+
+def test_too_many_requests_says_when_to_come_back(simulator: SimulatorProcess) -> None:
+    switch(simulator, "read", "too_many_requests", retry_after=7)
+    answer = simulator.get("/departments")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "7")
+    assert answer.text.startswith('{ "error": "')
+    assert simulator.get("/departments").status_code == 200
+
+
+def test_a_page_of_html_instead_of_the_answer(simulator: SimulatorProcess) -> None:
+    switch(simulator, "any", "html")
+    answer = simulator.get("/departments")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    switch(simulator, "any", "html", status=502)
+    assert simulator.get("/departments").status_code == 502
+
+
+def test_a_redirect(simulator: SimulatorProcess) -> None:
+    switch(simulator, "any", "redirect")
+    answer = simulator.get("/departments")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/login")
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("framing", ["content_length", "chunked", "close", "intact"])
+def test_a_truncated_body_in_every_framing(simulator: SimulatorProcess, framing: str, form: str) -> None:
+    _, whole = raw(simulator, "/charts", form=form)
+    for at in (1, len(whole) - 1, None):
+        switch(simulator, "read_charts", "truncated", framing=framing, at=at)
+        answer, body = raw(simulator, "/charts", form=form)
+        assert body == whole[: len(whole) // 2 if at is None else at]
+        length = answer.headers["Content-Length"]
+        if framing == "content_length":
+            assert int(length) == len(whole)
+        elif framing == "intact":
+            assert int(length) == len(body)
+        else:
+            assert length is None
+            assert (answer.headers["Transfer-Encoding"] == "chunked") is (framing == "chunked")
+
+
+@pytest.mark.parametrize("framing", ["content_length", "chunked"])
+def test_requests_notices_a_truncated_body(simulator: SimulatorProcess, framing: str) -> None:
+    switch(simulator, "read_charts", "truncated", framing=framing)
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        simulator.get("/charts")
+
+
+def test_a_truncated_long_list_and_a_truncated_gzip_stream(simulator: SimulatorProcess) -> None:
+    for place in range(60):
+        assert simulator.post("/invoices", invoice(f"T-{place}", "2020-02-02")).status_code == 204
+    switch(simulator, "read_invoices", "truncated", framing="intact", at=70_000)
+    assert len(raw(simulator, "/invoices")[1]) == 70_000
+    simulator.control("PATCH", "/settings", {"compress": True})
+    try:
+        whole = raw(simulator, "/invoices", compress=True)[1]
+        switch(simulator, "read_invoices", "truncated", framing="intact")
+        assert raw(simulator, "/invoices", compress=True)[1] == whole[: len(whole) // 2]
+        assert whole.startswith(b"\x1f\x8b")
+    finally:
+        simulator.control("PATCH", "/settings", {"compress": False})
+
+
+def test_an_empty_answer_is_truncated_in_its_first_line(simulator: SimulatorProcess) -> None:
+    switch(simulator, "create_invoice", "truncated")
+    with pytest.raises(requests.ConnectionError):
+        simulator.post("/invoices", invoice("C-6", "2026-05-01"))
+    assert posted(simulator, "C-6") == 1
+
+
+def test_rules_are_shown_with_what_they_did_and_are_tried_in_order(simulator: SimulatorProcess) -> None:
+    switch(simulator, "read_parts", "error", skip=1, count=2)
+    switch(simulator, "read", "too_many_requests", count=1)
+    assert [simulator.get("/parts").status_code for _ in range(5)] == [429, 500, 500, 200, 200]
+    rules = simulator.control("GET", "/chaos")["rules"]
+    assert [(rule["class"], rule["seen"], rule["fired"]) for rule in rules] == [("read_parts", 5, 2), ("read", 3, 1)]
+    assert simulator.control("DELETE", "/chaos") == {"rules": []}
+
+
+def test_a_fault_does_not_break_the_next_request_on_other_connections(simulator: SimulatorProcess) -> None:
+    with requests.Session() as session:
+        headers = {"Authorization": f"Bearer {simulator.token}"}
+        address = f"{simulator.base}/departments"
+        assert session.get(address, headers=headers, timeout=10).status_code == 200
+        switch(simulator, "read_departments", "lost")
+        with pytest.raises(requests.ConnectionError):
+            session.get(address, headers=headers, timeout=10)
+        assert session.get(address, headers=headers, timeout=10).status_code == 200
+    assert simulator.control("GET", "/requests")["received"] == {"GET /departments": 3}
+    assert "Traceback" not in simulator.stderr()
+
+
+def struck(seed: int) -> list[bool]:
+    chaos = Chaos()
+    chaos.rules.append(Rule("read", "lost", probability=0.3, seed=seed))
+    return [chaos.strike("read_parts") is not None for _ in range(200)]
+
+
+def test_chance_repeats_with_its_seed() -> None:
+    assert struck(1) == struck(1) != struck(2)
+    assert 30 < sum(struck(1)) < 90
+
+
+def test_classes_of_requests() -> None:
+    rule = Rule("read", "lost")
+    assert rule.matches("read_parts")
+    assert not rule.matches("create_invoice")
+    assert not rule.matches("reader")
+    assert Rule("any", "lost").matches("create_invoice")
+    assert not Rule("read_invoice", "lost").matches("read_invoices")

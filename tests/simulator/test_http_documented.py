@@ -1,0 +1,193 @@
+"""The documented requests, sent as they stand, and what is read back of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulator.server import SimulatorProcess, xml_root
+from tests.support import shared
+
+SAMPLES = [
+    ("invoice-post-parts-full-customer.xml", "R-002", "534.6", "495.0"),
+    ("invoice-post-parts-customernumber.xml", "R-002", "534.6", "495.0"),
+    ("invoice-post-parts-full-customer.json", "R-002", "534.6", "495.0"),
+    ("invoice-post-parts-customernumber.json", "R-002", "534.6", "495.0"),
+    ("invoice-post-booking-a1.1-simple.xml", "A1.1", "106.92", "99.0"),
+    ("invoice-post-booking-a3.1-akonto.xml", "A3.1", "648.0", "600.0"),
+]
+
+
+def sample(name: str) -> bytes:
+    return shared(f"rma-api/examples/{name}").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
+    db: Path = tmp_path_factory.mktemp("documented") / "books.db"
+    with SimulatorProcess(db, args=["--duplicates", "accept"]) as process:
+        yield process
+
+
+def shape(element: ElementTree.Element) -> Any:
+    """Names of attributes and children, values left out; of a list its first item."""
+    children: dict[str, Any] = {}
+    for child in element:
+        children.setdefault(child.tag, shape(child))
+    return sorted(element.attrib), children
+
+
+def looks_like(text: str, documented: str) -> bool:
+    """Whether two scalars are of one kind: the same pattern of digits, letters and signs."""
+    kinds = [r"-?\d+", r"-?\d+\.\d{4}", r"-?\d+\.\d+", r"\d{4}-\d\d-\d\dT[\d:.]+\+0\d:00", r"true|false", r".*"]
+    return next(kind for kind in kinds if re.fullmatch(kind, text)) == next(
+        kind for kind in kinds if re.fullmatch(kind, documented)
+    )
+
+
+@pytest.mark.parametrize(("name", "number", "amount", "netamount"), SAMPLES)
+def test_documented_invoices_are_accepted_and_come_back(
+    simulator: SimulatorProcess, name: str, number: str, amount: str, netamount: str
+) -> None:
+    before = len(simulator.documents(number))
+    answer = simulator.post("/invoices", sample(name), form=name.rpartition(".")[2])
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "content-type" not in answer.headers
+    documents = simulator.documents(number)
+    assert len(documents) == before + 1
+    assert documents[-1]["amount"].rstrip("0").rstrip(".") in (amount, amount.removesuffix(".0"))
+    read = simulator.get(f"/invoices/{number}").json()
+    assert (read["amount"], read["netamount"], read["paid"]) == (amount, netamount, "0.0")
+    assert read["transdate"] == read["duedate"] == "2012-08-06T00:00:00+02:00"
+    assert read["status"] == "OVERDUE"
+    assert read["customer"]["customernumber"] == "K-001"
+
+
+def test_totals_of_the_documented_bookings(simulator: SimulatorProcess) -> None:
+    for name, number, postings in [
+        ("a1.1-simple", "A1.1", {"3400": "99", "2201": "7.92", "1100": "-106.92"}),
+        ("a3.1-akonto", "A3.1", {"2030": "600", "2201": "48", "1100": "-648"}),
+    ]:
+        assert simulator.post("/invoices", sample(f"invoice-post-booking-{name}.xml"), form="xml").status_code == 204
+        written = {row["accno"]: float(row["amount"]) for row in simulator.documents(number)[-1]["postings"]}
+        assert written == {accno: float(amount) for accno, amount in postings.items()}
+
+
+def test_full_customer_inside_an_invoice_overwrites_the_customer(simulator: SimulatorProcess) -> None:
+    simulator.control("POST", "/customers", {"customernumber": "K-001", "name": "Vorher", "notes": "bleibt nicht"})
+    assert simulator.post("/invoices", sample("invoice-post-parts-full-customer.json")).status_code == 204
+    given = json.loads(sample("invoice-post-parts-full-customer.json"))["customer"]
+    read = simulator.get("/customers/K-001").json()
+    kept = {name: value for name, value in given.items() if name != "id"}
+    assert {name: read[name] for name in kept} == kept
+    assert (read["notes"], read["arap_accno"], read["payment_accno"]) == ("", "1100", "1020")
+    assert read["tax_accnos"] == "2201 2202"
+
+
+def test_list_of_invoices_has_the_documented_shape(simulator: SimulatorProcess) -> None:
+    assert simulator.post("/invoices", sample("invoice-post-parts-full-customer.json")).status_code == 204
+    documented = json.loads(sample("invoice-list-partial.json"))["invoice"][0]
+    listed = simulator.get("/invoices", **{"from": "2012-08-06", "to": "2012-08-06"}).json()["invoice"]
+    read = [one for one in listed if one["invnumber"] == "R-002"][-1]
+    missing = set(documented) - set(read) - {"department"}
+    assert not missing
+    assert not set(documented["customer"]) - set(read["customer"])
+    assert not set(documented["parts"]["part"]) - set(read["parts"]["part"])
+    for name, value in documented.items():
+        if isinstance(value, str) and name in read:
+            assert looks_like(read[name], value), name
+    part = read["parts"]["part"]
+    assert (part["quantity"], part["sellprice"], part["discount"]) == ("5.0", "99.0", "0.0")
+    order = [name for name in read if name in documented]
+    assert order == [name for name in documented if name in order]
+
+
+def test_department_is_written_with_its_id_and_read_by_its_name(simulator: SimulatorProcess) -> None:
+    departments = simulator.get("/departments").json()["department"]
+    number = next(one["@id"] for one in departments if one["@name"] == "Department 2")
+    assert {one["@role"] for one in departments} == {"P", "C"}
+    for place, text in enumerate(
+        ["Department 2", f"Department 2--{number}", f"Department 2-{number}", f"Department 2–{number}"]
+    ):
+        given = json.loads(sample("invoice-post-parts-customernumber.json"))
+        given.update(invnumber=f"DEP-{place}", department=text)
+        assert simulator.post("/invoices", given).status_code == 204
+        assert simulator.get(f"/invoices/DEP-{place}").json()["department"] == "Department 2"
+    given.update(invnumber="DEP-9", department="Department 2--1")
+    assert simulator.post("/invoices", given).status_code == 400
+
+
+def test_part_master_has_the_documented_shape(simulator: SimulatorProcess) -> None:
+    documented = xml_root(sample("part-master.xml"))
+    parts = xml_root(simulator.get("/parts", form="xml").content)
+    assert parts.tag == "parts"
+    part = next(one for one in parts if one.findtext("partnumber") == "ART-2")
+    assert part.tag == documented.tag
+    assert shape(part) == shape(documented)
+    for name in ("income_accno", "expense_accno", "description", "quantity", "sellprice", "discount", "tax_accnos"):
+        assert part.findtext(name) == documented.findtext(name), name
+    assert looks_like(str(part.findtext("price_update")), "2012-08-06T00:00:00+02:00")
+
+
+def test_trial_balance_has_the_documented_shape(simulator: SimulatorProcess) -> None:
+    documented = xml_root(sample("trial-balance-v2.xml"))
+    table = xml_root(simulator.get("/gl/v2/saldo", form="xml").content)
+    assert table.tag == documented.tag
+    assert shape(table) == shape(documented)
+    assert [child.tag for child in table[0]] == [child.tag for child in documented[0]]
+    assert all(re.fullmatch(r"-?\d+\.\d{4}", str(row.findtext("amount"))) for row in table)
+
+
+def test_transactions_have_the_documented_shape(simulator: SimulatorProcess) -> None:
+    given = json.loads(sample("invoice-post-parts-customernumber.json"))
+    assert simulator.post("/invoices", given | {"invnumber": "T-1", "department": "Department 2"}).status_code == 204
+    documented = xml_root(sample("transactions-partial.xml"))
+    answer = simulator.get("/charts/11xx/transactions", form="xml")
+    assert answer.text.startswith('<?xml version="1.0" encoding="UTF-8" standalone="yes"?>')
+    transactions = xml_root(answer.content)
+    assert transactions.tag == documented.tag
+    assert transactions.attrib == {"number_of_transaction": str(len(transactions))}
+    row = next(one for one in transactions if one.findtext("reference") == "T-1")
+    assert shape(row) == shape(documented[0])
+    assert [child.tag for child in row] == [child.tag for child in documented[0]]
+    chart = row.find("chart")
+    assert chart is not None
+    assert chart.attrib == {"id": "0", "accno": "1100", "link": "", "allow_gl": "false", "is_active": "true"}
+    assert row.findtext("amount") == "-534.6"
+
+
+def test_transactions_in_json_say_the_same(simulator: SimulatorProcess) -> None:
+    assert simulator.post("/invoices", sample(SAMPLES[4][0]), form="xml").status_code == 204
+    found = simulator.get("/charts/x/transactions").json()
+    xml = xml_root(simulator.get("/charts/x/transactions", form="xml").content)
+    assert found["@number_of_transaction"] == str(len(found["transaction"])) == str(len(xml))
+    for row, element in zip(found["transaction"], xml, strict=True):
+        assert list(row) == [child.tag for child in element]
+        chart = element.find("chart")
+        assert chart is not None
+        assert row["chart"] == {f"@{key}": value for key, value in chart.attrib.items()} | {"taxes": None}
+        assert {name: row[name] for name in ("id", "amount", "entry_id", "accno", "transdate")} == {
+            name: element.findtext(name) for name in ("id", "amount", "entry_id", "accno", "transdate")
+        }
+
+
+def test_charts_are_attributes_with_an_empty_taxes_element(simulator: SimulatorProcess) -> None:
+    charts = xml_root(simulator.get("/charts", form="xml").content)
+    cash = next(one for one in charts if one.get("accno") == "1000")
+    assert sorted(cash.attrib) == ["accno", "allow_gl", "description", "id", "is_active", "link"]
+    assert cash.get("link") == "AR_paid:AP_paid"
+    assert [child.tag for child in cash] == ["taxes"]
+    assert not [one for one in charts if one.get("accno") == "1"], "headings are no accounts"
+    receivables = next(one for one in simulator.get("/charts").json()["chart"] if one["@accno"] == "1100")
+    assert receivables["@allow_gl"] == "false"
+
+
+def test_projects(simulator: SimulatorProcess) -> None:
+    project = simulator.get("/projects").json()["project"][0]
+    assert sorted(project) == ["@description", "@id", "@number"]

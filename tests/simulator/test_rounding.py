@@ -1,0 +1,60 @@
+"""The ledger's rounding, held against the real routine."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from airflow_provider_rma.simulator.rounding import decimals, number, rounded, stored
+from tests.support import shared
+
+
+def test_every_triple_of_the_real_routine() -> None:
+    wrong = []
+    for line in shared("oracle/rounding.jsonl").read_text(encoding="utf-8").splitlines():
+        triple = json.loads(line)
+        if abs(float(triple["value"])) > 1e14:
+            continue  # beyond 15 digits the real routine itself is the exception
+        if stored(rounded(float(triple["value"]), triple["places"])) != Decimal(triple["result"]):
+            wrong.append(triple)
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "expected"),
+    [
+        (1.005, 2, 1.01),
+        (-1.005, 2, -1.01),
+        (2.675, 2, 2.68),
+        (0.1 + 0.2, 8, 0.3),
+        (1234.5, 0, 1235.0),
+        (0.0049999999999990052, 2, 0.0),
+    ],
+)
+def test_half_goes_away_from_zero_after_fifteen_digits(value: float, places: int, expected: float) -> None:
+    assert rounded(value, places) == expected
+
+
+def test_zero_has_no_sign() -> None:
+    assert str(stored(-0.0)) == "0"
+    assert str(stored(rounded(-0.001))) == "0"
+
+
+def test_stored_amounts_have_fifteen_digits() -> None:
+    assert str(stored(40 - 38.05)) == "1.95"
+    assert str(stored(600.0)) == "600"
+
+
+def test_empty_numbers_have_a_default() -> None:
+    assert number("") == number(None) == 0.0
+    assert number(None, 1.0) == 1.0
+    assert number(Decimal("8.10")) == 8.1
+
+
+@pytest.mark.parametrize(
+    ("text", "places"), [("24.50", 1), ("0.1234", 4), ("90", 0), ("1000", 0), (Decimal("0.15"), 2)]
+)
+def test_decimals_without_trailing_zeros(text: str | Decimal, places: int) -> None:
+    assert decimals(text) == places
