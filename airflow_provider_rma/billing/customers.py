@@ -18,8 +18,8 @@ from typing import Any
 from airflow_provider_rma.billing.documents import record_number
 from airflow_provider_rma.billing.journal import OPEN, Entry, Journal, State, business_key
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
-from airflow_provider_rma.billing.plan import Policy
-from airflow_provider_rma.billing.post import Sent, send_once
+from airflow_provider_rma.billing.policy import Policy
+from airflow_provider_rma.billing.post import Sent, note_down, refused, send_once, taken
 from airflow_provider_rma.billing.progress import Progress
 from airflow_provider_rma.billing.report import Output, finish
 from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -119,6 +119,7 @@ class CustomerRun:
         if not customers:
             return
         started = self.journal.now()
+        # The books first, then the journal: see Planner.run.
         existing = {business_key(str(booked["customernumber"])): booked for booked in self.client.list_customers()}
         entries = self.journal.get(business_key(customer["customernumber"]) for customer in customers.values())
         progress = Progress(len(customers), "customers handled")
@@ -141,6 +142,9 @@ class CustomerRun:
         number = customer["customernumber"]
         if booked is not None:
             return self._compare(position, customer, booked)
+        if entry is not None and entry.state == State.CREATED and entry.updated_at >= started:
+            reason = "created by another run while this one was reading; the next attempt finds it"
+            return Row(position, number, Outcome.UNKNOWN, (reason,))
         if entry is not None and entry.state in OPEN and (entry.settles_at or 0.0) > started:
             reason = f"sent by run {entry.run or '?'} without a reliable answer and not in RMA yet"
             return Row(position, number, Outcome.UNKNOWN, (reason,))
@@ -169,12 +173,15 @@ class CustomerRun:
             self.journal,
             self.policy,
             lambda: self.client.save_customer(customer),
-            position=position,
             number=customer["customernumber"],
             content_hash=_hash(customer),
             seen=seen,
         )
-        return sent if isinstance(sent, Row) else self._read_back(position, meant, sent, outcome)
+        if sent is None:
+            return taken(position, customer["customernumber"])
+        if sent.refusal is not None:
+            return refused(self.journal, sent, position)
+        return self._read_back(position, meant, sent, outcome)
 
     def _read_back(self, position: int, meant: Mapping[str, Any], sent: Sent, outcome: Outcome) -> Row:
         number, doubt = sent.entry.number, sent.doubt
@@ -187,14 +194,13 @@ class CustomerRun:
         else:
             differing = _differing(meant, booked)
             if not (doubt and differing):
-                self.journal.record(sent.entry, State.CREATED)
+                note_down(self.journal, sent.entry, State.CREATED)
                 if differing:
-                    return Row(
-                        position, number, Outcome.CONFLICT, (f"saved otherwise than meant: {', '.join(differing)}",)
-                    )
+                    reason = f"saved otherwise than meant: {', '.join(differing)}"
+                    return Row(position, number, Outcome.CONFLICT, (reason,))
                 return Row(position, number, outcome)
             reason = f"{doubt}, and RMA does not show the values meant"
-        self.journal.record(sent.entry, State.UNKNOWN, note=reason)
+        note_down(self.journal, sent.entry, State.UNKNOWN, note=reason)
         return Row(position, number, Outcome.UNKNOWN, (reason,))
 
     def _report(

@@ -92,6 +92,27 @@ class Document:
         text = json.dumps(self.wire, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def marked(self) -> dict[str, Any]:
+        """The invoice with its run mark as the last line of ``intnotes``, which is not printed."""
+        notes = self.invoice.get("intnotes") or ""
+        mark = run_mark(self.content_hash)
+        return self.invoice | {"intnotes": f"{notes}\n{mark}" if notes else mark}
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """What decides how RMA books it: method, tax included or not, currency, tax accounts, sign."""
+        invoice, figures = self.invoice, self.figures
+        total = figures.gross if figures.gross is not None else figures.net
+        taxes = {entry["tax_accno"] for entry in invoice.get("taxentries") or ()}
+        return (
+            "articles" if invoice.get("parts") else "booking",
+            "included" if invoice.get("taxincluded") else "excluded",
+            self.currency,
+            " ".join(sorted(taxes)),
+            "negative" if total is not None and total < 0 else "positive",
+        )
+
     @cached_property
     def figures(self) -> Figures:
         """Net and gross total as far as they follow from the document."""
@@ -108,6 +129,11 @@ class Document:
         values = json.loads(text)
         expected = None if values["expected"] is None else Decimal(values["expected"])
         return cls(position, _SCHEMA.from_wire(values["wire"]), expected)
+
+
+def run_mark(content_hash: str) -> str:
+    """The mark by which a document in the books is known as one of ours, should the journal be lost."""
+    return f"[rma {content_hash[:16]}]"
 
 
 def record_number(record: Mapping[str, Any], field: str = "invnumber") -> str:

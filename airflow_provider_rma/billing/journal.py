@@ -2,7 +2,7 @@
 
 It is written before every POST and is the only arbiter between workers. A row's key is the service's address, the
 tenant, the kind of document and its business key (compared without regard to case). It holds hashes, states, amounts
-and times, no personal data.
+and times, no personal data of customers. Every change leaves an event in the same transaction.
 
 A row is changed only on the condition that it is still as it was seen (``version``), so of two workers that decided on
 the same ground one wins and the other decides again. All times are seconds since 1970 on the clock of the database,
@@ -13,109 +13,36 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from decimal import Decimal
-from enum import StrEnum
-from pathlib import Path
-from typing import Any
+from itertools import islice
+from typing import Any, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_rma.exceptions import JournalError
+from airflow_provider_rma.billing.database import clock_of, guard, open_engine, writing
+from airflow_provider_rma.billing.entries import OPEN, Adoption, Entry, Event, Found, Scope, State, business_key
+from airflow_provider_rma.billing.migrations import EVENT, JOURNAL, migrate
+from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, JournalError
 
+__all__ = ["OPEN", "Entry", "Event", "Found", "Journal", "Scope", "State", "business_key", "entry_of", "open_engine"]
 
-class State(StrEnum):
-    """State of a journal row."""
-
-    CLAIMED = "claimed"
-    """A worker is about to send it, or died while doing so."""
-    UNKNOWN = "unknown"
-    """It was sent, and no reliable answer came."""
-    CREATED = "created"
-    """It is in the books."""
-    REJECTED = "rejected"
-    """The service refused it: it is not in the books."""
-    RELEASED = "released"
-    """It is proven not to be in the books and nobody is sending it."""
-
-
-#: States in which the document may or may not be in the books.
-OPEN = frozenset({State.CLAIMED, State.UNKNOWN})
-
-_metadata = sa.MetaData()
-_journal = sa.Table(
-    "rma_journal",
-    _metadata,
-    sa.Column("base_url", sa.String(200), primary_key=True),
-    sa.Column("tenant", sa.String(64), primary_key=True),
-    sa.Column("kind", sa.String(16), primary_key=True),
-    sa.Column("key", sa.String(128), primary_key=True),
-    sa.Column("number", sa.String(128), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("content_hash", sa.String(64), nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("owner", sa.String(64)),
-    sa.Column("settles_at", sa.Float),
-    sa.Column("document_id", sa.String(32)),
-    sa.Column("net", sa.String(32)),
-    sa.Column("gross", sa.String(32)),
-    sa.Column("currency", sa.String(3)),
-    sa.Column("run", sa.String(255)),
-    sa.Column("created_at", sa.Float, nullable=False),
-    sa.Column("updated_at", sa.Float, nullable=False),
-    sa.Column("note", sa.String(255)),
-)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A row of the journal.
-
-    :param number: the business key as it was written.
-    :param version: grows with each change; a change names the version it was decided on.
-    :param content_hash: SHA-256 of the document as it was meant.
-    :param attempts: how many times it was claimed for sending.
-    :param settles_at: seconds since 1970; before this an absent document may still appear in the books.
-    :param net: total without tax as booked, in ``currency``.
-    :param gross: total with tax as booked, in ``currency``.
-    """
-
-    key: str
-    number: str
-    state: State
-    version: int
-    content_hash: str
-    attempts: int
-    owner: str | None
-    settles_at: float | None
-    document_id: str | None
-    net: Decimal | None
-    gross: Decimal | None
-    currency: str | None
-    run: str | None
-    created_at: float
-    updated_at: float
-    note: str | None
-
-
-def business_key(number: str) -> str:
-    """The form in which numbers are compared: without regard to case."""
-    return number.casefold()
+_OPEN_NAMES = sorted(OPEN)
+_BATCH = 500
 
 
 class Journal:
-    """The journal of one tenant and one kind of document.
+    """The journal of one tenant and one kind of document. May be used by several threads.
 
-    :param engine: SQLAlchemy engine of a SQLite or PostgreSQL database, see :func:`open_engine`.
-    :param base_url: address of the service with the API version, without the tenant.
+    :param engine: SQLAlchemy engine of a SQLite or PostgreSQL database, see :func:`open_engine`; its tables are created
+        or brought up to date.
+    :param base_url: address of the service, without the tenant.
     :param tenant: the tenant.
     :param kind: ``invoice`` or ``customer``.
     :param run: identity of the run, for a person who reads the journal later.
     :param clock: seconds since 1970; the clock of the database if None.
-    :raises JournalError: if the database cannot be used.
+    :raises JournalError: if the database cannot be used, or is newer than this code.
     """
 
     def __init__(
@@ -129,37 +56,43 @@ class Journal:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._engine = engine
-        self._scope = {"base_url": base_url, "tenant": tenant, "kind": kind}
+        self.scope = Scope(base_url, tenant, kind)
+        self._scope = asdict(self.scope)
         self.run = run[:255]
         # No two attempts share an owner, not even two tries of one task: the first may be alive still.
         self._owner = uuid.uuid4().hex
         self._clock = clock
-        with _guard():
-            _metadata.create_all(engine)
+        migrate(engine)
 
     def now(self) -> float:
         """The journal's time, in seconds since 1970."""
         if self._clock is not None:
             return self._clock()
-        with _guard(), self._engine.connect() as connection:
+        with guard(), self._engine.connect() as connection:
             return float(connection.execute(sa.select(self._now())).scalar_one())
 
     def get(self, keys: Iterable[str]) -> dict[str, Entry]:
         """The rows of these business keys, by key."""
-        wanted = list(keys)
         found: dict[str, Entry] = {}
-        with _guard(), self._engine.connect() as connection:
-            for start in range(0, len(wanted), 500):
-                query = self._rows().where(_journal.c.key.in_(wanted[start : start + 500]))
-                found |= {row.key: _entry(row._mapping) for row in connection.execute(query)}
+        with guard(), self._engine.connect() as connection:
+            for wanted in _batches(keys):
+                found |= self._read(connection, wanted)
         return found
 
     def open_entries(self) -> Iterator[Entry]:
         """Rows whose document may or may not be in the books."""
-        query = self._rows().where(_journal.c.state.in_([str(state) for state in OPEN]))
-        with _guard(), self._engine.connect() as connection:
+        query = sa.select(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.state.in_(_OPEN_NAMES))
+        with guard(), self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return (_entry(row._mapping) for row in rows)
+        return (entry_of(row._mapping) for row in rows)
+
+    def history(self, number: str) -> list[Event]:
+        """Everything that happened to a document's row, in order."""
+        query = (
+            sa.select(EVENT).where(*self._mine(EVENT), EVENT.c.key == business_key(number)).order_by(EVENT.c.version)
+        )
+        with guard(), self._engine.connect() as connection:
+            return [_event(row._mapping) for row in connection.execute(query)]
 
     def claim(self, number: str, content_hash: str, seen: Entry | None, *, settle_after: float) -> Entry | None:
         """Claim a document for sending, durably, before it is sent.
@@ -175,27 +108,12 @@ class Journal:
             "content_hash": content_hash,
             "owner": self._owner,
             "settles_at": now + settle_after,
-            "run": self.run,
-            "updated_at": now,
             "note": None,
         }
-        key = business_key(number)
         if seen is None:
-            row = self._scope | values | {"key": key, "version": 1, "attempts": 1, "created_at": now}
-            try:
-                with _guard(), self._engine.begin() as connection:
-                    connection.execute(sa.insert(_journal).values(**row))
-            except IntegrityError:
-                return None
-        else:
-            change = values | {"version": seen.version + 1, "attempts": seen.attempts + 1}
-            settled = sa.or_(
-                _journal.c.state.not_in([str(state) for state in OPEN]),
-                _journal.c.settles_at <= now,
-            )
-            if not self._update(key, seen.version, change, settled):
-                return None
-        return self.get([key])[key]
+            return self._insert(number, values | {"attempts": 1}, None)
+        settled = sa.or_(JOURNAL.c.state.not_in(_OPEN_NAMES), JOURNAL.c.settles_at <= now)
+        return self._change(seen, values | {"attempts": seen.attempts + 1}, None, settled)
 
     def record(
         self,
@@ -215,112 +133,230 @@ class Journal:
         :param note: why, without personal data.
         :returns: whether the row was still as seen; if not, another worker has decided meanwhile.
         """
-        change = {
+        values = {
             "state": str(state),
-            "version": entry.version + 1,
             "document_id": document_id,
             "net": _money(net),
             "gross": _money(gross),
             "currency": currency,
             "content_hash": content_hash or entry.content_hash,
+        }
+        return self._change(entry, values, note) is not None
+
+    def adopt(self, number: str, content_hash: str, **facts: Any) -> None:
+        """Record a document that was found in the books without having been journalled."""
+        found = Found(number, content_hash, **facts)
+        self._insert(number, _booked(found) | {"number": number, "attempts": 0}, "found in the books")
+
+    def adopt_many(self, documents: Iterable[Found], *, note: str) -> Adoption:
+        """Record documents that were found in the books, a batch to a transaction.
+
+        :param documents: read once, never held as a whole.
+        :param note: where they were found, for the history.
+        """
+        result = Adoption()
+        for batch in _batches(documents):
+            for tries in range(3):
+                try:
+                    batched = self._adopt_batch(batch, note)
+                    break
+                except IntegrityError as error:
+                    # Another worker has just journalled one of them, so the next reading shows it.
+                    if tries == 2:
+                        raise JournalError(
+                            "the journal changes while documents are being adopted",
+                            advice="Let the running tasks of the tenant end, and repeat it.",
+                            retryable=True,
+                        ) from error
+            result.added += batched.added
+            result.settled += batched.settled
+            result.known += batched.known
+            for number in batched.repeated_numbers:
+                result.repeat(number)
+            result.repeated += batched.repeated - len(batched.repeated_numbers)
+        return result
+
+    def resolve(
+        self, number: str, verdict: Literal["booked", "absent"], *, who: str, reason: str, force: bool = False
+    ) -> Entry:
+        """Record what a person has found out about a document.
+
+        :param verdict: ``booked`` (the row becomes ``created``) or ``absent`` (``released``: it may be sent again).
+        :param who: who decided.
+        :param reason: what the decision rests on.
+        :param force: also where the row is not in doubt, or what was sent may still appear in the books.
+        :returns: the row as it is now.
+        :raises InvalidInputError: if there is nothing to resolve, or ``force`` is needed.
+        :raises JournalError: if the row was changed by a run at the same moment.
+        """
+        state = State.CREATED if verdict == "booked" else State.RELEASED
+        seen = self.get([business_key(number)]).get(business_key(number))
+        self._refuse(number, seen, state, force)
+        assert seen is not None  # noqa: S101 - refused above
+        changed = self._change(seen, {"state": str(state)}, f"{verdict} according to {who}: {reason}")
+        if changed is None:
+            raise JournalError(
+                f"a run has changed {number} at the same moment", advice="Look at it again, then decide."
+            )
+        return changed
+
+    def _refuse(self, number: str, seen: Entry | None, state: State, force: bool) -> None:
+        if seen is None:
+            problem = ("the journal has no row of this number", "check the number, the tenant and the kind")
+        elif seen.state == state:
+            problem = (f"is {state} already", "there is nothing to resolve")
+        elif not force and seen.state not in OPEN:
+            problem = (f"is {seen.state}, not in doubt", "if that is wrong nevertheless, use force")
+        elif not force and seen.is_alive(self.now()):
+            problem = (
+                "is being sent, or was so a moment ago: it may still appear in the books",
+                "wait for its settle time, or use force if you know better",
+            )
+        else:
+            return
+        raise InvalidInputError([FieldProblem(f"{self.scope.kind} {number}", *problem)])
+
+    def _adopt_batch(self, batch: list[Found], note: str) -> Adoption:
+        result = Adoption()
+        with guard(), writing(self._engine) as connection:
+            now = float(connection.execute(sa.select(self._now())).scalar_one())
+            rows = self._read(connection, [business_key(found.number) for found in batch])
+            ids = {key: row.document_id for key, row in rows.items()}
+            booked = {key for key, row in rows.items() if row.state == State.CREATED}
+            for found in batch:
+                key = business_key(found.number)
+                if key not in booked:
+                    seen = rows.get(key)
+                    self._adopt_one(connection, found, seen, now, note)
+                    booked.add(key)
+                    ids[key] = found.document_id
+                    result.added += seen is None
+                    result.settled += seen is not None
+                elif ids[key] is not None and found.document_id not in (None, ids[key]):
+                    result.repeat(found.number)
+                else:
+                    result.known += 1
+        return result
+
+    def _adopt_one(
+        self, connection: sa.engine.Connection, found: Found, seen: Entry | None, now: float, note: str
+    ) -> None:
+        values = _booked(found) | {"run": self.run, "updated_at": now, "note": note[:255]}
+        key = business_key(found.number)
+        if seen is None:
+            row = {"number": found.number, "key": key, "version": 1, "attempts": 0, "created_at": now}
+            connection.execute(sa.insert(JOURNAL).values(**self._scope, **values, **row))
+        else:
+            change = sa.update(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key == key)
+            if not connection.execute(
+                change.where(JOURNAL.c.version == seen.version).values(**values, version=seen.version + 1)
+            ).rowcount:
+                return  # a run has decided about it at this moment
+        self._tell(connection, key, seen, note)
+
+    def _insert(self, number: str, values: Mapping[str, Any], note: str | None) -> Entry | None:
+        """Add a row; None if there is one already."""
+        now = self._now()
+        key = business_key(number)
+        row = {"key": key, "version": 1, "run": self.run, "created_at": now, "updated_at": now, "note": note}
+        try:
+            with guard(), writing(self._engine) as connection:
+                connection.execute(sa.insert(JOURNAL).values(**self._scope, **values | row))
+                self._tell(connection, key, None, note)
+                return self._read(connection, [key])[key]
+        except IntegrityError:
+            return None
+
+    def _change(
+        self,
+        seen: Entry,
+        values: Mapping[str, Any],
+        note: str | None,
+        condition: sa.ColumnElement[bool] | None = None,
+    ) -> Entry | None:
+        """Change a row that is still as it was seen, and tell it; None if it is not."""
+        change = {
+            "version": seen.version + 1,
             "run": self.run,
             "updated_at": self._now(),
             "note": note[:255] if note else None,
         }
-        return self._update(entry.key, entry.version, change, sa.true())
-
-    def adopt(self, number: str, content_hash: str, **facts: Any) -> None:
-        """Record a document that was found in the books without having been journalled."""
-        now = self._now()
-        row = self._scope | {
-            "key": business_key(number),
-            "number": number,
-            "state": str(State.CREATED),
-            "version": 1,
-            "content_hash": content_hash,
-            "attempts": 0,
-            "document_id": facts.get("document_id"),
-            "net": _money(facts.get("net")),
-            "gross": _money(facts.get("gross")),
-            "currency": facts.get("currency"),
-            "run": self.run,
-            "created_at": now,
-            "updated_at": now,
-            "note": "found in the books",
-        }
-        try:
-            with _guard(), self._engine.begin() as connection:
-                connection.execute(sa.insert(_journal).values(**row))
-        except IntegrityError:
-            return  # another run has just recorded it
-
-    def _rows(self) -> sa.Select[Any]:
-        return sa.select(_journal).where(*(_journal.c[name] == value for name, value in self._scope.items()))
-
-    def _update(self, key: str, version: int, change: Mapping[str, Any], condition: sa.ColumnElement[bool]) -> bool:
         statement = (
-            sa.update(_journal)
-            .where(*(_journal.c[name] == value for name, value in self._scope.items()))
-            .where(_journal.c.key == key, _journal.c.version == version, condition)
-            .values(**change)
+            sa.update(JOURNAL)
+            .where(*self._mine(JOURNAL), JOURNAL.c.key == seen.key, JOURNAL.c.version == seen.version)
+            .where(sa.true() if condition is None else condition)
+            .values(**values | change)
         )
-        with _guard(), self._engine.begin() as connection:
-            return connection.execute(statement).rowcount == 1
+        with guard(), writing(self._engine) as connection:
+            if connection.execute(statement).rowcount != 1:
+                return None
+            self._tell(connection, seen.key, seen, note)
+            return self._read(connection, [seen.key])[seen.key]
+
+    def _tell(self, connection: sa.engine.Connection, key: str, seen: Entry | None, note: str | None) -> None:
+        """Add the event of a change that was just made, with the row's own time."""
+        row = JOURNAL.c
+        copied = [row.base_url, row.tenant, row.kind, row.key, row.version, row.updated_at, row.run]
+        told = [
+            sa.literal(str(seen.state) if seen else None, sa.String),
+            row.state,
+            row.attempts,
+            sa.literal(note[:1000] if note else None, sa.String),
+        ]
+        query = sa.select(*copied, *told).where(*self._mine(JOURNAL), row.key == key)
+        connection.execute(sa.insert(EVENT).from_select([column.name for column in EVENT.c], query))
+
+    def _read(self, connection: sa.engine.Connection, keys: list[str]) -> dict[str, Entry]:
+        query = sa.select(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key.in_(keys))
+        return {row.key: entry_of(row._mapping) for row in connection.execute(query)}
+
+    def _mine(self, table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+        return (table.c[name] == value for name, value in self._scope.items())
 
     def _now(self) -> sa.ColumnElement[float]:
         if self._clock is not None:
             return sa.literal(self._clock(), sa.Float)
-        if self._engine.dialect.name == "sqlite":
-            return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Float)
-        return sa.literal_column("extract(epoch from clock_timestamp())::double precision", sa.Float)
+        return clock_of(self._engine)
 
 
-@contextmanager
-def _guard() -> Iterator[None]:
-    """Turn database errors into one of ours, except the one that says that a row exists already."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except SQLAlchemyError as error:
-        raise JournalError(
-            f"the journal cannot be read or written ({type(error).__name__})",
-            advice="Nothing is posted without it. Check the journal's database and run again.",
-            retryable=True,
-        ) from error
-
-
-def open_engine(url: str) -> sa.Engine:
-    """Open a journal's database.
-
-    :param url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
-    :raises JournalError: for any other database.
-    """
-    backend = sa.engine.make_url(url).get_backend_name()
-    if backend not in ("sqlite", "postgresql"):
-        raise JournalError(f"the journal cannot live in {backend}", advice="Use SQLite (one machine) or PostgreSQL.")
-    engine = sa.create_engine(url, future=True)
-    if backend == "sqlite":
-        if engine.url.database:
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-        sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    # A claim must survive a power cut: it is all that stands between a crash and a second POST.
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _entry(row: Mapping[Any, Any]) -> Entry:
+def entry_of(row: Mapping[Any, Any]) -> Entry:
+    """A row of the table as an entry."""
     values = {name: row[name] for name in Entry.__dataclass_fields__}
     values["state"] = State(values["state"])
     for name in ("net", "gross"):
         values[name] = None if values[name] is None else Decimal(values[name])
     return Entry(**values)
+
+
+def _event(row: Mapping[Any, Any]) -> Event:
+    before = row["state_before"]
+    return Event(
+        version=row["version"],
+        at=row["at"],
+        run=row["run"],
+        before=State(before) if before else None,
+        after=State(row["state_after"]),
+        attempts=row["attempts"],
+        note=row["note"],
+    )
+
+
+def _booked(found: Found) -> dict[str, Any]:
+    """Columns of a document that is in the books."""
+    return {
+        "state": str(State.CREATED),
+        "content_hash": found.content_hash,
+        "document_id": found.document_id,
+        "net": _money(found.net),
+        "gross": _money(found.gross),
+        "currency": found.currency,
+    }
+
+
+def _batches[T](things: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(things)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch
 
 
 def _money(amount: Decimal | None) -> str | None:

@@ -37,6 +37,9 @@ class Outcome(StrEnum):
     """Fit to be sent, but the run was stopped before (a brake, a lost connection, the task was ended)."""
 
 
+#: The decision to send a document; every other decision about one is the outcome it leads to.
+CREATE = "create"
+
 #: Outcomes that are as they should be.
 GOOD = frozenset({Outcome.CREATED, Outcome.UNCHANGED, Outcome.UPDATED})
 
@@ -125,6 +128,8 @@ class Summary:
     credit_notes: Counter[str] = field(default_factory=Counter)
     outcome_path: str = ""
     rejects_path: str = ""
+    plan_hash: str = ""
+    input_hash: str = ""
     stopped: str = ""
     retry_at: float | None = None
 

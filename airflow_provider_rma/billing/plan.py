@@ -5,57 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.compare import Comparison, compare
-from airflow_provider_rma.billing.documents import Document, Rules
+from airflow_provider_rma.billing.books import read_list, read_master_data
+from airflow_provider_rma.billing.compare import Comparison
+from airflow_provider_rma.billing.documents import Document
 from airflow_provider_rma.billing.journal import OPEN, Entry, Journal, State
-from airflow_provider_rma.billing.outcomes import Outcome, Row
+from airflow_provider_rma.billing.outcomes import CREATE, Outcome, Row
+from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.spool import Hit, Spool
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.exceptions import NotFoundError
 
 log = logging.getLogger(__name__)
-
-#: Bounds of "all invoices": without ``from`` the service starts at its closing date, without ``to`` it ends today.
-FIRST_DAY = date(1900, 1, 1)
-LAST_DAY = date(2999, 12, 31)
-
-
-@dataclass(frozen=True)
-class Policy:
-    """How a run bills.
-
-    :param rules: what is accepted as a document.
-    :param closed_until: last day of the closed period (inclusive), None if not known.
-    :param total_deadline: seconds after which a POST is given up.
-    :param settle_time: seconds after giving up within which the service may still carry a request out.
-    :param max_count: documents that one run may send.
-    :param max_amount: sum of the amounts (without sign) that one run may send, in CHF.
-    :param check_master_data: whether customers, articles and accounts are looked up before anything is sent.
-    """
-
-    rules: Rules = field(default_factory=Rules)
-    closed_until: date | None = None
-    total_deadline: float = 120.0
-    settle_time: float = 300.0
-    max_count: int = 2_000
-    max_amount: Decimal = Decimal(1_000_000)
-    check_master_data: bool = True
-
-
-@dataclass(frozen=True)
-class MasterData:
-    """Numbers that exist in the tenant; None where they could not be read and are therefore not checked."""
-
-    customers: frozenset[str] | None = None
-    parts: frozenset[str] | None = None
-    accounts: frozenset[str] | None = None
 
 
 @dataclass
@@ -63,6 +27,8 @@ class Planner:
     """Decides about every document of a spool.
 
     :param refused_customers: reasons by number of customers who were refused before: their invoices name the cause.
+    :ivar seen: the journal's rows on which decisions to send rest, by business key.
+    :ivar retry_at: when the last document in doubt resolves itself (seconds since 1970), None without any doubt.
     """
 
     spool: Spool
@@ -70,34 +36,47 @@ class Planner:
     journal: Journal
     policy: Policy
     refused_customers: Mapping[str, str] = field(default_factory=dict)
+    seen: dict[str, Entry] = field(default_factory=dict)
+    retry_at: float | None = None
 
-    def run(self) -> float | None:
-        """Decide.
-
-        :returns: when the last document that is in doubt resolves itself (seconds since 1970), None without any doubt.
-        """
+    def run(self) -> None:
+        """Decide. Reads the books and the master data; of the journal only rows in doubt are changed."""
         self._refuse_repeated()
-        # Only what is absent from a list read after its settle time is proven absent.
+        # Only what is absent from a reading begun after its settle time is proven absent. The journal is read after the
+        # books: a row that another run changes between the two is seen, and one that it changes later is refused by
+        # the claim.
         started = self.journal.now()
         doubtful = {entry.key: entry for entry in self.journal.open_entries()}
-        self._read_books(doubtful)
-        retry_at = self._settle_others(doubtful, started)
+        if doubtful or next(self.spool.pending(), None) is not None:
+            read_list(self.client, self.spool, doubtful)
+        self._settle_others(doubtful, started)
         creating = False
         for documents in _chunks(self.spool.pending(), 200):
             entries = self.journal.get(document.key for document in documents)
             for document in documents:
-                entry = entries.get(document.key)
-                row = self._decide(document, entry, started)
-                if row is None:
-                    self.spool.create(document.position)
-                    creating = True
-                else:
-                    self.spool.settle(row)
-                    if row.outcome == Outcome.UNKNOWN and entry is not None and entry.settles_at is not None:
-                        retry_at = max(retry_at or 0.0, entry.settles_at)
+                creating |= self._settle(document, entries.get(document.key), started)
         if creating and self.policy.check_master_data:
             self._check_master_data()
-        return retry_at
+
+    def _settle(self, document: Document, entry: Entry | None, started: float) -> bool:
+        """Decide about one document; True if it is to be sent."""
+        row = self._decide(document, entry, started)
+        planned = self.spool.planned(document.position)
+        if row is None and planned not in (None, CREATE):
+            reason = f"not sent: the approved plan says {planned}, and now it would be sent; plan again"
+            row = Row(document.position, document.number, Outcome.HELD, (reason,))
+        if row is not None:
+            self.spool.settle(row)
+            if row.outcome == Outcome.UNKNOWN and entry is not None:
+                self._wait_for(entry)
+            return False
+        self.spool.create(document.position)
+        if entry is not None:
+            self.seen[document.key] = entry
+        return True
+
+    def _wait_for(self, entry: Entry) -> None:
+        self.retry_at = max(self.retry_at or 0.0, entry.settles_at or 0.0)
 
     def _refuse_repeated(self) -> None:
         for number, positions in self.spool.repeated():
@@ -109,45 +88,30 @@ class Planner:
             for position in positions:
                 self.spool.settle(Row(position, number, Outcome.INVALID, (reason,)))
 
-    def _read_books(self, doubtful: Mapping[str, Entry]) -> None:
-        """Read the whole list once and keep what it holds under the numbers of this run."""
-        if not doubtful and next(self.spool.pending(), None) is None:
-            return
-        read = 0
-        for booked in self.client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY):
-            read += 1
-            number = str(booked.get("invnumber") or "")
-            if self.spool.carries(number) or number.casefold() in doubtful:
-                document = self.spool.document(number)
-                self.spool.add_hit(to_hit(booked, compare(document, booked) if document else None))
-        log.info("Read %d invoices from the books.", read)
-
-    def _settle_others(self, doubtful: Mapping[str, Entry], started: float) -> float | None:
-        """Resolve what earlier runs left open and this run's input does not carry.
-
-        :returns: when the last one resolves itself that cannot be resolved yet, in seconds since 1970.
-        """
-        retry_at = None
+    def _settle_others(self, doubtful: Mapping[str, Entry], started: float) -> None:
+        """Resolve what earlier runs left open and this run's input does not carry."""
         for key, entry in doubtful.items():
-            if self.spool.carries(entry.number):
+            if self.spool.document(entry.number) is not None:
                 continue
             hits = self.spool.hits(key)
             if hits:
                 record_created(self.journal, entry, hits[0], note="found by a later run")
                 log.info("Invoice %s of an earlier run is in the books.", entry.number)
             elif entry.settles_at is not None and entry.settles_at > started:
-                retry_at = max(retry_at or 0.0, entry.settles_at)
+                self._wait_for(entry)
             elif self.journal.record(entry, State.RELEASED, note="proven absent by a later run"):
                 log.warning(
                     "Invoice %s of an earlier run (%s) was never booked; send it again.", entry.number, entry.run
                 )
-        return retry_at
 
     def _decide(self, document: Document, entry: Entry | None, started: float) -> Row | None:
         """The row of a document that is not to be sent, None for one that is."""
         hits = self.spool.hits(document.key)
         if hits:
             return self._decide_booked(document, entry, hits)
+        if entry is not None and entry.state == State.CREATED and entry.updated_at >= started:
+            reason = "booked by another run while this one was reading; the next attempt finds it"
+            return Row(document.position, document.number, Outcome.UNKNOWN, (reason,))
         if entry is not None and entry.state == State.CREATED:
             return Row(
                 document.position,
@@ -195,60 +159,9 @@ class Planner:
         """Refuse documents whose customer, articles or accounts the tenant does not have."""
         master = read_master_data(self.client)
         for document in self.spool.to_create():
-            problems = list(self._missing(document, master))
+            problems = tuple(master.missing(document, self.refused_customers))
             if problems:
-                self.spool.settle(Row(document.position, document.number, Outcome.INVALID, tuple(problems)))
-
-    def _missing(self, document: Document, master: MasterData) -> Iterator[str]:
-        invoice = document.invoice
-        number = document.customernumber
-        if not invoice.get("customer") and master.customers is not None and number not in master.customers:
-            cause = self.refused_customers.get(number)
-            yield (
-                f"customernumber: customer {number} was refused ({cause})"
-                if cause
-                else f"customernumber: there is no customer {number} in RMA; create the customer first"
-            )
-        if master.parts is not None:
-            for index, line in enumerate(invoice.get("parts", ())):
-                if line["partnumber"] not in master.parts:
-                    yield (
-                        f"parts[{index}].partnumber: there is no article {line['partnumber']} in RMA; "
-                        "have it created, or use one that exists"
-                    )
-        if master.accounts is not None:
-            for path, account in _accounts(invoice):
-                if account not in master.accounts:
-                    yield f"{path}: there is no account {account} in RMA; use one of the tenant's chart of accounts"
-
-
-def read_master_data(client: RunMyAccountsClient) -> MasterData:
-    """Read the numbers of customers, articles and accounts.
-
-    A tenant's chart of accounts comes from an endpoint that is not documented (seen in client code); where it does not
-    exist, accounts are not checked.
-    """
-    customers = frozenset(str(customer["customernumber"]) for customer in client.list_customers())
-    parts = frozenset(str(part["partnumber"]) for part in client.list_parts())
-    try:
-        accounts = frozenset(str(chart["accno"]) for chart in client.list_charts())
-    except NotFoundError:
-        log.warning("The service offers no chart of accounts: account numbers are not checked before sending.")
-        return MasterData(customers, parts, None)
-    return MasterData(customers, parts, accounts)
-
-
-def to_hit(booked: Mapping[str, Any], comparison: Comparison | None) -> Hit:
-    """A document as read from RMA, reduced to what a run needs."""
-    document_id = booked.get("id")
-    return Hit(
-        number=str(booked.get("invnumber") or ""),
-        document_id=None if document_id is None else str(document_id),
-        net=booked.get("netamount"),
-        gross=booked.get("amount"),
-        currency=str(booked.get("currency") or "CHF"),
-        comparison=comparison,
-    )
+                self.spool.settle(Row(document.position, document.number, Outcome.INVALID, problems))
 
 
 def booked_row(document: Document, hit: Hit, outcome: Outcome, *reasons: str) -> Row:
@@ -278,17 +191,6 @@ def record_created(
 def facts(hit: Hit) -> dict[str, Any]:
     """What the journal keeps of a document in the books."""
     return {"document_id": hit.document_id, "net": hit.net, "gross": hit.gross, "currency": hit.currency}
-
-
-def _accounts(invoice: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every account number that an invoice names, with its path; empty and ``0`` leave the choice to RMA."""
-    for name in ("ar_accno", "payment_accno"):
-        if invoice.get(name):
-            yield name, invoice[name]
-    for entries, name in (("incomeentries", "income_accno"), ("taxentries", "tax_accno"), ("parts", "income_accno")):
-        for index, entry in enumerate(invoice.get(entries, ())):
-            if entry.get(name) not in (None, "", "0"):
-                yield f"{entries}[{index}].{name}", entry[name]
 
 
 def _chunks(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:

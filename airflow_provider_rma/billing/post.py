@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_rma.billing.books import to_hit
 from airflow_provider_rma.billing.compare import compare
 from airflow_provider_rma.billing.documents import Document
-from airflow_provider_rma.billing.journal import Entry, Journal, State
+from airflow_provider_rma.billing.journal import Entry, Journal, State, business_key
 from airflow_provider_rma.billing.outcomes import Outcome, Row
-from airflow_provider_rma.billing.plan import Policy, booked_row, record_created, to_hit
+from airflow_provider_rma.billing.plan import booked_row, facts
+from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import (
     AuthenticationError,
     ConfigurationError,
     ConnectionNotMadeError,
+    JournalError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
     RequestError,
 )
 
+log = logging.getLogger(__name__)
+
 #: Numbers that a look-up by path finds for certain: others may be garbled on their way by proxies or by the service.
 _PLAIN_NUMBER = re.compile(r"[A-Za-z0-9._-]+")
+
+#: Words by which a refusal is known as one for a closed period. The service's own text is not documented (inferred).
+_CLOSED = re.compile(r"abgeschlossen|geschlossen|gesperrt|closed", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -33,46 +42,73 @@ class Sent:
 
     :param entry: the journal's row, claimed by this worker.
     :param doubt: why it is not known whether the service carried it out; empty if the service said so.
+    :param refusal: the service's refusal, if it refused.
     """
 
     entry: Entry
-    doubt: str
+    doubt: str = ""
+    refusal: RejectedError | None = None
 
 
 def send_once(
-    journal: Journal,
-    policy: Policy,
-    send: Callable[[], None],
-    *,
-    position: int,
-    number: str,
-    content_hash: str,
-    seen: Entry | None,
-) -> Sent | Row:
+    journal: Journal, policy: Policy, send: Callable[[], None], *, number: str, content_hash: str, seen: Entry | None
+) -> Sent | None:
     """Claim in the journal, then send once.
 
     :param send: makes the one request.
     :param seen: the journal's row as it was when the decision to send was taken.
-    :returns: what was sent and has to be read back, or the row of a document that was certainly not carried out.
+    :returns: what was sent; None if another run has changed the journal's row meanwhile, and nothing was sent.
+    :raises JournalError: if the claim could not be written; nothing was sent.
     :raises ConnectionNotMadeError: if the service could not be reached; nothing was sent.
     :raises AuthenticationError: if the service refused the token; nothing was carried out.
     """
     entry = journal.claim(number, content_hash, seen, settle_after=policy.total_deadline + policy.settle_time)
     if entry is None:
-        reason = "another run has taken this number meanwhile; the next attempt decides by reading"
-        return Row(position, number, Outcome.UNKNOWN, (reason,))
+        return None
     try:
         send()
     except RejectedError as error:
-        journal.record(entry, State.REJECTED, note=f"refused with HTTP {error.status}")
-        reason = f"refused by RMA (HTTP {error.status}); server_message quotes its reason, correct the record"
-        return Row(position, number, Outcome.REJECTED, (reason,), server_message=error.server_message)
+        return Sent(entry, refusal=error)
     except (ConnectionNotMadeError, AuthenticationError, ConfigurationError):
-        journal.record(entry, State.RELEASED, note="not sent")
+        note_down(journal, entry, State.RELEASED, note="not sent")
         raise
     except OutcomeUnknownError as error:
-        return Sent(entry, f"no reliable answer ({error.message})")
-    return Sent(entry, "")
+        return Sent(entry, doubt=f"no reliable answer ({error.message})")
+    return Sent(entry)
+
+
+def note_down(journal: Journal, entry: Entry, state: State, **values: Any) -> None:
+    """Record what became of a document that was sent.
+
+    What is known does not become less true by a journal that cannot be written: the row then stays claimed, and a later
+    run resolves it by reading.
+    """
+    try:
+        journal.record(entry, state, **values)
+    except JournalError as error:
+        log.error("%s of %s could not be recorded: %s", state, entry.number, error)
+
+
+def taken(position: int, number: str) -> Row:
+    """The row of a document that another run has taken meanwhile."""
+    reason = "another run has taken this number meanwhile; the next attempt decides by reading"
+    return Row(position, number, Outcome.UNKNOWN, (reason,))
+
+
+def refused(journal: Journal, sent: Sent, position: int) -> Row:
+    """The row of a document that the service refused and does not hold."""
+    error = sent.refusal
+    status, message = (error.status, error.server_message) if error else (None, None)
+    closed = bool(_CLOSED.search(message or ""))
+    note_down(
+        journal, sent.entry, State.REJECTED, note=f"refused with HTTP {status}{': closed period' if closed else ''}"
+    )
+    if closed:
+        reason = "transdate: RMA refuses it as lying in a closed period; date it later, or have the period opened"
+    else:
+        reason = f"refused by RMA (HTTP {status}); server_message quotes its reason, correct the record"
+    outcome = Outcome.CLOSED_PERIOD if closed else Outcome.REJECTED
+    return Row(position, sent.entry.number, outcome, (reason,), server_message=message)
 
 
 @dataclass
@@ -87,42 +123,52 @@ class Poster:
         """Send a document that was decided to be sent.
 
         :param seen: the journal's row as it was when that was decided.
-        :raises RequestError: as :func:`send_once`.
+        :raises RunMyAccountsError: if nothing was sent, as :func:`send_once`.
         """
         sent = send_once(
             self.journal,
             self.policy,
-            lambda: self.client.create_invoice(document.invoice),
-            position=document.position,
+            lambda: self.client.create_invoice(document.marked if self.policy.mark else document.invoice),
             number=document.number,
             content_hash=document.content_hash,
             seen=seen,
         )
-        return sent if isinstance(sent, Row) else self._read_back(document, sent.entry, sent.doubt)
+        return taken(document.position, document.number) if sent is None else self._read_back(document, sent)
 
-    def _read_back(self, document: Document, entry: Entry, doubt: str) -> Row:
-        """Find out by reading what became of a document that was sent.
-
-        :param doubt: why it is not known whether the service took it; empty if the service said so.
-        """
+    def _read_back(self, document: Document, sent: Sent) -> Row:
+        """Find out by reading what became of a document that was sent."""
         try:
             found = self._find(document)
         except RequestError as error:
-            return self._unknown(document, entry, f"{doubt or 'accepted'}, and reading back failed ({error.message})")
-        if not found:
-            return self._unknown(document, entry, f"{doubt or 'accepted'}, but not in the books yet")
-        if len(found) > 1:
-            hits = [to_hit(booked, None) for booked in found]
-            record_created(self.journal, entry, hits[0], note="duplicate")
-            ids = ", ".join(hit.document_id or "?" for hit in hits)
-            reason = f"{len(hits)} documents carry this number (ids {ids}); have all but one removed in RMA"
-            return Row(document.position, document.number, Outcome.DUPLICATE, (reason,))
+            if sent.refusal is not None:
+                return refused(self.journal, sent, document.position)
+            reason = f"{sent.doubt or 'accepted'}, and reading back failed ({error.message})"
+            return self._unknown(document, sent.entry, reason)
+        if found:
+            return self._found(document, sent, found)
+        if sent.refusal is not None:
+            return refused(self.journal, sent, document.position)
+        return self._unknown(document, sent.entry, f"{sent.doubt or 'accepted'}, but not in the books yet")
+
+    def _found(self, document: Document, sent: Sent, found: list[dict[str, Any]]) -> Row:
         hit = to_hit(found[0], compare(document, found[0]))
-        row = booked_row(
-            document, hit, Outcome.CREATED, *([f"{doubt}; found in the books by reading"] if doubt else [])
-        )
+        if len(found) > 1:
+            note_down(self.journal, sent.entry, State.CREATED, note="duplicate", **facts(hit))
+            ids = ", ".join(to_hit(booked, None).document_id or "?" for booked in found)
+            reason = f"{len(found)} documents carry this number (ids {ids}); have all but one removed in RMA"
+            return Row(document.position, document.number, Outcome.DUPLICATE, (reason,))
+        if sent.refusal is not None:
+            # It came into the books by an earlier attempt or by somebody else.
+            row = booked_row(document, hit, Outcome.UNCHANGED, "refused, because it is in the books already")
+        else:
+            row = booked_row(
+                document,
+                hit,
+                Outcome.CREATED,
+                *([f"{sent.doubt}; found in the books by reading"] if sent.doubt else []),
+            )
         note = "booked otherwise than meant" if row.outcome == Outcome.CONFLICT else None
-        record_created(self.journal, entry, hit, note=note)
+        note_down(self.journal, sent.entry, State.CREATED, note=note, **facts(hit))
         return row
 
     def _find(self, document: Document) -> list[dict[str, Any]]:
@@ -133,8 +179,8 @@ class Poster:
                 return []
         day = document.invoice["transdate"]
         booked = self.client.iter_invoices(from_date=day, to_date=day)
-        return [invoice for invoice in booked if str(invoice.get("invnumber", "")).casefold() == document.key]
+        return [invoice for invoice in booked if business_key(str(invoice.get("invnumber", ""))) == document.key]
 
     def _unknown(self, document: Document, entry: Entry, reason: str) -> Row:
-        self.journal.record(entry, State.UNKNOWN, note=reason)
+        note_down(self.journal, entry, State.UNKNOWN, note=reason)
         return Row(document.position, document.number, Outcome.UNKNOWN, (reason,))

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
+import pendulum
+
 from airflow_provider_rma.billing.outcomes import GOOD, Outcome, Row, Summary
 from airflow_provider_rma.exceptions import BillingError, RunMyAccountsError, UnsettledError
 
@@ -41,23 +43,25 @@ class Output:
     folder: str
     url: str
 
+    def create(self, name: str) -> tuple[str, IO[bytes]]:
+        """Create a file in the folder; gives its path as a user names it, and a stream to write to."""
+        self.fs.makedirs(self.folder, exist_ok=True)
+        return f"{self.url}/{name}", self.fs.open(f"{self.folder}/{name}", "wb")
+
     def write(self, rows: Iterable[tuple[Row, Mapping[str, Any]]], summary: Summary) -> None:
         """Write both files, counting the rows into the summary."""
-        self.fs.makedirs(self.folder, exist_ok=True)
         rejected = 0
-        with (
-            self.fs.open(f"{self.folder}/outcomes.ndjson", "wb") as outcomes,
-            self.fs.open(f"{self.folder}/rejects.ndjson", "wb") as rejects,
-        ):
+        summary.outcome_path, outcomes = self.create("outcomes.ndjson")
+        rejects_path, rejects = self.create("rejects.ndjson")
+        with outcomes, rejects:
             for row, record in rows:
                 summary.add(row)
                 outcomes.write(_line(row.as_dict()))
                 if row.outcome not in GOOD:
                     rejected += 1
                     rejects.write(_line(record))
-        summary.outcome_path = f"{self.url}/outcomes.ndjson"
         if rejected:
-            summary.rejects_path = f"{self.url}/rejects.ndjson"
+            summary.rejects_path = rejects_path
 
 
 def finish(summary: Summary, failing: Collection[Outcome], failure: RunMyAccountsError | None) -> Summary:
@@ -81,11 +85,19 @@ def finish(summary: Summary, failing: Collection[Outcome], failure: RunMyAccount
     if Outcome.UNKNOWN in failed:
         raise UnsettledError(
             message,
-            advice=f"A later attempt decides by reading; clearing and retrying the task is safe. {files}",
+            advice=f"{_when(summary.retry_at)}; clearing and retrying the task is safe. {files}",
             counts=dict(summary.counts),
             outcome_path=summary.outcome_path,
         )
     raise BillingError(message, advice=files, counts=dict(summary.counts), outcome_path=summary.outcome_path)
+
+
+def _when(retry_at: float | None) -> str:
+    """When a doubt resolves itself, as a sentence without its full stop."""
+    if retry_at is None:
+        return "A later attempt decides by reading"
+    until = pendulum.from_timestamp(retry_at, tz="Europe/Zurich").format("YYYY-MM-DD HH:mm:ss")
+    return f"An attempt after {until} (Zurich) decides by reading"
 
 
 def refused_numbers(outcomes: Iterable[bytes]) -> dict[str, str]:

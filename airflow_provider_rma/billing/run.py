@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -12,24 +14,17 @@ from typing import Any
 from airflow_provider_rma.billing.documents import Document, read_invoice, record_number
 from airflow_provider_rma.billing.journal import Journal
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
-from airflow_provider_rma.billing.plan import Planner, Policy
+from airflow_provider_rma.billing.plan import Planner
+from airflow_provider_rma.billing.planfile import PlanHeader, PlanReader, load_plan, write_plan
+from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.post import Poster
-from airflow_provider_rma.billing.progress import Progress
 from airflow_provider_rma.billing.report import Output, finish
+from airflow_provider_rma.billing.send import Sender
 from airflow_provider_rma.billing.spool import Spool
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.exceptions import (
-    AuthenticationError,
-    ConfigurationError,
-    ConnectionNotMadeError,
-    InvalidInputError,
-    RunMyAccountsError,
-)
+from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, RunMyAccountsError
 
 log = logging.getLogger(__name__)
-
-#: This many unknown outcomes in a row stop a run.
-UNKNOWN_IN_A_ROW = 2
 
 
 @dataclass
@@ -38,7 +33,7 @@ class InvoiceRun:
 
     :param client: the tenant's client.
     :param journal: the tenant's journal of invoices.
-    :param output: where outcome and rejects are written.
+    :param output: where plan, outcome and rejects are written.
     :param run: identity of the run.
     :param failing: outcomes that fail the run.
     :param refused_customers: reasons by number of customers who were refused before.
@@ -54,8 +49,27 @@ class InvoiceRun:
     refused_customers: Mapping[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
 
+    def plan(self, records: Iterable[Mapping[str, Any]]) -> tuple[PlanHeader, str, str]:
+        """Validate and decide, and write the plan; nothing is sent.
+
+        :returns: the plan's header, its path and its SHA-256.
+        """
+        with Spool() as spool:
+            input_hash = self._load(spool, records)
+            self._planner(spool).run()
+            config = self.client.config
+            closed = self.policy.closed_until
+            header = PlanHeader(
+                config.tenant, config.origin, self.run, input_hash, closed_until=closed.isoformat() if closed else ""
+            )
+            path, stream = self.output.create("plan.ndjson")
+            with stream:
+                digest = write_plan(stream, header, spool)
+        log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, header.amount, path)
+        return header, path, digest
+
     def bill(self, records: Iterable[Mapping[str, Any]]) -> Summary:
-        """Validate everything, decide about everything, then send what is to be sent, one document at a time.
+        """Validate everything, decide about everything, then send what is to be sent.
 
         :param records: RMA's invoice fields in Python types or text, see :mod:`airflow_provider_rma.billing.sources`.
         :returns: counts, totals and the paths of the files.
@@ -63,13 +77,48 @@ class InvoiceRun:
         :raises RunMyAccountsError: if the run could not go on; what was sent before is in the outcome file.
         """
         summary = Summary("invoices", self.run)
+
+        def load(spool: Spool) -> None:
+            summary.input_hash = self._load(spool, records)
+
+        return self._carry_out(summary, load)
+
+    def apply(self, reader: PlanReader, plan_hash: str | None = None) -> Summary:
+        """Carry out exactly a plan: nothing is sent that the plan does not send, and of that only what is still absent.
+
+        :param reader: the plan.
+        :param plan_hash: SHA-256 of the plan that was approved; None accepts the file as it is.
+        :raises ConfigurationError: if the plan is another tenant's or is not the one that was approved.
+        :raises BillingError: as :meth:`bill`.
+        """
+        summary = Summary("invoices", self.run)
+
+        def load(spool: Spool) -> None:
+            header, config = reader.header, self.client.config
+            if (header.tenant, header.service) != (config.tenant, config.origin):
+                made_for = f"tenant {header.tenant} of {header.service}"
+                raise ConfigurationError(
+                    f"plan: made for {made_for}, not for {config.tenant} of {config.origin}",
+                    advice="Apply it with the connection it was made with.",
+                )
+            load_plan(spool, reader)
+            summary.input_hash, summary.plan_hash = header.input_hash, reader.digest
+            if plan_hash and plan_hash != reader.digest:
+                raise ConfigurationError(
+                    "plan: the file is not the one that was approved (its SHA-256 differs)", advice="Plan again."
+                )
+
+        return self._carry_out(summary, load)
+
+    def _carry_out(self, summary: Summary, load: Callable[[Spool], None]) -> Summary:
         failure: RunMyAccountsError | None = None
         with Spool() as spool:
             try:
-                self._load(spool, records)
-                planner = Planner(spool, self.client, self.journal, self.policy, self.refused_customers)
-                summary.retry_at = planner.run()
-                self._send(spool, summary)
+                load(spool)
+                planner = self._planner(spool)
+                planner.run()
+                summary.retry_at = planner.retry_at
+                self._send(spool, planner, summary)
             except RunMyAccountsError as error:
                 failure = error
             finally:
@@ -77,41 +126,41 @@ class InvoiceRun:
                 self.output.write(spool.rows(), summary)
         return finish(summary, self.failing, failure)
 
-    def _load(self, spool: Spool, records: Iterable[Mapping[str, Any]]) -> None:
+    def _planner(self, spool: Spool) -> Planner:
+        return Planner(spool, self.client, self.journal, self.policy, self.refused_customers)
+
+    def _load(self, spool: Spool, records: Iterable[Mapping[str, Any]]) -> str:
+        """Validate records into a spool.
+
+        :returns: SHA-256 over the records.
+        """
+        digest = hashlib.sha256()
         for position, record in enumerate(records, start=1):
-            number = record_number(record)
+            digest.update(json.dumps(record, default=str, sort_keys=True).encode() + b"\n")
             result: Document | Row
             try:
                 result = read_invoice(record, position, self.policy.rules)
             except InvalidInputError as error:
-                result = Row(position, number, Outcome.INVALID, tuple(map(str, error.problems)))
-            spool.add(position, number, record, result)
+                reasons = tuple(map(str, error.problems))
+                result = Row(position, record_number(record), Outcome.INVALID, reasons)
+            spool.add(position, record_number(record), record, result)
         log.info("Read and checked %d records.", spool.count())
+        return digest.hexdigest()
 
-    def _send(self, spool: Spool, summary: Summary) -> None:
+    def _send(self, spool: Spool, planner: Planner, summary: Summary) -> None:
         count, amount = self._measure(spool)
-        if reason := self._cap(count, amount):
-            self._hold(spool, reason, summary)
-            return
-        poster = Poster(self.client, self.journal, self.policy)
-        progress = Progress(count, "invoices sent")
-        unknown = 0
-        for document in spool.to_create():
-            if self.stop.is_set():
-                self._hold(spool, "the task was asked to end", summary)
-                return
-            seen = self.journal.get([document.key]).get(document.key)
+        summary.stopped = self._cap(count, amount)
+        if count and not summary.stopped:
+            poster = Poster(self.client, self.journal, self.policy)
+            in_flight = self.client.config.max_in_flight
+            sender = Sender(spool, poster, planner.seen, max_in_flight=in_flight, stop=self.stop)
             try:
-                row = poster.post(document, seen)
-            except (ConnectionNotMadeError, AuthenticationError, ConfigurationError) as error:
-                self._hold(spool, error.message, summary)
-                raise
-            spool.settle(row)
-            progress.step()
-            unknown = unknown + 1 if row.outcome == Outcome.UNKNOWN else 0
-            if reason := _brake(row, unknown):
-                self._hold(spool, reason, summary)
-                return
+                sender.run(count)
+            finally:
+                summary.stopped = sender.stopped
+                self._hold(spool, sender.stopped or "the run ended early")
+        elif count:
+            self._hold(spool, summary.stopped)
 
     def _measure(self, spool: Spool) -> tuple[int, Decimal]:
         """Number of documents to send and the sum of their amounts without sign, in CHF as far as they can be known."""
@@ -131,18 +180,6 @@ class InvoiceRun:
             return f"CHF {amount} is more than the CHF {self.policy.max_amount} that max_amount allows one run to send"
         return ""
 
-    def _hold(self, spool: Spool, reason: str, summary: Summary) -> None:
-        summary.stopped = reason
+    def _hold(self, spool: Spool, reason: str) -> None:
         for document in spool.to_create():
             spool.settle(Row(document.position, document.number, Outcome.HELD, (f"not sent: {reason}",)))
-
-
-def _brake(row: Row, unknown_in_a_row: int) -> str:
-    """Why a run must stop after this row, empty if it may go on."""
-    if row.outcome == Outcome.CONFLICT:
-        return f"invoice {row.number} was booked otherwise than meant; find out why before more is sent"
-    if row.outcome == Outcome.DUPLICATE:
-        return f"invoice {row.number} is in the books more than once"
-    if unknown_in_a_row >= UNKNOWN_IN_A_ROW:
-        return f"{unknown_in_a_row} documents in a row got no reliable answer"
-    return ""

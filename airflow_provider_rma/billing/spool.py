@@ -24,7 +24,7 @@ from airflow_provider_rma.billing.outcomes import Outcome, Row
 _TABLES = """
 CREATE TABLE record (
     position INTEGER PRIMARY KEY, key TEXT NOT NULL, number TEXT NOT NULL, document TEXT, source TEXT NOT NULL,
-    decision TEXT, row TEXT
+    planned TEXT, decision TEXT, row TEXT
 );
 CREATE INDEX record_key ON record (key);
 CREATE TABLE hit (key TEXT NOT NULL, hit TEXT NOT NULL);
@@ -67,12 +67,30 @@ class Spool:
         self._db.close()
         self._folder.cleanup()
 
-    def add(self, position: int, number: str, record: Mapping[str, Any], result: Document | Row) -> None:
-        """Keep a record and the document made of it, or the row that says why there is none."""
+    def add(
+        self,
+        position: int,
+        number: str,
+        record: Mapping[str, Any],
+        result: Document | Row,
+        *,
+        planned: str | None = None,
+    ) -> None:
+        """Keep a record and the document made of it, or the row that says why there is none.
+
+        :param planned: what a plan that a person has seen says about it; None where there is no such plan.
+        """
         document = result.to_json() if isinstance(result, Document) else None
         self._db.execute(
-            "INSERT INTO record VALUES (?, ?, ?, ?, ?, NULL, NULL)",
-            (position, business_key(number), number, document, json.dumps(record, default=str, ensure_ascii=False)),
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)",
+            (
+                position,
+                business_key(number),
+                number,
+                document,
+                json.dumps(record, default=str, ensure_ascii=False),
+                planned,
+            ),
         )
         if isinstance(result, Row):
             self.settle(result)
@@ -121,6 +139,12 @@ class Spool:
         """Documents that are to be sent, in the order of the input."""
         yield from self._documents("decision = 'create' AND row IS NULL")
 
+    def planned(self, position: int) -> str | None:
+        """What the plan that a person has seen says about a record; None where there is no such plan."""
+        query = "SELECT planned FROM record WHERE position = ?"
+        planned: str | None = self._db.execute(query, (position,)).fetchone()[0]
+        return planned
+
     def create(self, position: int) -> None:
         """Decide that a document is to be sent."""
         self._db.execute("UPDATE record SET decision = 'create' WHERE position = ?", (position,))
@@ -128,6 +152,18 @@ class Spool:
     def settle(self, row: Row) -> None:
         """Keep the outcome of a record."""
         self._db.execute("UPDATE record SET row = ? WHERE position = ?", (json.dumps(row.as_dict()), row.position))
+
+    def plan(self) -> Iterator[tuple[Row | None, Document | None, int, str, dict[str, Any]]]:
+        """Row (None: to be sent), document, position, number and original record, in the order of the input."""
+        query = "SELECT position, number, row, document, source FROM record ORDER BY position"
+        for position, number, row, document, source in self._db.execute(query):
+            yield (
+                None if row is None else _row(position, number, row),
+                None if document is None else Document.from_json(position, document),
+                position,
+                number,
+                json.loads(source),
+            )
 
     def rows(self) -> Iterator[tuple[Row, dict[str, Any]]]:
         """Outcome and original record of every record, in the order of the input."""

@@ -17,7 +17,7 @@ from airflow_provider_rma.billing.customers import CustomerRun
 from airflow_provider_rma.billing.documents import Rules
 from airflow_provider_rma.billing.journal import Journal, business_key, open_engine
 from airflow_provider_rma.billing.outcomes import Summary, failing_outcomes
-from airflow_provider_rma.billing.plan import Policy
+from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.report import Output
 from airflow_provider_rma.billing.run import InvoiceRun
 from airflow_provider_rma.client.client import RunMyAccountsClient

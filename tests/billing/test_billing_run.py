@@ -212,12 +212,37 @@ def test_a_closed_period_known_beforehand_is_not_sent(bench: Bench, invoice: Mak
     assert rows[open_["invnumber"]]["outcome"] == "created"
 
 
-def test_a_closed_period_that_only_the_service_knows_is_a_rejection(bench: Bench, invoice: Make) -> None:
+def test_a_closed_period_that_only_the_service_knows_is_learned_from_its_refusal(bench: Bench, invoice: Make) -> None:
     bench.simulator.control("PUT", "/close-date", {"day": "2026-06-30"})
-    old = invoice(transdate=date(2026, 6, 30))
-    row = bench.bill(old)[old["invnumber"]]
-    assert row["outcome"] == "rejected"
-    assert bench.booked(old["invnumber"]) == []
+    first, second = invoice(transdate=date(2026, 6, 30)), invoice(transdate=date(2026, 5, 31))
+    later = invoice(transdate=date(2026, 7, 1))
+    rows = bench.bill(first, second, later)
+    assert [row["outcome"] for row in rows.values()] == ["closed_period", "closed_period", "created"]
+    assert bench.posts() == 2
+    assert bench.booked(first["invnumber"]) == []
+    bench.simulator.control("PUT", "/close-date", {"day": None})
+    assert bench.bill(first)[first["invnumber"]]["outcome"] == "created"
+
+
+def test_a_refusal_of_a_number_that_is_in_the_books_already_is_no_rejection(bench: Bench, invoice: Make) -> None:
+    now = [1_800_000_000.0]
+    bench.clock = lambda: now[0]
+    record = invoice()
+    bench.options["total_deadline"] = 0.3
+    bench.chaos("create_invoice", "slow_commit", count=1, seconds=1.0)
+    assert bench.bill(record)[record["invnumber"]]["outcome"] == "unknown"
+    # Much later by the journal's clock the document is still absent, and comes into the books while it is sent again.
+    now[0] += 1_000
+    bench.simulator.control("PATCH", "/settings", {"duplicates": "refuse"})
+    bench.options["total_deadline"] = 5.0
+    bench.chaos("create_invoice", "slow_commit", count=1, seconds=1.5)
+    try:
+        row = bench.bill(record)[record["invnumber"]]
+    finally:
+        bench.simulator.control("PATCH", "/settings", {"duplicates": "accept"})
+    assert row["outcome"] == "unchanged"
+    assert row["reasons"] == ["refused, because it is in the books already"]
+    assert len(bench.booked(record["invnumber"])) == 1
 
 
 def test_what_lies_before_the_closing_date_is_still_found(bench: Bench, invoice: Make) -> None:

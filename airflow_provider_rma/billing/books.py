@@ -1,0 +1,109 @@
+"""Read what the books and the master data of a tenant hold."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from airflow_provider_rma.billing.compare import Comparison, compare
+from airflow_provider_rma.billing.documents import Document
+from airflow_provider_rma.billing.journal import Entry, business_key
+from airflow_provider_rma.billing.spool import Hit, Spool
+from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.exceptions import NotFoundError
+
+log = logging.getLogger(__name__)
+
+#: Bounds of "all invoices": without ``from`` the service starts at its closing date, without ``to`` it ends today.
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2999, 12, 31)
+
+
+def read_list(client: RunMyAccountsClient, spool: Spool, doubtful: Mapping[str, Entry]) -> None:
+    """Read the whole list once and keep what it holds under the numbers of a run.
+
+    :param doubtful: journal rows whose document may or may not be in the books, by business key.
+    """
+    read = 0
+    for booked in client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY):
+        read += 1
+        number = str(booked.get("invnumber") or "")
+        if spool.carries(number) or business_key(number) in doubtful:
+            document = spool.document(number)
+            spool.add_hit(to_hit(booked, compare(document, booked) if document else None))
+    log.info("Read %d invoices from the books.", read)
+
+
+def to_hit(booked: Mapping[str, Any], comparison: Comparison | None) -> Hit:
+    """A document as read from RMA, reduced to what a run needs."""
+    document_id = booked.get("id")
+    return Hit(
+        number=str(booked.get("invnumber") or ""),
+        document_id=None if document_id is None else str(document_id),
+        net=booked.get("netamount"),
+        gross=booked.get("amount"),
+        currency=str(booked.get("currency") or "CHF"),
+        comparison=comparison,
+    )
+
+
+@dataclass(frozen=True)
+class MasterData:
+    """Numbers that exist in the tenant; None where they could not be read and are therefore not checked."""
+
+    customers: frozenset[str] | None = None
+    parts: frozenset[str] | None = None
+    accounts: frozenset[str] | None = None
+
+    def missing(self, document: Document, refused_customers: Mapping[str, str]) -> Iterator[str]:
+        """Why the tenant's master data do not bear a document."""
+        invoice = document.invoice
+        number = document.customernumber
+        if not invoice.get("customer") and self.customers is not None and number not in self.customers:
+            cause = refused_customers.get(number)
+            yield (
+                f"customernumber: customer {number} was refused ({cause})"
+                if cause
+                else f"customernumber: there is no customer {number} in RMA; create the customer first"
+            )
+        if self.parts is not None:
+            for index, line in enumerate(invoice.get("parts", ())):
+                if line["partnumber"] not in self.parts:
+                    yield (
+                        f"parts[{index}].partnumber: there is no article {line['partnumber']} in RMA; "
+                        "have it created, or use one that exists"
+                    )
+        if self.accounts is not None:
+            for path, account in _accounts(invoice):
+                if account not in self.accounts:
+                    yield f"{path}: there is no account {account} in RMA; use one of the tenant's chart of accounts"
+
+
+def read_master_data(client: RunMyAccountsClient) -> MasterData:
+    """Read the numbers of customers, articles and accounts.
+
+    A tenant's chart of accounts comes from an endpoint that is not documented (seen in client code); where it does not
+    exist, accounts are not checked.
+    """
+    customers = frozenset(str(customer["customernumber"]) for customer in client.list_customers())
+    parts = frozenset(str(part["partnumber"]) for part in client.list_parts())
+    try:
+        accounts = frozenset(str(chart["accno"]) for chart in client.list_charts())
+    except NotFoundError:
+        log.warning("The service offers no chart of accounts: account numbers are not checked before sending.")
+        return MasterData(customers, parts, None)
+    return MasterData(customers, parts, accounts)
+
+
+def _accounts(invoice: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every account number that an invoice names, with its path; empty and ``0`` leave the choice to RMA."""
+    for name in ("ar_accno", "payment_accno"):
+        if invoice.get(name):
+            yield name, invoice[name]
+    for entries, name in (("incomeentries", "income_accno"), ("taxentries", "tax_accno"), ("parts", "income_accno")):
+        for index, entry in enumerate(invoice.get(entries, ())):
+            if entry.get(name) not in (None, "", "0"):
+                yield f"{entries}[{index}].{name}", entry[name]

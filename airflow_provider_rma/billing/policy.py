@@ -1,0 +1,37 @@
+"""How a run bills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from airflow_provider_rma.billing.documents import Rules
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a run bills.
+
+    :param rules: what is accepted as a document.
+    :param closed_until: last day of the closed period (inclusive), None if not known.
+    :param total_deadline: seconds after which a POST is given up.
+    :param settle_time: seconds after giving up within which the service may still carry a request out.
+    :param max_count: documents that one run may send.
+    :param max_amount: sum of the amounts (without sign) that one run may send, in CHF.
+    :param check_master_data: whether customers, articles and accounts are looked up before anything is sent.
+    :param absence: how a number is proven absent: ``list`` reads all invoices once, ``look_up`` asks for each number,
+        for books that are much larger than what is billed.
+    :param mark: whether the internal notes of what is sent end with a run mark, from which a lost journal is rebuilt.
+    """
+
+    rules: Rules = field(default_factory=Rules)
+    closed_until: date | None = None
+    total_deadline: float = 120.0
+    settle_time: float = 300.0
+    max_count: int = 2_000
+    max_amount: Decimal = Decimal(1_000_000)
+    check_master_data: bool = True
+    absence: Literal["list", "look_up"] = "list"
+    mark: bool = True
