@@ -1,0 +1,115 @@
+"""Carry the general ledger out of Run my Accounts into a warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, ObjectStoragePath
+
+from airflow_provider_rma.exceptions import RunMyAccountsError
+from airflow_provider_rma.hooks.rma import RunMyAccountsHook
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_rma.ledger.destinations import Destination
+
+
+class RunMyAccountsExtractLedgerOperator(BaseOperator):
+    """Carry the general ledger into a warehouse, whole months at a time, each with a proof.
+
+    Every month is read anew, held against the service's own balances, and replaced in one transaction, also if it has
+    become empty: vouchers that were changed or deleted since are as they are in the books. Run it again as often as you
+    like; a month that has not changed is proven again and not rewritten.
+
+    .. seealso:: :doc:`/ledger`
+
+    :param destination: address of the warehouse: ``duckdb:////data/ledger.duckdb`` (four slashes begin an absolute
+        path), a path that ends in ``.duckdb``, or a folder for Parquet files on any object storage, e.g.
+        ``s3://bucket/ledger`` or ``file:///data/ledger``. (templated)
+    :param destination_conn_id: Airflow connection of that object storage. (templated)
+    :param rma_conn_id: connection of the tenant; reading needs no ``allow_writes``. (templated)
+    :param from_date: a day in the first month, ``YYYY-MM-DD`` or a date. (templated)
+    :param to_date: a day in the last month, inclusive; by default the run's day in Zurich. (templated)
+    :param reread_days: without ``from_date``, the months are read again that lie up to so many days back.
+    :param on_unproven: ``fail``: a month that cannot be proven keeps its old state, the others are still loaded, then
+        the task fails. ``keep``: it is loaded and marked with its verdict.
+    :param tolerance: CHF by which a voucher or an account may be off and still count as ``tolerated``.
+    :param account_kinds: ``balance_sheet``, ``income_statement`` or ``closing`` by account number or pattern
+        (``79xx``), for charts whose first digit does not tell.
+    :param content_type: ``xml`` by default, the form that is documented for the ledger, or ``json``.
+    :returns: counts, months, verdicts, the first reasons, and where the warehouse is; never postings.
+    """
+
+    template_fields: Sequence[str] = ("rma_conn_id", "destination", "destination_conn_id", "from_date", "to_date")
+    ui_color = "#e8eef4"
+
+    def __init__(
+        self,
+        *,
+        destination: str,
+        destination_conn_id: str | None = None,
+        rma_conn_id: str = RunMyAccountsHook.default_conn_name,
+        from_date: date | str | None = None,
+        to_date: date | str | None = None,
+        reread_days: int = 90,
+        on_unproven: str = "fail",
+        tolerance: Decimal | int | str = "0.01",
+        account_kinds: Mapping[str, str] | None = None,
+        content_type: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.destination_conn_id = destination_conn_id
+        self.rma_conn_id = rma_conn_id
+        self.from_date = from_date
+        self.to_date = to_date
+        self.reread_days = reread_days
+        self.on_unproven = on_unproven
+        self.tolerance = tolerance
+        self.account_kinds = account_kinds
+        self.content_type = content_type
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Extract, and return what became of each month."""
+        from airflow_provider_rma.ledger.extract import extract_ledger
+
+        try:
+            hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
+            with hook.get_conn() as client, self._open() as destination:
+                result = extract_ledger(
+                    client,
+                    destination,
+                    from_date=self.from_date,
+                    to_date=self.to_date,
+                    reread_days=self.reread_days,
+                    on_unproven=self.on_unproven,
+                    tolerance=self.tolerance,
+                    account_kinds=self.account_kinds,
+                    content_type=client.config.content_type,
+                    run=_run(context["ti"]),
+                )
+        except RunMyAccountsError as error:
+            if error.retryable:
+                raise
+            raise AirflowFailException(str(error)) from error
+        return result.as_dict()
+
+    def _open(self) -> Destination:
+        from airflow_provider_rma.ledger.destinations import open_destination
+
+        address = str(self.destination)
+        if "://" not in address or address.startswith(("duckdb:", "parquet:")):
+            return open_destination(address)
+        folder = ObjectStoragePath(address, conn_id=self.destination_conn_id)
+        return open_destination(folder.path, fs=folder.fs)
+
+
+def _run(ti: Any) -> str:
+    """The task's run and try, as it stands in the table of loads."""
+    mapped = "" if ti.map_index < 0 else f"[{ti.map_index}]"
+    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}/try{ti.try_number}"
