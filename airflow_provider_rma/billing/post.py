@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,10 +90,13 @@ def note_down(journal: Journal, entry: Entry, state: State, **values: Any) -> No
         log.error("%s of %s could not be recorded: %s", state, entry.number, error)
 
 
+#: Why a document is in doubt that another run has taken meanwhile: no doubt about the service.
+TAKEN = "another run has taken this number meanwhile; the next attempt decides by reading"
+
+
 def taken(position: int, number: str) -> Row:
     """The row of a document that another run has taken meanwhile."""
-    reason = "another run has taken this number meanwhile; the next attempt decides by reading"
-    return Row(position, number, Outcome.UNKNOWN, (reason,))
+    return Row(position, number, Outcome.UNKNOWN, (TAKEN,))
 
 
 def refused(journal: Journal, sent: Sent, position: int) -> Row:
@@ -133,7 +137,18 @@ class Poster:
             content_hash=document.content_hash,
             seen=seen,
         )
-        return taken(document.position, document.number) if sent is None else self._read_back(document, sent)
+        return self._look(document) if sent is None else self._read_back(document, sent)
+
+    def _look(self, document: Document) -> Row:
+        """What became of a document that another run has taken meanwhile."""
+        entry = self.journal.get([document.key]).get(document.key)
+        found: list[dict[str, Any]] = []
+        if entry is not None and entry.state == State.CREATED:
+            with suppress(RequestError):
+                found = self._find(document)
+        if len(found) != 1:
+            return taken(document.position, document.number)
+        return booked_row(document, to_hit(found[0], compare(document, found[0])), Outcome.UNCHANGED)
 
     def _read_back(self, document: Document, sent: Sent) -> Row:
         """Find out by reading what became of a document that was sent."""

@@ -12,7 +12,7 @@ from datetime import date
 from airflow_provider_rma.billing.documents import Document
 from airflow_provider_rma.billing.journal import Entry
 from airflow_provider_rma.billing.outcomes import Outcome, Row
-from airflow_provider_rma.billing.post import Poster
+from airflow_provider_rma.billing.post import TAKEN, Poster
 from airflow_provider_rma.billing.progress import Progress
 from airflow_provider_rma.billing.spool import Spool
 from airflow_provider_rma.exceptions import RunMyAccountsError
@@ -66,8 +66,10 @@ class Sender:
                         future = pool.submit(self.poster.post, document, self.seen.get(document.key))
                         self._under_way[future] = document
                         self._collect(self.max_in_flight if document.shape in self._proven else 0)
+                else:
+                    self._collect(0)
             finally:
-                # Also when a time-out or a signal ends the task: what is under way finishes and is recorded.
+                # When a brake, a time-out or a signal ends the run: what is under way finishes and is recorded.
                 for future in [future for future in self._under_way if future.cancel()]:
                     del self._under_way[future]
                 self._collect(0)
@@ -103,7 +105,8 @@ class Sender:
             self._closed_until = max(self._closed_until or date.min, document.invoice["transdate"])
         if row.outcome == Outcome.CREATED:
             self._proven.add(document.shape)
-        self._unknown_in_a_row = self._unknown_in_a_row + 1 if row.outcome == Outcome.UNKNOWN else 0
+        if row.reasons != (TAKEN,):
+            self._unknown_in_a_row = self._unknown_in_a_row + 1 if row.outcome == Outcome.UNKNOWN else 0
         self.stopped = self.stopped or self._brake(row)
 
     def _lies_in_closed_period(self, document: Document) -> bool:

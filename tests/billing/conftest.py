@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -48,6 +49,7 @@ class Bench:
     runs: Iterator[int] = field(default_factory=lambda: count(1))
     summary: Summary | None = None
     error: RunMyAccountsError | None = None
+    journal_folder: Path | None = None
 
     def client(self) -> RunMyAccountsClient:
         settings = {"total_deadline": 2.0, "read_timeout": 2.0, "allow_writes": True} | self.options
@@ -55,25 +57,27 @@ class Bench:
         return RunMyAccountsClient(config, retry=RetryPolicy(tries=2), sleep=lambda seconds: None)
 
     def journal(self, kind: str = "invoice") -> Journal:
-        engine = open_engine(f"sqlite:///{self.folder / 'journal.db'}")
+        engine = open_engine(f"sqlite:///{(self.journal_folder or self.folder) / 'journal.db'}")
         return Journal(engine, base_url=self.simulator.url, tenant="demo", kind=kind, run="run", clock=self.clock)
 
     def bill(self, *records: dict[str, Any], **options: Any) -> dict[str, dict[str, Any]]:
         """Bill, and give the outcome file's rows by number (by position where there is no number)."""
         failing = failing_outcomes(options.pop("fail_on", None))
         refused = options.pop("refused_customers", {})
+        stop = options.pop("stop", threading.Event())
         rules = Rules(**{name: options.pop(name) for name in list(options) if name in Rules.__dataclass_fields__})
         with self.client() as client:
             run = InvoiceRun(
                 client=client,
                 journal=self.journal(),
                 policy=Policy(rules=rules, total_deadline=2.0, **options),
-                output=self._output(),
+                output=self.output(),
                 run="run",
                 failing=failing,
                 refused_customers=refused,
+                stop=stop,
             )
-            return self._go(run.output, lambda: run.bill(records))
+            return self.go(run.output, lambda: run.bill(records))
 
     def save(self, *records: dict[str, Any], **options: Any) -> dict[str, dict[str, Any]]:
         """Create customers, and give the outcome file's rows by number."""
@@ -84,18 +88,18 @@ class Bench:
                 client=client,
                 journal=self.journal("customer"),
                 policy=Policy(total_deadline=2.0, **options),
-                output=self._output(),
+                output=self.output(),
                 run="run",
                 failing=failing,
                 managed_fields=managed,
             )
-            return self._go(run.output, lambda: run.create(records))
+            return self.go(run.output, lambda: run.create(records))
 
-    def _output(self) -> Output:
+    def output(self) -> Output:
         folder = str(self.folder / f"run-{next(self.runs)}")
         return Output(LocalFileSystem(), folder, folder)
 
-    def _go(self, output: Output, run: Callable[[], Summary]) -> dict[str, dict[str, Any]]:
+    def go(self, output: Output, run: Callable[[], Summary]) -> dict[str, dict[str, Any]]:
         self.summary = self.error = None
         try:
             self.summary = run()

@@ -1,0 +1,134 @@
+"""Plans: nothing is sent while planning, and exactly the plan is carried out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_rma.billing.outcomes import Summary
+from airflow_provider_rma.billing.planfile import PlanReader
+from airflow_provider_rma.billing.policy import Policy
+from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.exceptions import BillingError, ConfigurationError
+from tests.billing.conftest import Bench
+
+Make = Callable[..., dict[str, Any]]
+
+
+def plan(bench: Bench, *records: dict[str, Any], **options: Any) -> tuple[Path, str, dict[str, Any]]:
+    with bench.client() as client:
+        run = InvoiceRun(
+            client, bench.journal(), Policy(total_deadline=2.0, **options), bench.output(), "run", frozenset()
+        )
+        header, path, digest = run.plan(records)
+    return Path(path), digest, vars(header)
+
+
+def apply(bench: Bench, path: Path, plan_hash: str | None = None) -> dict[str, dict[str, Any]]:
+    with bench.client() as client, path.open("rb") as stream:
+        from airflow_provider_rma.billing.outcomes import failing_outcomes
+
+        run = InvoiceRun(
+            client, bench.journal(), Policy(total_deadline=2.0), bench.output(), "run", failing_outcomes(None)
+        )
+
+        def carry_out() -> Summary:
+            return run.apply(PlanReader(stream), plan_hash)
+
+        return bench.go(run.output, carry_out)
+
+
+def test_a_plan_names_every_decision_and_sends_nothing(bench: Bench, invoice: Make) -> None:
+    booked, changed, twice = invoice(), invoice(), invoice()
+    bench.bill(booked, changed)
+    bench.simulator.control("DELETE", "/requests")
+    records = [
+        booked,
+        changed | {"transdate": date(2026, 9, 16)},
+        invoice(),
+        invoice(incomeentries=[]),
+        twice,
+        twice,
+        invoice(transdate=date(2026, 1, 31)),
+    ]
+    path, digest, header = plan(bench, *records, closed_until=date(2026, 1, 31))
+    assert header["counts"] == {"closed_period": 1, "conflict": 1, "create": 1, "invalid": 3, "unchanged": 1}
+    assert header["amount"] == "108.10"
+    assert header["closed_until"] == "2026-01-31"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert [line["decision"] for line in lines[1:]] == [
+        "unchanged",
+        "conflict",
+        "create",
+        "invalid",
+        "invalid",
+        "invalid",
+        "closed_period",
+    ]
+    assert "transdate: meant 2026-09-16, booked 2026-09-15" in lines[2]["reasons"]
+    assert lines[3]["gross"] == "108.10"
+    assert bench.posts() == 0
+    assert len(digest) == 64
+
+
+def test_a_plan_is_carried_out_exactly(bench: Bench, invoice: Make) -> None:
+    records = [invoice(expected_amount="108.10"), invoice(), invoice(transdate="never")]
+    path, digest, _ = plan(bench, *records)
+    rows = apply(bench, path, digest)
+    assert [row["outcome"] for row in rows.values()] == ["created", "created", "invalid"]
+    assert bench.posts() == 2
+    assert bench.rejects == [json.loads(json.dumps(records[2], default=str))]
+
+
+def test_what_came_into_the_books_after_the_plan_is_not_sent(bench: Bench, invoice: Make) -> None:
+    first, second = invoice(), invoice()
+    path, digest, _ = plan(bench, first, second)
+    bench.bill(first)
+    rows = apply(bench, path, digest)
+    assert [row["outcome"] for row in rows.values()] == ["unchanged", "created"]
+    assert len(bench.booked(first["invnumber"])) == 1
+
+
+def test_what_the_plan_does_not_send_is_not_sent(bench: Bench, invoice: Make) -> None:
+    record = invoice()
+    path, digest, header = plan(bench, record, closed_until=date(2026, 12, 31))
+    assert header["counts"] == {"closed_period": 1}
+    row = apply(bench, path, digest)[record["invnumber"]]
+    assert row["outcome"] == "held"
+    assert "the approved plan says closed_period" in row["reasons"][0]
+    assert bench.posts() == 0
+    assert isinstance(bench.error, BillingError)
+
+
+def test_a_plan_other_than_the_approved_one_is_refused(bench: Bench, invoice: Make) -> None:
+    record = invoice()
+    path, digest, _ = plan(bench, record)
+    path.write_text(path.read_text(encoding="utf-8").replace("3400", "3200"), encoding="utf-8")
+    apply(bench, path, digest)
+    assert isinstance(bench.error, ConfigurationError)
+    assert "not the one that was approved" in str(bench.error)
+    assert bench.posts() == 0
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_a_damaged_plan_is_refused(bench: Bench, invoice: Make, cut: int) -> None:
+    path, _, _ = plan(bench, invoice(), invoice())
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]) if cut else b"".join(lines)[:-20])
+    apply(bench, path)
+    assert isinstance(bench.error, ConfigurationError)
+    assert "damaged" in str(bench.error)
+    assert bench.posts() == 0
+
+
+def test_a_plan_of_another_tenant_is_refused(bench: Bench, invoice: Make) -> None:
+    path, _, _ = plan(bench, invoice())
+    path.write_text(path.read_text(encoding="utf-8").replace('"tenant": "demo"', '"tenant": "other"'), encoding="utf-8")
+    apply(bench, path)
+    assert "made for tenant other" in str(bench.error)
+    assert bench.posts() == 0
