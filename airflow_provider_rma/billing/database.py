@@ -6,6 +6,7 @@ instead of finding out at the commit.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -89,16 +90,16 @@ def _sqlite_options(url: sa.engine.URL) -> dict[str, Any]:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # A claim must survive a power cut: it is all that stands between a crash and a second POST.
     for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL"):
-        _patiently(lambda pragma=pragma: connection.execute(f"PRAGMA {pragma}").close())
+        _patiently(connection, f"PRAGMA {pragma}")
 
 
-def _patiently(action: Callable[[], object]) -> None:
+def _patiently(connection: Any, statement: str) -> None:
     """Repeat while the database is locked: switching a new file to WAL does not wait for the busy time-out."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            action()
-        except Exception as error:
+            connection.execute(statement).close()
+        except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)

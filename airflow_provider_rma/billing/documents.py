@@ -160,7 +160,7 @@ def read_invoice(record: Mapping[str, Any], position: int, rules: Rules) -> Docu
     except InvalidInputError as error:
         problems.extend(error.problems)
     else:
-        problems.extend(_broken_rules(invoice, path, rules))
+        problems.extend(_broken_rules(invoice, expected, path, rules))
     if problems:
         raise InvalidInputError(problems)
     return Document(position, invoice, expected)
@@ -175,8 +175,19 @@ def _read_expected(value: Any, path: str, problems: list[FieldProblem]) -> Decim
     return amount
 
 
-def _broken_rules(invoice: Mapping[str, Any], path: str, rules: Rules) -> list[FieldProblem]:
+def _broken_rules(
+    invoice: Mapping[str, Any], expected: Decimal | None, path: str, rules: Rules
+) -> list[FieldProblem]:
     problems = []
+    gross = derive(invoice).gross
+    if expected is not None and gross is not None and expected != gross:
+        problems.append(
+            FieldProblem(
+                f"{path}: {EXPECTED_AMOUNT}",
+                f"is {expected:.2f}, and the lines add up to {gross:.2f}",
+                "correct the lines or the expected total",
+            )
+        )
     currency = invoice.get("currency") or "CHF"
     if currency not in rules.currencies:
         problems.append(

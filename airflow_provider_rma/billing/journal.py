@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -28,7 +28,9 @@ from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, Jou
 
 __all__ = ["OPEN", "Entry", "Event", "Found", "Journal", "Scope", "State", "business_key", "entry_of", "open_engine"]
 
-_OPEN_NAMES = sorted(OPEN)
+T = TypeVar("T")
+
+_OPEN_NAMES = [str(state) for state in sorted(OPEN)]
 _BATCH = 500
 
 
@@ -220,7 +222,7 @@ class Journal:
         result = Adoption()
         with guard(), writing(self._engine) as connection:
             now = float(connection.execute(sa.select(self._now())).scalar_one())
-            rows = self._read(connection, [business_key(found.number) for found in batch])
+            rows = self._read(connection, [business_key(found.number) for found in batch], lock=True)
             ids = {key: row.document_id for key, row in rows.items()}
             booked = {key for key, row in rows.items() if row.state == State.CREATED}
             for found in batch:
@@ -248,10 +250,7 @@ class Journal:
             connection.execute(sa.insert(JOURNAL).values(**self._scope, **values, **row))
         else:
             change = sa.update(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key == key)
-            if not connection.execute(
-                change.where(JOURNAL.c.version == seen.version).values(**values, version=seen.version + 1)
-            ).rowcount:
-                return  # a run has decided about it at this moment
+            connection.execute(change.values(**values, version=seen.version + 1))
         self._tell(connection, key, seen, note)
 
     def _insert(self, number: str, values: Mapping[str, Any], note: str | None) -> Entry | None:
@@ -261,7 +260,7 @@ class Journal:
         row = {"key": key, "version": 1, "run": self.run, "created_at": now, "updated_at": now, "note": note}
         try:
             with guard(), writing(self._engine) as connection:
-                connection.execute(sa.insert(JOURNAL).values(**self._scope, **values | row))
+                connection.execute(sa.insert(JOURNAL).values(**self._scope, **{**values, **row}))
                 self._tell(connection, key, None, note)
                 return self._read(connection, [key])[key]
         except IntegrityError:
@@ -285,7 +284,7 @@ class Journal:
             sa.update(JOURNAL)
             .where(*self._mine(JOURNAL), JOURNAL.c.key == seen.key, JOURNAL.c.version == seen.version)
             .where(sa.true() if condition is None else condition)
-            .values(**values | change)
+            .values(**{**values, **change})
         )
         with guard(), writing(self._engine) as connection:
             if connection.execute(statement).rowcount != 1:
@@ -306,8 +305,10 @@ class Journal:
         query = sa.select(*copied, *told).where(*self._mine(JOURNAL), row.key == key)
         connection.execute(sa.insert(EVENT).from_select([column.name for column in EVENT.c], query))
 
-    def _read(self, connection: sa.engine.Connection, keys: list[str]) -> dict[str, Entry]:
+    def _read(self, connection: sa.engine.Connection, keys: list[str], *, lock: bool = False) -> dict[str, Entry]:
         query = sa.select(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key.in_(keys))
+        if lock:
+            query = query.with_for_update()
         return {row.key: entry_of(row._mapping) for row in connection.execute(query)}
 
     def _mine(self, table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
@@ -353,7 +354,7 @@ def _booked(found: Found) -> dict[str, Any]:
     }
 
 
-def _batches[T](things: Iterable[T]) -> Iterator[list[T]]:
+def _batches(things: Iterable[T]) -> Iterator[list[T]]:
     iterator = iter(things)
     while batch := list(islice(iterator, _BATCH)):
         yield batch

@@ -61,6 +61,18 @@ EVENT = sa.Table(
     sa.Column("note", sa.String(1000)),
 )
 
+#: The links of each tenant's chain of evidence; the primary key is what keeps a chain from forking.
+EVIDENCE = sa.Table(
+    "rma_evidence",
+    _metadata,
+    sa.Column("service", sa.String(200), primary_key=True),
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("path", sa.String(1000), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
 _STEP = sa.Table(
     "rma_journal_step",
     _metadata,
@@ -102,6 +114,15 @@ _STEPS: tuple[tuple[str, ...], ...] = (
         """,
         # What is in doubt is looked for at the beginning of every run, among everything ever sent.
         "CREATE INDEX IF NOT EXISTS rma_journal_state ON rma_journal (state, tenant)",
+    ),
+    (
+        """
+        CREATE TABLE IF NOT EXISTS rma_evidence (
+            service VARCHAR(200) NOT NULL, tenant VARCHAR(64) NOT NULL, seq INTEGER NOT NULL,
+            hash VARCHAR(64) NOT NULL, path VARCHAR(1000) NOT NULL, at FLOAT NOT NULL,
+            PRIMARY KEY (service, tenant, seq)
+        )
+        """,
     ),
 )
 

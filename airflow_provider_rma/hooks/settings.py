@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 SECTION = "rma"
 
+#: Extras of a connection of type ``postgres`` that its hook hands to the driver but leaves out of the URL.
+_LIBPQ_EXTRAS = (
+    "sslmode",
+    "sslrootcert",
+    "sslcert",
+    "sslkey",
+    "sslcrl",
+    "gssencmode",
+    "target_session_attrs",
+    "options",
+)
+
 #: Executors that run every task on the machine of the scheduler. Any other may use several machines.
 _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecutor"})
 
@@ -24,7 +36,8 @@ def storage_path() -> ObjectStoragePath:
     """Folder for plans, outcomes, rejects and evidence: ``[rma] storage_path``, or ``rma`` below AIRFLOW_HOME."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    return ObjectStoragePath(_text("storage_path") or (_airflow_home() / "rma").as_uri())
+    # Not as_uri(): Airflow takes a path as it stands, so an escaped blank would name another folder.
+    return ObjectStoragePath(_text("storage_path") or f"file://{_airflow_home() / 'rma'}")
 
 
 def retention_days() -> int:
@@ -98,6 +111,10 @@ def _database_url(conn_id: str) -> str:
         if type(error).__module__.startswith("airflow."):
             raise _no_database(conn_id) from error
         raise
+    if url.get_backend_name() == "postgresql":
+        extras = connection.extra_dejson
+        given = {name: str(extras[name]) for name in _LIBPQ_EXTRAS if extras.get(name) and name not in url.query}
+        url = url.update_query_dict(given)
     return url.render_as_string(hide_password=False)
 
 

@@ -40,6 +40,7 @@ BAD = {
     "both methods": ({"parts": [LINE]}, "parts", "not both"),
     "an unknown field": ({"transdat": "2026-09-15"}, "transdat", "transdate"),
     "no date": ({"transdate": None}, "transdate", "missing"),
+    "an expected total that the lines contradict": ({"expected_amount": "108.00"}, "expected_amount", "108.10"),
     "a read-only field": ({"amount": "108.10"}, "amount", "set by RMA"),
 }
 

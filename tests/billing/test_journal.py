@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal import Journal, State, business_key, open_engine
-from airflow_provider_rma.exceptions import JournalError
+from airflow_provider_rma.billing.journal import Found, Journal, State, business_key, open_engine
+from airflow_provider_rma.exceptions import InvalidInputError
+from tests.billing.journal_databases import DATABASES, empty_database
 
 HASH = "0" * 64
 
@@ -25,9 +28,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'journal' / 'journal.db'}"
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return empty_database(request.param, request, tmp_path)
 
 
 def journal(url: str, clock: Clock | None = None, *, tenant: str = "demo", kind: str = "invoice") -> Journal:
@@ -128,6 +131,31 @@ def test_of_many_workers_one_gets_the_claim(url: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         claims = list(pool.map(lambda one: one.claim("R-1", HASH, None, settle_after=60), journals))
     assert sum(claim is not None for claim in claims) == 1
+    assert [event.after for event in journals[0].history("R-1")] == ["claimed"]
+
+
+def test_of_many_workers_one_takes_a_settled_claim_over(url: str, clock: Clock) -> None:
+    first = journal(url, clock)
+    seen = first.claim("R-1", HASH, None, settle_after=60)
+    clock.now += 61
+    journals = [journal(url, clock) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        claims = list(pool.map(lambda one: one.claim("R-1", HASH, seen, settle_after=60), journals))
+    assert [claim.attempts for claim in claims if claim] == [2]
+    assert [event.version for event in first.history("R-1")] == [1, 2]
+
+
+def test_threads_share_a_journal(url: str) -> None:
+    one = journal(url)
+
+    def bill(number: int) -> bool:
+        entry = one.claim(f"R-{number}", HASH, None, settle_after=60)
+        return entry is not None and one.record(entry, State.CREATED)
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(bill, range(100)))
+    assert list(one.open_entries()) == []
+    assert len(one.get(f"r-{number}" for number in range(100))) == 100
 
 
 def test_the_database_s_clock_is_seconds_since_1970(url: str) -> None:
@@ -136,13 +164,108 @@ def test_the_database_s_clock_is_seconds_since_1970(url: str) -> None:
     assert abs(journal(url).now() - time.time()) < 5
 
 
-def test_a_database_that_cannot_be_used_is_an_error_before_anything_is_posted(tmp_path: Path) -> None:
-    path = tmp_path / "journal.db"
-    path.write_bytes(b"this is no database, this is a text that is long enough to be taken for one" * 20)
-    with pytest.raises(JournalError, match="cannot be read or written"):
-        journal(f"sqlite:///{path}")
+def test_the_history_tells_every_change(url: str, clock: Clock) -> None:
+    one = journal(url, clock)
+    entry = one.claim("R-1", HASH, None, settle_after=60)
+    assert entry is not None
+    clock.now += 5
+    assert one.record(entry, State.UNKNOWN, note="no reply")
+    assert not one.record(entry, State.CREATED)
+    clock.now += 100
+    assert one.claim("R-1", HASH, one.get(["r-1"])["r-1"], settle_after=60)
+    told = [(event.at, event.before, event.after, event.attempts, event.note) for event in one.history("r-1")]
+    assert told == [
+        (1_000_000.0, None, State.CLAIMED, 1, None),
+        (1_000_005.0, State.CLAIMED, State.UNKNOWN, 1, "no reply"),
+        (1_000_105.0, State.UNKNOWN, State.CLAIMED, 2, None),
+    ]
+    assert {event.run for event in one.history("R-1")} == {"dag/run/task"}
+    assert journal(url, clock, tenant="other").history("R-1") == []
 
 
-def test_other_databases_are_refused() -> None:
-    with pytest.raises(JournalError, match="cannot live in mysql.*PostgreSQL"):
-        open_engine("mysql://127.0.0.1/books")
+@pytest.mark.parametrize(("verdict", "state"), [("booked", State.CREATED), ("absent", State.RELEASED)])
+def test_a_person_resolves_a_doubt(url: str, clock: Clock, verdict: Any, state: State) -> None:
+    one = journal(url, clock)
+    assert one.claim("R-1", HASH, None, settle_after=60)
+    clock.now += 61
+    resolved = one.resolve("r-1", verdict, who="anna", reason="seen in RMA")
+    assert (resolved.state, resolved.version, resolved.number) == (state, 2, "R-1")
+    last = one.history("R-1")[-1]
+    assert (last.before, last.after) == (State.CLAIMED, state)
+    assert last.note == f"{verdict} according to anna: seen in RMA"
+    assert list(one.open_entries()) == []
+
+
+def test_what_was_resolved_as_absent_may_be_claimed_again(url: str, clock: Clock) -> None:
+    one = journal(url, clock)
+    assert one.claim("R-1", HASH, None, settle_after=60)
+    clock.now += 61
+    resolved = one.resolve("R-1", "absent", who="anna", reason="not in RMA")
+    assert one.claim("R-1", HASH, resolved, settle_after=60)
+
+
+def test_a_claim_that_is_alive_is_resolved_by_force_only(url: str, clock: Clock) -> None:
+    one = journal(url, clock)
+    assert one.claim("R-1", HASH, None, settle_after=60)
+    clock.now += 59
+    with pytest.raises(InvalidInputError, match="R-1.*may still appear.*force"):
+        one.resolve("R-1", "absent", who="anna", reason="not in RMA")
+    assert one.resolve("R-1", "absent", who="anna", reason="worker is dead", force=True).state == State.RELEASED
+
+
+def test_what_is_not_in_doubt_is_resolved_by_force_only(url: str, clock: Clock) -> None:
+    one = journal(url, clock)
+    one.adopt("R-1", HASH)
+    with pytest.raises(InvalidInputError, match="created already"):
+        one.resolve("R-1", "booked", who="anna", reason="seen", force=True)
+    with pytest.raises(InvalidInputError, match="not in doubt"):
+        one.resolve("R-1", "absent", who="anna", reason="deleted in RMA")
+    assert one.resolve("R-1", "absent", who="anna", reason="deleted in RMA", force=True).state == State.RELEASED
+    with pytest.raises(InvalidInputError, match="R-2: the journal has no row"):
+        one.resolve("R-2", "absent", who="anna", reason="deleted in RMA")
+
+
+def test_a_run_that_was_overruled_does_not_overwrite_the_decision(url: str, clock: Clock) -> None:
+    one = journal(url, clock)
+    entry = one.claim("R-1", HASH, None, settle_after=60)
+    assert entry is not None
+    one.resolve("R-1", "absent", who="anna", reason="worker is dead", force=True)
+    assert not one.record(entry, State.CREATED)
+
+
+def test_many_documents_are_adopted_in_a_stream(url: str, clock: Clock) -> None:
+    one = journal(url, clock)
+    assert one.claim("R-3", HASH, None, settle_after=60)
+    one.adopt("R-5", HASH, document_id="5")
+
+    def documents() -> Iterator[Found]:
+        for number in range(1200):
+            yield Found(f"R-{number}", HASH[:16], str(number), Decimal("1.00"), Decimal("1.08"), "CHF")
+        yield Found("r-7", HASH[:16], "1207")
+
+    result = one.adopt_many(documents(), note="found")
+    assert (result.added, result.settled, result.known, result.repeated) == (1198, 1, 1, 1)
+    assert result.repeated_numbers == ["r-7"]
+    assert list(one.open_entries()) == []
+    assert one.get(["r-7"])["r-7"].document_id == "7"
+    assert [event.after for event in one.history("R-3")] == [State.CLAIMED, State.CREATED]
+    again = one.adopt_many([Found("R-9", HASH[:16], "9")], note="found")
+    assert (again.added, again.known) == (0, 1)
+
+
+def test_adopting_does_not_collide_with_running_tasks(url: str) -> None:
+    one = journal(url)
+
+    def work(worker: int) -> None:
+        if worker % 2:
+            one.adopt_many((Found(f"R-{number}", HASH[:16], str(number)) for number in range(300)), note="found")
+        else:
+            for number in range(0, 300, 10):
+                one.adopt(f"R-{number}", HASH, document_id=str(number))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    rows = one.get(f"r-{number}" for number in range(300))
+    assert {row.state for row in rows.values()} == {State.CREATED}
+    assert len(rows) == 300
+    assert all(len(one.history(number)) == 1 for number in list(rows)[:20])

@@ -1,0 +1,267 @@
+"""The chain of evidence: its files, and how they are verified from the files alone.
+
+A file is one line of JSON without blanks outside of strings, members in the order of writing, UTF-8, ending in a member
+``hash`` and a line feed. The hash is the SHA-256 of the same text without that member and without the line feed. It is
+computed over bytes, so any change is found, also one that means the same in JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, Literal
+
+#: Version of the layout.
+SCHEMA = 1
+
+#: What separates the head of a file, which states what the run was, from its documents.
+DOCUMENTS = b',"documents":['
+
+#: The end of a file, after the documents.
+_TAIL = re.compile(rb',"hash":"([0-9a-f]{64})"\}\n')
+_TAIL_LENGTH = 76
+_NAME = re.compile(r"([0-9a-f]{8})-([0-9]{6,12})-([0-9a-f]{12})\.json")
+_CHUNK = 1 << 18
+#: A head is some hundred bytes; what is longer is none.
+_HEAD_LENGTH = 1 << 20
+#: Links missing in a row that are named one by one.
+_NAMED = 50
+
+Kind = Literal["changed", "missing", "out_of_order", "unreadable", "fork"]
+
+
+@dataclass(frozen=True)
+class EvidenceRef:
+    """One link of a chain.
+
+    :param path: the file, on its file system.
+    :param seq: position in the chain, from 1.
+    :param hash: SHA-256 of the evidence.
+    """
+
+    path: str
+    seq: int
+    hash: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a chain.
+
+    :param kind: ``changed``, ``missing``, ``out_of_order``, ``unreadable`` or ``fork``.
+    :param file: name of the file in its folder; of a missing file as much of the name as is known.
+    :param sentence: what is wrong, one English sentence.
+    """
+
+    kind: Kind
+    file: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class _Link:
+    """What a file says it is; of a file that cannot be trusted, what its name says."""
+
+    name: str
+    chain: str
+    seq: int
+    hash: str
+    previous: str | None = None
+    tenant: str = ""
+    trusted: bool = True
+
+
+def chain_tag(service: str, tenant: str) -> str:
+    """What the files of one chain have in front of their names: a tenant may have a chain for each service."""
+    return hashlib.sha256(f"{service}\n{tenant}".encode()).hexdigest()[:8]
+
+
+def file_name(service: str, tenant: str, seq: int, digest: str) -> str:
+    """Name of an evidence file. It holds a part of the hash, so that no file is ever written over another."""
+    return _file_name(chain_tag(service, tenant), seq, digest)
+
+
+def last_file(fs: Any, folder: str, service: str, tenant: str) -> tuple[int, str]:
+    """Place in the chain and name of the newest file of a chain, by names alone; ``(0, "")`` if there is none."""
+    tag = chain_tag(service, tenant)
+    matches = (_NAME.fullmatch(name) for name in _names(fs, folder))
+    return max(((int(match[2]), match[0]) for match in matches if match and match[1] == tag), default=(0, ""))
+
+
+def read_hash(fs: Any, folder: str, name: str) -> str:
+    """The hash of an evidence file; 64 zeros if it is damaged: the chain goes on, and the damage stays visible."""
+    link = _examine(fs, folder, name, [])
+    return link.hash if link is not None and link.trusted else "0" * 64
+
+
+def verify_chain(fs: Any, folder: str, *, expected: Iterable[EvidenceRef] = ()) -> list[Finding]:
+    """Verify the evidence of a folder. Memory grows with the number of files, not with their size.
+
+    From the files alone the removal of the newest ones cannot be seen: nothing follows them. ``expected`` closes that.
+
+    :param fs: an fsspec file system.
+    :param folder: the folder that holds the files.
+    :param expected: links that must be there, as the journal's database knows them
+        (:func:`~airflow_provider_rma.billing.evidence.recorded_links`) or as somebody wrote them down.
+    :returns: everything that is wrong, by name of the file; empty if the chain holds.
+    """
+    findings: list[Finding] = []
+    links = [link for name in _names(fs, folder) if (link := _examine(fs, folder, name, findings)) is not None]
+    wanted = list(expected)
+    chains: dict[str, list[_Link]] = defaultdict(list)
+    for link in _of_one_tenant(links, findings):
+        chains[link.chain].append(link)
+    for chain in chains.values():
+        findings.extend(_check_chain(chain))
+    present = {link.name: link for link in links}
+    for ref in wanted:
+        _check_expected(ref, present, findings)
+    return sorted(set(findings), key=lambda finding: (finding.file, finding.kind, finding.sentence))
+
+
+def _file_name(tag: str, seq: int, digest: str) -> str:
+    return f"{tag}-{seq:06d}-{digest[:12]}.json"
+
+
+def _names(fs: Any, folder: str) -> list[str]:
+    """Names of the JSON files of a folder."""
+    fs.invalidate_cache(folder)
+    if not fs.exists(folder):
+        return []
+    names = (posixpath.basename(str(path)) for path in fs.ls(folder, detail=False))
+    return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
+
+
+def _examine(fs: Any, folder: str, name: str, findings: list[Finding]) -> _Link | None:
+    """Read one file, adding what is wrong with it taken by itself; None if not even its name says where it belongs."""
+    match = _NAME.fullmatch(name)
+    by_name = _Link(name, match[1], int(match[2]), match[3], trusted=False) if match else None
+    try:
+        with fs.open(f"{folder}/{name}", "rb") as stream:
+            head, computed, stated = _read(stream)
+    except Exception as error:  # noqa: BLE001 - every file system has exceptions of its own; the finding names it
+        findings.append(Finding("unreadable", name, f"The file cannot be read ({type(error).__name__})."))
+        return by_name
+    if not head.startswith(b'{"evidence":'):
+        findings.append(Finding("unreadable", name, "The file is empty or no evidence."))
+        return by_name
+    if stated is None:
+        sentence = "The file does not end as evidence does: it was cut short, or something was appended."
+        findings.append(Finding("changed", name, sentence))
+        return by_name
+    if stated != computed:
+        findings.append(Finding("changed", name, "The content does not have the hash that it states: it was changed."))
+        return by_name
+    link = _parse(name, head, stated)
+    if link is None:
+        findings.append(Finding("unreadable", name, f"The file is no evidence of version {SCHEMA}."))
+        return by_name
+    due = _file_name(link.chain, link.seq, link.hash)
+    if name != due:
+        sentence = f"The file holds link {link.seq}, whose name is {due}: it was renamed, copied or exchanged."
+        findings.append(Finding("out_of_order", name, sentence))
+    return link
+
+
+def _read(stream: IO[bytes]) -> tuple[bytes, str, str | None]:
+    """The beginning of a file, the hash of its content, and the hash it states (None if it states none)."""
+    digest = hashlib.sha256()
+    head, held = b"", b""
+    while chunk := stream.read(_CHUNK):
+        head += chunk[: max(0, _HEAD_LENGTH - len(head))]
+        held += chunk
+        digest.update(held[:-_TAIL_LENGTH])
+        held = held[-_TAIL_LENGTH:]
+    digest.update(b"}")
+    tail = _TAIL.fullmatch(held)
+    return head, digest.hexdigest(), tail[1].decode() if tail else None
+
+
+def _parse(name: str, head: bytes, stated: str) -> _Link | None:
+    # No string of JSON holds an unescaped quote, so this is found where the documents begin and nowhere else.
+    start, _, _ = head.partition(DOCUMENTS)
+    try:
+        values = json.loads(start + b"}")
+        service, tenant, seq, previous = (values[key] for key in ("service", "tenant", "sequence", "previous"))
+        if values["evidence"] != SCHEMA or not isinstance(seq, int):
+            return None
+    except (ValueError, KeyError):
+        return None
+    return _Link(name, chain_tag(service, tenant), seq, stated, previous, tenant)
+
+
+def _of_one_tenant(links: Sequence[_Link], findings: list[Finding]) -> Iterator[_Link]:
+    """The links of the tenant to whom the folder belongs; those of any other are findings."""
+    tenants = Counter(link.tenant for link in links if link.trusted)
+    owner = tenants.most_common(1)[0][0] if tenants else ""
+    for link in links:
+        if link.trusted and link.tenant != owner:
+            sentence = f"The file is evidence of tenant {link.tenant}, the folder belongs to {owner}."
+            findings.append(Finding("out_of_order", link.name, sentence))
+        else:
+            yield link
+
+
+def _check_chain(links: Sequence[_Link]) -> Iterator[Finding]:
+    """What is wrong with the links of one chain taken together."""
+    places: dict[int, list[_Link]] = defaultdict(list)
+    for link in links:
+        places[link.seq].append(link)
+    before = 0
+    for seq in sorted(places):
+        here = places[seq]
+        yield from _check_fork(seq, here)
+        if seq > before + 1:
+            yield from _gap(before + 1, seq - 1, here[0])
+        else:
+            for link in here:
+                yield from _check_previous(link, places.get(seq - 1, []))
+        before = seq
+
+
+def _check_fork(seq: int, here: Sequence[_Link]) -> Iterator[Finding]:
+    if len({link.hash[:12] for link in here}) > 1:
+        names = ", ".join(link.name for link in here)
+        for link in here:
+            yield Finding("fork", link.name, f"Link {seq} exists {len(here)} times: {names}.")
+
+
+def _gap(first: int, last: int, successor: _Link) -> Iterator[Finding]:
+    """Findings for links that are not there; the name of the last is known from its successor."""
+    after = f"link {successor.seq} ({successor.name}) was written after it"
+    if last - first >= _NAMED:
+        name = _file_name(successor.chain, first, "…")
+        yield Finding("missing", name, f"Links {first} to {last - 1} are missing.")
+        first = last
+    for seq in range(first, last + 1):
+        known = seq == last and successor.trusted and successor.previous
+        name = _file_name(successor.chain, seq, successor.previous if known and successor.previous else "…")
+        yield Finding("missing", name, f"Link {seq} is missing: {after}.")
+
+
+def _check_previous(link: _Link, before: Sequence[_Link]) -> Iterator[Finding]:
+    if not link.trusted:
+        return
+    if link.seq == 1:
+        if link.previous is not None:
+            yield Finding("out_of_order", link.name, "Link 1 names a link before it.")
+        return
+    hashes = {one.hash for one in before if one.trusted}
+    if len(hashes) == len(before) and link.previous not in hashes:
+        for one in before:
+            yield Finding("changed", one.name, f"The file is not the one on which {link.name} was built: replaced.")
+
+
+def _check_expected(ref: EvidenceRef, present: dict[str, _Link], findings: list[Finding]) -> None:
+    name = posixpath.basename(ref.path)
+    link = present.get(name)
+    if link is None:
+        findings[:] = [one for one in findings if (one.kind, one.file) != ("missing", name)]
+        findings.append(Finding("missing", name, f"Link {ref.seq} is missing: it was recorded when it was written."))
+    elif link.trusted and link.hash != ref.hash:
+        findings.append(Finding("changed", name, "The content is not what was recorded when it was written."))

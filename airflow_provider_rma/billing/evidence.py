@@ -1,0 +1,291 @@
+"""Evidence: each run leaves one file that says what it did, linked to the one before.
+
+Evidence holds numbers, totals, hashes and versions; no names of customers, no texts, no words of the service. The name
+of who approved stands in it as it was given. Place and predecessor of a link are allocated through the journal's
+database, so runs at the same time never fork a tenant's chain; verifying needs the files only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import tempfile
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib.metadata import PackageNotFoundError, version
+from typing import IO, Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from airflow_provider_rma.billing.chain import (
+    DOCUMENTS,
+    SCHEMA,
+    EvidenceRef,
+    Finding,
+    file_name,
+    last_file,
+    read_hash,
+    verify_chain,
+)
+from airflow_provider_rma.billing.database import clock_of, guard, writing
+from airflow_provider_rma.billing.migrations import EVIDENCE, migrate
+from airflow_provider_rma.exceptions import EvidenceError
+
+__all__ = ["EvidenceRef", "EvidenceWriter", "Finding", "RunFacts", "recorded_links", "verify_chain"]
+
+#: Each lost attempt means that another run has added its link, so this many are never lost in earnest.
+_TRIES = 1_000
+_IN_MEMORY = 1 << 20
+_SUMS = ("net", "gross")
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run says about itself.
+
+    :param run: identity of the run, as in the journal.
+    :param kind: ``invoices`` or ``customers``.
+    :param started: with its time zone.
+    :param finished: with its time zone.
+    :param plan_hash: SHA-256 of the plan file that was carried out, empty if the run planned for itself.
+    :param input_hash: SHA-256 of the input records.
+    :param approver: who approved the plan, as it was given; empty if nobody did.
+    :param stopped: why the run was stopped, empty if it was not. One of our own sentences, never the service's.
+    :param brakes: brakes in force, e.g. ``{"max_count": 2000, "max_amount": "1000000"}``.
+    :param versions: versions that only the caller knows, e.g. ``{"apache-airflow": "3.3.2"}``.
+    """
+
+    run: str
+    kind: str
+    started: datetime
+    finished: datetime
+    plan_hash: str = ""
+    input_hash: str = ""
+    approver: str = ""
+    stopped: str = ""
+    brakes: Mapping[str, str | int | None] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class EvidenceWriter:
+    """Writes the evidence of one tenant's runs. May be used by several threads.
+
+    :param engine: the journal's database; its tables are created or brought up to date.
+    :param fs: an fsspec file system.
+    :param folder: the tenant's folder of evidence on it.
+    :param service: address of the service, without the tenant.
+    :param tenant: the tenant.
+    :raises JournalError: if the database cannot be used.
+    """
+
+    def __init__(self, engine: sa.Engine, fs: Any, folder: str, service: str, tenant: str) -> None:
+        self._engine = engine
+        self._fs = fs
+        self._folder = folder.rstrip("/")
+        self._service = service
+        self._tenant = tenant
+        migrate(engine)
+
+    def write(self, facts: RunFacts, documents: Iterable[Mapping[str, Any]]) -> EvidenceRef:
+        """Write the evidence of a run.
+
+        :param documents: rows of the outcome file (:meth:`~airflow_provider_rma.billing.outcomes.Row.as_dict`), read
+            once and never held. Of each only position, number, outcome, document id, totals and currency are kept.
+        :raises EvidenceError: if the file could not be written: then its link is missing in the chain, and verifying
+            says so.
+        :raises JournalError: if the database could not be used: then no link was added.
+        """
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spooled:
+            counts, totals = _spool(documents, spooled)
+            rest = _facts(facts) | {"counts": counts, "totals": totals}
+            ref, head = self._allocate(rest, spooled)
+            tail = f',"hash":"{ref.hash}"}}\n'.encode()
+            spooled.seek(0)
+            try:
+                self._fs.makedirs(self._folder, exist_ok=True)
+                with self._fs.open(ref.path, "wb") as stream:
+                    stream.write(head)
+                    shutil.copyfileobj(spooled, stream, _IN_MEMORY)
+                    stream.write(b"]" + tail)
+            except Exception as error:
+                problem = f"the evidence of this run could not be written ({type(error).__name__})"
+                raise EvidenceError(
+                    f"{problem}: link {ref.seq}, {ref.path}",
+                    advice="What was booked stays booked and is in the outcome file. Make the folder writable; "
+                    "'rma evidence verify' names this link as missing from now on.",
+                    path_of_file=ref.path,
+                ) from error
+        return ref
+
+    def _allocate(self, rest: Mapping[str, Any], documents: IO[bytes]) -> tuple[EvidenceRef, bytes]:
+        """Take the next place of the chain; gives the link and the text before the documents."""
+        # The folder is read before the database: rows come before files, so a file without a row is from another time.
+        seq_on_file, name_on_file = self._on_file()
+        for _ in range(_TRIES):
+            last = self._recorded()
+            if seq_on_file > (last.seq if last else 0):
+                # The journal was lost or is a copy from before.
+                previous = read_hash(self._fs, self._folder, name_on_file)
+                last = EvidenceRef(f"{self._folder}/{name_on_file}", seq_on_file, previous)
+            seq = last.seq + 1 if last else 1
+            head = _head(
+                {
+                    "evidence": SCHEMA,
+                    "service": self._service,
+                    "tenant": self._tenant,
+                    "sequence": seq,
+                    "previous": last.hash if last else None,
+                }
+                | dict(rest)
+            )
+            digest = _digest(head, documents)
+            name = file_name(self._service, self._tenant, seq, digest)
+            ref = EvidenceRef(f"{self._folder}/{name}", seq, digest)
+            if self._insert(ref):
+                return ref, head
+        raise EvidenceError("the chain of evidence changes without end", advice="Let other runs of the tenant end.")
+
+    def _on_file(self) -> tuple[int, str]:
+        try:
+            return last_file(self._fs, self._folder, self._service, self._tenant)
+        except Exception as error:
+            raise EvidenceError(
+                f"the folder of evidence cannot be read ({type(error).__name__}): {self._folder}",
+                advice="What was booked stays booked and is in the outcome file; no evidence of this run was written.",
+            ) from error
+
+    def _recorded(self) -> EvidenceRef | None:
+        query = sa.select(EVIDENCE).where(*_mine(self._service, self._tenant))
+        with guard(), self._engine.connect() as connection:
+            row = connection.execute(query.order_by(EVIDENCE.c.seq.desc()).limit(1)).first()
+        return None if row is None else _ref(row)
+
+    def _insert(self, ref: EvidenceRef) -> bool:
+        """Record a link; False if its place is taken."""
+        values = {"service": self._service, "tenant": self._tenant, "seq": ref.seq, "hash": ref.hash, "path": ref.path}
+        try:
+            with guard(), writing(self._engine) as connection:
+                connection.execute(sa.insert(EVIDENCE).values(**values, at=clock_of(self._engine)))
+        except IntegrityError:
+            return False
+        return True
+
+
+def recorded_links(engine: sa.Engine, service: str, tenant: str) -> list[EvidenceRef]:
+    """The links that were allocated for a tenant, for :func:`verify_chain`.
+
+    :raises JournalError: if the database cannot be used.
+    """
+    migrate(engine)
+    query = sa.select(EVIDENCE).where(*_mine(service, tenant)).order_by(EVIDENCE.c.seq)
+    with guard(), engine.connect() as connection:
+        return [_ref(row) for row in connection.execute(query)]
+
+
+def _mine(service: str, tenant: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return EVIDENCE.c.service == service, EVIDENCE.c.tenant == tenant
+
+
+def _ref(row: Any) -> EvidenceRef:
+    return EvidenceRef(row.path, int(row.seq), row.hash)
+
+
+def _facts(facts: RunFacts) -> dict[str, Any]:
+    return {
+        "run": _clean(facts.run),
+        "kind": _clean(facts.kind),
+        "started": _utc(facts.started),
+        "finished": _utc(facts.finished),
+        "plan_hash": _clean(facts.plan_hash) or None,
+        "input_hash": _clean(facts.input_hash) or None,
+        "approver": _clean(facts.approver) or None,
+        "stopped": _clean(facts.stopped, 1_000) or None,
+        "brakes": {
+            _clean(name): value if isinstance(value, int) or value is None else _clean(str(value))
+            for name, value in facts.brakes.items()
+        },
+        "versions": {_clean(name): _clean(text) for name, text in (_versions() | dict(facts.versions)).items()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in ("airflow-provider-rma", "marshmallow", "requests"):
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "not installed as a package"
+    return versions
+
+
+def _spool(documents: Iterable[Mapping[str, Any]], spooled: IO[bytes]) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Write the documents, separated by commas; gives counts by outcome, and totals by outcome and currency."""
+    counts: Counter[str] = Counter()
+    sums: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in documents:
+        document = _document(row)
+        spooled.write((b"," if counts else b"") + _json(document))
+        counts[document["outcome"]] += 1
+        if "currency" in document:
+            place = document["outcome"], document["currency"]
+            total = sums.setdefault(place, {"documents": 0, "net": Decimal("0.00"), "gross": Decimal("0.00")})
+            total["documents"] += 1
+            for name in _SUMS:
+                total[name] += Decimal(document.get(name, 0))
+    totals = [
+        {"outcome": outcome, "currency": currency} | total | {name: f"{total[name]:f}" for name in _SUMS}
+        for (outcome, currency), total in sorted(sums.items())
+    ]
+    return {name: counts[name] for name in sorted(counts)}, totals
+
+
+def _document(row: Mapping[str, Any]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "position": int(row["position"]),
+        "number": _clean(str(row.get("number") or ""), 64),
+        "outcome": _clean(str(row["outcome"]), 32),
+    }
+    if row.get("document_id") is not None:
+        document["document_id"] = _clean(str(row["document_id"]), 32)
+    for name in _SUMS:
+        if row.get(name) is not None:
+            document[name] = f"{Decimal(str(row[name])):f}"
+    if any(name in document for name in _SUMS):
+        document["currency"] = _clean(str(row.get("currency") or "CHF"), 3)
+    return document
+
+
+def _head(values: Mapping[str, Any]) -> bytes:
+    """The text before the documents."""
+    return _json(values)[:-1] + DOCUMENTS
+
+
+def _digest(head: bytes, documents: IO[bytes]) -> str:
+    digest = hashlib.sha256(head)
+    documents.seek(0)
+    while chunk := documents.read(_IN_MEMORY):
+        digest.update(chunk)
+    digest.update(b"]}")
+    return digest.hexdigest()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _clean(text: str, limit: int = 255) -> str:
+    """Text without what JSON writers escape differently: control characters and halves of surrogate pairs."""
+    return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text[:limit])
+
+
+def _utc(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError("started and finished need a time zone")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
