@@ -22,6 +22,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectionNotMadeError",
     "DestinationError",
+    "EvidenceError",
     "FieldProblem",
     "IncompleteAnswerError",
     "InvalidInputError",
@@ -216,6 +217,17 @@ class BrakeError(BillingError):
 
 class JournalError(RunMyAccountsError):
     """The journal cannot be used, so nothing may be posted."""
+
+
+class EvidenceError(RunMyAccountsError):
+    """The evidence of a run could not be written; what the run booked is not affected.
+
+    :param path_of_file: the file that is missing now, empty if none was allocated.
+    """
+
+    def __init__(self, message: str, *, path_of_file: str = "", **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.path_of_file = path_of_file
 
 
 class LedgerError(RunMyAccountsError):

@@ -1,7 +1,8 @@
-"""The main job from nothing: bill an invented company's invoices into a local RMA, through real Airflow.
+"""The main job from nothing, through real Airflow: bill an invented company's invoices into a local RMA, and bring the
+general ledger into a warehouse, proven.
 
 `make demo` runs this. Everything it makes lies in the folder demo/: the ERP, the books of the local RMA, an Airflow
-home with its log, and the outcome files. Run it again and it finds everything in the books already.
+home with its log, the outcome files and the warehouse. Run it again and it finds everything in the books already.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from demo_erp import FIRST_DAY, LAST_DAY, create_erp, erp_total
+from demo_ledger import read_warehouse, trial_balance_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 TENANT = "demo"
@@ -59,6 +61,10 @@ class Folder:
     @property
     def books(self) -> Path:
         return self.path / "books.db"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.path / "warehouse.duckdb"
 
     @property
     def airflow(self) -> Path:
@@ -308,6 +314,36 @@ def nightly_billing(folder: Folder, environment: Mapping[str, str], address: str
     }
 
 
+def ledger_to_warehouse(folder: Folder, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Bring the ledger of the same months into a warehouse; gives the part of the summary that belongs to it."""
+    conf = {
+        "from": FIRST_DAY.isoformat(),
+        "to": LAST_DAY.isoformat(),
+        "destination": f"duckdb:///{folder.warehouse}",
+    }
+    print()
+    succeeded = run_dag(folder, environment, "ledger_to_warehouse", conf)
+    if not succeeded:
+        raise DemoError(
+            f"ledger_to_warehouse failed; the whole log is {folder.shown(folder.log)}. Its end:\n{_tail(folder.log)}"
+        )
+    ledger = read_warehouse(folder.warehouse)
+    print()
+    say("Ledger", f"{ledger.rows} postings in {ledger.windows} months, verdict: {ledger.verdict}")
+    for line in trial_balance_lines(ledger):
+        say("", line)
+    if not ledger.changed:
+        print()
+        say("", "Nothing has changed in the ledger: every month was proven again, none was rewritten.")
+    return {
+        "rows": ledger.rows,
+        "windows": ledger.windows,
+        "verdict": ledger.verdict,
+        "changed": ledger.changed,
+        "warehouse": str(folder.warehouse),
+    }
+
+
 def _print_billing(customers: Result, invoices: Result, balance: Decimal, expected: Decimal) -> None:
     credit_notes = invoices.credit_notes.total()
     print()
@@ -341,7 +377,10 @@ def _print_next(folder: Folder, summary: Mapping[str, Any]) -> None:
     say("Look next", "the books of the local RMA, in a browser at http://127.0.0.1:8756/ while this runs:")
     say("", f"    {shlex.join(command)}")
     _print_files(folder, map(Path, summary["outcome_files"].values()))
-    say("", "the DAG: example_dags/nightly_billing.py; how to use it: docs/invoices.md, docs/connection.md")
+    say(
+        "", f"the warehouse, with DuckDB: {folder.shown(folder.warehouse)} (docs/warehouse.md has its tables and views)"
+    )
+    say("", "the DAGs: example_dags/; how to use them: docs/invoices.md, docs/ledger.md, docs/connection.md")
     say("", "again: make demo (creates nothing twice); from nothing: make demo-clean demo")
 
 
@@ -363,6 +402,7 @@ def demo(folder: Folder) -> None:
         environment = airflow_environment(folder, address)
         prepare_airflow(folder, environment)
         summary = nightly_billing(folder, environment, address)
+        summary["ledger"] = ledger_to_warehouse(folder, environment)
     summary["seconds"] = round(time.monotonic() - started, 1)
     (folder.path / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     _print_next(folder, summary)

@@ -96,7 +96,7 @@ class PostgresServer:
         """What the server wrote so far."""
         return (self._folder / "log").read_text(errors="replace")
 
-    def url(self, database: str = "postgres", *, driver: str = "psycopg") -> str:
+    def url(self, database: str = "postgres", *, driver: str = "psycopg2") -> str:
         """SQLAlchemy URL of a database."""
         return f"postgresql+{driver}://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
@@ -110,7 +110,7 @@ class PostgresServer:
         """Execute one statement outside a transaction; gives its rows."""
         import psycopg
 
-        with psycopg.connect(self.url(database).replace("+psycopg", ""), autocommit=True) as connection:
+        with psycopg.connect(self.url(database).replace("+psycopg2", ""), autocommit=True) as connection:
             cursor = connection.execute(statement)  # type: ignore[call-overload]
             return cursor.fetchall() if cursor.description else []
 

@@ -19,6 +19,7 @@ from itertools import islice
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_rma.billing.database import clock_of, guard, open_engine, writing
@@ -158,24 +159,7 @@ class Journal:
         """
         result = Adoption()
         for batch in _batches(documents):
-            for tries in range(3):
-                try:
-                    batched = self._adopt_batch(batch, note)
-                    break
-                except IntegrityError as error:
-                    # Another worker has just journalled one of them, so the next reading shows it.
-                    if tries == 2:
-                        raise JournalError(
-                            "the journal changes while documents are being adopted",
-                            advice="Let the running tasks of the tenant end, and repeat it.",
-                            retryable=True,
-                        ) from error
-            result.added += batched.added
-            result.settled += batched.settled
-            result.known += batched.known
-            for number in batched.repeated_numbers:
-                result.repeat(number)
-            result.repeated += batched.repeated - len(batched.repeated_numbers)
+            self._adopt_batch(batch, note, result)
         return result
 
     def resolve(
@@ -218,8 +202,9 @@ class Journal:
             return
         raise InvalidInputError([FieldProblem(f"{self.scope.kind} {number}", *problem)])
 
-    def _adopt_batch(self, batch: list[Found], note: str) -> Adoption:
-        result = Adoption()
+    def _adopt_batch(self, batch: list[Found], note: str, result: Adoption) -> None:
+        # In the same order everywhere, so that two who adopt at once wait for each other without a deadlock.
+        batch.sort(key=lambda found: business_key(found.number))
         with guard(), writing(self._engine) as connection:
             now = float(connection.execute(sa.select(self._now())).scalar_one())
             rows = self._read(connection, [business_key(found.number) for found in batch], lock=True)
@@ -229,29 +214,34 @@ class Journal:
                 key = business_key(found.number)
                 if key not in booked:
                     seen = rows.get(key)
-                    self._adopt_one(connection, found, seen, now, note)
+                    adopted = self._adopt_one(connection, found, seen, now, note)
                     booked.add(key)
-                    ids[key] = found.document_id
-                    result.added += seen is None
-                    result.settled += seen is not None
+                    ids[key] = found.document_id if adopted else None
+                    result.added += adopted and seen is None
+                    result.settled += adopted and seen is not None
+                    result.known += not adopted
                 elif ids[key] is not None and found.document_id not in (None, ids[key]):
                     result.repeat(found.number)
                 else:
                     result.known += 1
-        return result
 
     def _adopt_one(
         self, connection: sa.engine.Connection, found: Found, seen: Entry | None, now: float, note: str
-    ) -> None:
+    ) -> bool:
+        """Add or settle a row; False if a run has added it since it was read."""
         values = _booked(found) | {"run": self.run, "updated_at": now, "note": note[:255]}
         key = business_key(found.number)
         if seen is None:
             row = {"number": found.number, "key": key, "version": 1, "attempts": 0, "created_at": now}
-            connection.execute(sa.insert(JOURNAL).values(**self._scope, **values, **row))
+            insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+            adding = insert(JOURNAL).values(**self._scope, **values, **row).on_conflict_do_nothing()
+            if not connection.execute(adding).rowcount:
+                return False
         else:
             change = sa.update(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key == key)
             connection.execute(change.values(**values, version=seen.version + 1))
         self._tell(connection, key, seen, note)
+        return True
 
     def _insert(self, number: str, values: Mapping[str, Any], note: str | None) -> Entry | None:
         """Add a row; None if there is one already."""
@@ -308,7 +298,7 @@ class Journal:
     def _read(self, connection: sa.engine.Connection, keys: list[str], *, lock: bool = False) -> dict[str, Entry]:
         query = sa.select(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key.in_(keys))
         if lock:
-            query = query.with_for_update()
+            query = query.order_by(JOURNAL.c.key).with_for_update()
         return {row.key: entry_of(row._mapping) for row in connection.execute(query)}
 
     def _mine(self, table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:

@@ -47,6 +47,7 @@ class Tally:
     :param documents: how many there are.
     :param net: sum of the totals without tax that are known.
     :param gross: sum of the totals with tax that are known.
+    :param amount: sum of the totals with tax, or without where only that is known.
     :param net_known: of how many documents ``net`` is the sum.
     :param gross_known: of how many documents ``gross`` is the sum.
     """
@@ -54,12 +55,14 @@ class Tally:
     documents: int = 0
     net: Decimal = Decimal("0.00")
     gross: Decimal = Decimal("0.00")
+    amount: Decimal = Decimal("0.00")
     net_known: int = 0
     gross_known: int = 0
 
     def add(self, net: Decimal | None, gross: Decimal | None) -> None:
         """Count a document."""
         self.documents += 1
+        self.amount += gross if gross is not None else net if net is not None else Decimal(0)
         if net is not None:
             self.net, self.net_known = self.net + net, self.net_known + 1
         if gross is not None:
@@ -68,6 +71,7 @@ class Tally:
     def include(self, other: Tally) -> None:
         """Count the documents of another tally."""
         self.documents += other.documents
+        self.amount += other.amount
         self.net, self.net_known = self.net + other.net, self.net_known + other.net_known
         self.gross, self.gross_known = self.gross + other.gross, self.gross_known + other.gross_known
 
@@ -88,9 +92,13 @@ class Named:
 
 @dataclass
 class ReasonGroup(Named):
-    """Documents that share a reason: words in which their sentences differ are given as ``…``."""
+    """Documents that share a reason: words in which their sentences differ are given as ``…``.
+
+    :param example: the reason of the first of them, word for word.
+    """
 
     outcome: str = ""
+    example: str = ""
     words: list[str] = field(default_factory=list)
     position: int = 0
 
@@ -114,7 +122,7 @@ class Reasons:
             if key not in self._groups and len(self._groups) >= _GROUPS:
                 words = ["other", "reasons,", "see", "the", "file"]
                 key = outcome, ()
-            group = self._groups.setdefault(key, ReasonGroup(outcome=outcome, words=words))
+            group = self._groups.setdefault(key, ReasonGroup(outcome=outcome, example=" ".join(words), words=words))
             group.words = [old if old == new else "…" for old, new in zip(group.words, words, strict=True)]
             if group.position != position:
                 group.position = position

@@ -37,12 +37,16 @@ class Answer:
     :param status: HTTP status.
     :param media_type: of the ``Content-Type`` header, lower case, without parameters; empty if there was none.
     :param retry_after: the header as it came.
+    :param date: the header as it came.
     """
 
-    def __init__(self, status: int, media_type: str, retry_after: str | None, body: IO[bytes]) -> None:
+    def __init__(
+        self, status: int, media_type: str, retry_after: str | None, body: IO[bytes], date: str | None = None
+    ) -> None:
         self.status = status
         self.media_type = media_type
         self.retry_after = retry_after
+        self.date = date
         self._body = body
         self.size = body.tell()
 
@@ -108,7 +112,8 @@ def receive(response: requests.Response, limit: int = MAX_ANSWER) -> Answer:
         body.close()
         raise
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return Answer(response.status_code, media_type, response.headers.get("Retry-After"), body)
+    headers = response.headers
+    return Answer(response.status_code, media_type, headers.get("Retry-After"), body, headers.get("Date"))
 
 
 def _raw(response: requests.Response) -> Iterator[bytes]:

@@ -10,7 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -62,12 +63,21 @@ class RunMyAccountsClient:
         """Close the connections."""
         self._transport.close()
 
-    def ping(self) -> None:
+    def ping(self) -> datetime | None:
         """One light read that fails if host, certificate, token or tenant are wrong.
 
         It asks for the departments: a list that every tenant has, is short, and holds no personal data.
+
+        :returns: the service's clock when it answered (its ``Date`` header), None if it does not tell.
         """
-        self.list_departments()
+        form = self.config.content_type
+
+        def decode(answer: Answer) -> datetime | None:
+            endpoints.LIST_DEPARTMENTS.decode_list(answer.read(), answer.content_type(form))
+            answer.close()
+            return _moment(answer.date)
+
+        return self._transport.read(endpoints.LIST_DEPARTMENTS.request(form), decode)
 
     # ------------------------------------------------------------------ customers, parts
 
@@ -281,6 +291,15 @@ class RunMyAccountsClient:
             self.unknown_fields |= new
         for path in sorted(new):
             log.warning("The service sends a field that is not documented: %s. It is kept as it is.", path)
+
+
+def _moment(header: str | None) -> datetime | None:
+    """The time in a ``Date`` header; None if there is none that can be read."""
+    try:
+        moment = parsedate_to_datetime(header or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _invoice_query(

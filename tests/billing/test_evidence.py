@@ -1,4 +1,4 @@
-"""Evidence: what is written, that any later change is found, and that a third party can check it without this package."""
+"""Evidence: what is written, that any later change is found, and that it can be checked without this package."""
 
 from __future__ import annotations
 

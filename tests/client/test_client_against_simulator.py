@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -152,5 +152,7 @@ def test_a_wrong_key_or_tenant(simulator: SimulatorProcess, settings: dict[str, 
         client.ping()
 
 
-def test_ping(client: RunMyAccountsClient) -> None:
-    client.ping()
+def test_ping_gives_the_service_s_clock(client: RunMyAccountsClient) -> None:
+    clock = client.ping()
+    assert clock is not None
+    assert abs((clock - datetime.now(UTC)).total_seconds()) < 30

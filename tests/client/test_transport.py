@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -531,3 +532,20 @@ def test_https_to_a_server_that_speaks_http() -> None:
         thread.join(5)
     assert type(error) is ConnectionNotMadeError
     assert "TLS" in str(error)
+
+
+# ---------------------------------------------------------------------- the service's clock
+
+
+@pytest.mark.parametrize(
+    ("header", "moment"),
+    [
+        ("Fri, 20 Nov 2026 13:00:00 GMT", datetime(2026, 11, 20, 13, tzinfo=UTC)),
+        ("Fri, 20 Nov 2026 13:00:00 -0000", datetime(2026, 11, 20, 13, tzinfo=UTC)),
+        ("yesterday", None),
+    ],
+)
+def test_the_service_s_clock_is_read_where_it_can_be(header: str, moment: datetime | None) -> None:
+    with ScriptedServer([answer(200, DEPARTMENTS, Date=header), OK]) as server, client_of(server) as client:
+        assert client.ping() == moment
+        assert client.ping() is None

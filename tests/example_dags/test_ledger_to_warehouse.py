@@ -70,5 +70,6 @@ def test_nothing_has_to_be_given(
 
 def test_it_runs_in_the_morning_of_zurich() -> None:
     dag = load()
-    assert (dag.timetable.expression, str(dag.timetable.timezone)) == ("0 5 * * *", "Europe/Zurich")
+    timetable = dag.timetable.serialize()
+    assert (timetable["expression"], timetable["timezone"]) == ("0 5 * * *", "Europe/Zurich")
     assert dag.max_active_runs == 1

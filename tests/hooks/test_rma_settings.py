@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
 
-from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.billing.journal import Journal
+from airflow_provider_rma.exceptions import ConfigurationError, JournalError
 from airflow_provider_rma.hooks import settings
+from tests.postgres import PASSWORD, USER, PostgresServer
 
 
 @pytest.fixture(autouse=True)
@@ -116,6 +119,37 @@ def test_the_journal_of_a_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
     with pytest.raises(ConfigurationError, match="SQLite"):
         settings.journal_engine()
+
+
+def journal_connection(postgres: PostgresServer, **fields: Any) -> str:
+    values = {"conn_type": "postgres", "host": "127.0.0.1", "port": postgres.port, "login": USER, "password": PASSWORD}
+    return json.dumps(values | fields)
+
+
+def test_the_journal_of_a_postgresql_connection(monkeypatch: pytest.MonkeyPatch, postgres: PostgresServer) -> None:
+    database = postgres.create_database()
+    monkeypatch.setenv("AIRFLOW_CONN_RMA_JOURNAL", journal_connection(postgres, schema=database))
+    monkeypatch.setenv("AIRFLOW__RMA__JOURNAL_CONN_ID", "rma_journal")
+    # Several machines are no objection to a database that all of them reach.
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    engine = settings.journal_engine()
+    journal = Journal(engine, base_url="https://rma.example", tenant="demo", kind="invoice", run="run")
+    assert journal.claim("R-1", "0" * 64, None, settle_after=60)
+    engine.dispose()
+    assert postgres.execute("SELECT number, state FROM rma_journal", database) == [("R-1", "claimed")]
+
+
+def test_how_a_connection_encrypts_counts_for_the_journal_too(
+    monkeypatch: pytest.MonkeyPatch, postgres: PostgresServer
+) -> None:
+    extra = {"sslmode": "require", "cursor": "dictcursor"}
+    monkeypatch.setenv("AIRFLOW_CONN_RMA_JOURNAL", journal_connection(postgres, schema="postgres", extra=extra))
+    monkeypatch.setenv("AIRFLOW__RMA__JOURNAL_CONN_ID", "rma_journal")
+    engine = settings.journal_engine()
+    assert dict(engine.url.query) == {"sslmode": "require"}
+    # The server for tests offers no encryption, so the connection must be refused, not made in clear.
+    with pytest.raises(JournalError):
+        Journal(engine, base_url="https://rma.example", tenant="demo", kind="invoice", run="run")
 
 
 @pytest.mark.parametrize(

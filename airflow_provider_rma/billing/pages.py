@@ -1,0 +1,298 @@
+"""What people read: a plan before they approve it, a run after it has ended.
+
+Pages hold numbers, totals, dates, field names and our own sentences; no names of customers, no texts of invoices, and
+no words of the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pendulum
+
+from airflow_provider_rma.billing.evidence import EvidenceRef, RunFacts
+from airflow_provider_rma.billing.html import Html, facts, join, money, number, page, plural, section, table, tag, tiles
+from airflow_provider_rma.billing.markdown import plan_markdown
+from airflow_provider_rma.billing.outcomes import BOOKED, CREATE, GOOD, Outcome
+from airflow_provider_rma.billing.review import (
+    CREDIT_NOTE,
+    INVOICE,
+    Line,
+    PlanReview,
+    ReasonGroup,
+    Reasons,
+    RunReview,
+    Tally,
+    review_plan,
+    review_run,
+)
+from airflow_provider_rma.billing.words import (
+    ADVICE,
+    MEANING,
+    ORDER,
+    TAX,
+    amount_of,
+    by_month,
+    decision_rows,
+    headline,
+    month_name,
+    numbers,
+    starred,
+    sum_of,
+    warnings,
+    zurich,
+)
+
+__all__ = ["plan_html", "plan_markdown", "review_plan", "run_html"]
+
+#: Months that a page names one by one.
+_MONTHS = 24
+
+
+def plan_html(review: PlanReview) -> str:
+    """A plan as a page.
+
+    :param review: see :func:`~airflow_provider_rma.billing.review.review_plan`.
+    """
+    header = review.header
+    refused = review.documents - review.count(CREATE) - review.count(Outcome.UNCHANGED)
+    return page(
+        f"Plan {header.tenant}: {plural(review.count(CREATE), 'document')}",
+        tag("h1", f"Billing plan for tenant {header.tenant}"),
+        tag("p", headline(review), class_="lead"),
+        tiles(
+            [
+                (number(review.count(CREATE, INVOICE)), "invoices to be sent", _chf(review, INVOICE), "good"),
+                (number(review.count(CREATE, CREDIT_NOTE)), "credit notes to be sent", _chf(review, CREDIT_NOTE), ""),
+                (number(review.count(Outcome.UNCHANGED)), "in the books already", "nothing is sent", ""),
+                (number(refused), "will not be sent", "see below" if refused else "", "attention" if refused else ""),
+            ]
+        ),
+        section("Before you approve", *(tag("p", warning, class_="notice") for warning in warnings(review)))
+        or tag("p", "No warnings.", class_="notice good"),
+        section("What will happen", _decisions(review), tag("p", TAX, class_="note") if starred(review) else ""),
+        section("Will not be sent", *_reasons(review.reasons, advice=True)),
+        section("By month, CHF", _months(review)) if review.months else "",
+        section("Largest documents, CHF", _lines(review.largest, plan=True)) if review.largest else "",
+        section("How RMA will book them", _shapes(review)) if review.shapes else "",
+        _listing("All documents", review.lines, review.documents, "the plan file", plan=True),
+        section(
+            "Where this comes from",
+            facts(
+                [
+                    ("Service", header.service),
+                    ("Run", header.run),
+                    ("Books read", zurich(header.created_at)),
+                    ("Closed until", header.closed_until or "not known"),
+                    ("Plan, SHA-256", review.plan_hash),
+                    ("Input, SHA-256", header.input_hash),
+                ]
+            ),
+        ),
+    )
+
+
+def run_html(
+    run: RunFacts,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    service: str,
+    tenant: str,
+    outcome_path: str = "",
+    rejects_path: str = "",
+    retry_at: float | None = None,
+    evidence: EvidenceRef | None = None,
+) -> str:
+    """The report of a run as a page.
+
+    :param run: what the run says about itself.
+    :param rows: the rows of the outcome file, read once.
+    :param retry_at: seconds since 1970 from which another attempt decides what is in doubt.
+    :param evidence: the run's link in the chain of evidence.
+    """
+    review = review_run(rows)
+    bad = {name: count for name, count in review.counts.items() if name not in GOOD}
+    what = run.kind.capitalize()
+    return page(
+        f"{what} {tenant}: {plural(review.documents, 'record')}",
+        tag("h1", f"{what} of tenant {tenant}"),
+        tag("p", _duration(run), class_="lead"),
+        _verdict(run, review, sum(bad.values()), retry_at),
+        tiles(_outcome_tiles(review)),
+        section("Totals in the books", _totals(review)) if review.totals else "",
+        section("Needs attention", *_reasons(review.reasons, advice=True)),
+        section("Remarks", *_reasons(review.remarks, advice=False), _unchecked(review)),
+        _listing("Documents", review.lines, review.documents, outcome_path or "the outcome file", plan=False),
+        section(
+            "Where this comes from",
+            facts(
+                [
+                    ("Service", service),
+                    ("Run", run.run),
+                    ("Approved by", run.approver),
+                    ("Plan, SHA-256", run.plan_hash),
+                    ("Input, SHA-256", run.input_hash),
+                    ("Brakes in force", ", ".join(f"{name} {value}" for name, value in run.brakes.items())),
+                    ("Outcome file", outcome_path),
+                    ("Records to correct", rejects_path),
+                    ("Evidence", f"link {evidence.seq}, {evidence.path}" if evidence else ""),
+                    ("Evidence, SHA-256", evidence.hash if evidence else ""),
+                ]
+            ),
+        ),
+    )
+
+
+# --- parts of a plan ---------------------------------------------------------------------------------------------
+
+
+def _chf(review: PlanReview, sort: str) -> str:
+    return f"CHF {amount_of(review.decisions.get((CREATE, sort, 'CHF'), Tally()))}"
+
+
+def _decisions(review: PlanReview) -> Html:
+    rows = (
+        (
+            decision,
+            f"{plural(tally.documents, sort)}",
+            sum_of(tally.net, tally.net_known, tally.documents),
+            amount_of(tally),
+            currency if tally.net_known + tally.gross_known else "",
+            MEANING[decision],
+        )
+        for decision, sort, tally, currency in decision_rows(review)
+    )
+    return table(["Decision", "What", ">?Without tax", ">Amount", "", "?Meaning"], rows)
+
+
+def _months(review: PlanReview) -> Html:
+    return table(
+        ["Month", ">Invoices", ">Amount", ">?Credit notes", ">Credited"],
+        (
+            (
+                month_name(month) if month else "earlier",
+                number(invoices.documents),
+                amount_of(invoices),
+                number(notes.documents) if notes.documents else "–",
+                amount_of(notes) if notes.documents else "–",
+            )
+            for month, invoices, notes in by_month(review, _MONTHS)
+        ),
+    )
+
+
+def _shapes(review: PlanReview) -> Html:
+    return table(["Shape", ">Documents"], ((shape, number(count)) for shape, count in review.shapes.most_common(20)))
+
+
+# --- parts of both -----------------------------------------------------------------------------------------------
+
+
+def _reasons(reasons: Reasons, *, advice: bool) -> Iterator[Html]:
+    for outcome in ORDER:
+        groups = reasons.groups(str(outcome))
+        if groups:
+            yield tag("h3", f"{outcome}: {MEANING[outcome]}")
+            if advice and outcome in ADVICE:
+                yield tag("p", ADVICE[Outcome(outcome)], class_="note")
+            yield from map(_reason, groups)
+
+
+def _reason(group: ReasonGroup) -> Html:
+    return tag(
+        "div",
+        tag("p", tag("b", f"{number(group.count)} × "), group.sentence),
+        tag("p", f"{group.numbers[0]}: {group.example}", class_="numbers") if "…" in group.words else "",
+        tag("p", numbers(group), class_="numbers"),
+        class_="reason",
+    )
+
+
+def _listing(title: str, lines: list[Line], documents: int, where: str, *, plan: bool) -> Html:
+    rest = documents - len(lines)
+    more = tag("p", f"And {plural(rest, 'more document')}: see {where}.", class_="notice") if rest > 0 else ""
+    return section(title, _lines(lines, plan=plan), more) if lines else Html("")
+
+
+def _lines(lines: Iterable[Line], *, plan: bool) -> Html:
+    currencies = {line.currency for line in lines}
+    mark = currencies - {"CHF"}
+    middle = ["Date", "?Customer"] if plan else ["?Document id"]
+    return table(
+        ["Number", "Decision" if plan else "Outcome", *middle, ">?Without tax", ">Amount"],
+        (
+            (
+                line.number or "–",
+                line.outcome,
+                *((line.transdate, line.customernumber) if plan else (line.document_id,)),
+                money(line.net),
+                money(line.gross) + (f" {line.currency}" if mark and line.gross is not None else ""),
+            )
+            for line in lines
+        ),
+    )
+
+
+# --- parts of a run ----------------------------------------------------------------------------------------------
+
+
+def _duration(run: RunFacts) -> str:
+    start = pendulum.instance(run.started).in_timezone("Europe/Zurich")
+    end = pendulum.instance(run.finished).in_timezone("Europe/Zurich")
+    seconds = max(0, int((end - start).total_seconds()))
+    took = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+    return f"{start.format('D MMMM YYYY, HH:mm')} to {end.format('HH:mm')} (Zurich), {took}"
+
+
+def _verdict(run: RunFacts, review: RunReview, bad: int, retry_at: float | None) -> Html:
+    if run.stopped:
+        rest = f" {plural(review.counts[Outcome.HELD], 'document')} not sent." if review.counts[Outcome.HELD] else ""
+        first = tag(
+            "p", tag("b", "The run was stopped: "), f"{run.stopped.rstrip('.')}.{rest}", class_="notice attention"
+        )
+    elif bad:
+        sentence = f"{plural(bad, 'record')} of {number(review.documents)} need{'s' if bad == 1 else ''} attention."
+        first = tag("p", sentence, class_="notice attention")
+    else:
+        first = tag("p", f"All {plural(review.documents, 'record')} are as they should be.", class_="notice good")
+    if retry_at is None:
+        return first
+    until = pendulum.from_timestamp(retry_at, tz="Europe/Zurich").format("YYYY-MM-DD HH:mm:ss")
+    return join(first, tag("p", f"An attempt after {until} (Zurich) decides what is unknown.", class_="notice"))
+
+
+def _outcome_tiles(review: RunReview) -> Iterator[tuple[str, str, str, str]]:
+    for outcome in Outcome:
+        if review.counts[outcome]:
+            yield (
+                number(review.counts[outcome]),
+                str(outcome).replace("_", " "),
+                MEANING[outcome],
+                "good" if outcome in GOOD else "attention",
+            )
+
+
+def _totals(review: RunReview) -> Html:
+    keys = sorted(review.totals, key=lambda key: (ORDER.index(key[0]), key[2] != "CHF", key[2], key[1] == CREDIT_NOTE))
+    return table(
+        ["Outcome", "What", ">?Without tax", ">With tax", ""],
+        (
+            (
+                outcome,
+                plural(tally.documents, sort),
+                sum_of(tally.net, tally.net_known, tally.documents),
+                amount_of(tally),
+                currency,
+            )
+            for (outcome, sort, currency), tally in ((key, review.totals[key]) for key in keys)
+            if outcome in BOOKED
+        ),
+    )
+
+
+def _unchecked(review: RunReview) -> Html:
+    if not review.unchecked:
+        return Html("")
+    fields = ", ".join(f"{name} ({number(count)})" for name, count in review.unchecked.most_common(20))
+    return tag("p", f"Not compared, because one side does not state it: {fields}.", class_="note")

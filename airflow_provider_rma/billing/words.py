@@ -1,0 +1,159 @@
+"""The sentences and figures that the pages about a plan or a run have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+import pendulum
+
+from airflow_provider_rma.billing.html import money, number, plural
+from airflow_provider_rma.billing.outcomes import CREATE, Outcome
+from airflow_provider_rma.billing.review import CREDIT_NOTE, INVOICE, MANY, UNUSUAL, Named, PlanReview, Tally
+
+MEANING = {
+    CREATE: "will be sent, booked and read back",
+    Outcome.CREATED: "booked by this run, read back and compared",
+    Outcome.UNCHANGED: "in the books already, as meant",
+    Outcome.UPDATED: "existing customer, managed fields written",
+    Outcome.CONFLICT: "in the books, but different",
+    Outcome.DUPLICATE: "in the books more than once",
+    Outcome.REJECTED: "refused by RMA, not booked",
+    Outcome.INVALID: "refused before sending",
+    Outcome.CLOSED_PERIOD: "dated in a closed period, not sent",
+    Outcome.UNKNOWN: "sent without a reliable answer",
+    Outcome.HELD: "not sent, the run was stopped before",
+}
+ADVICE = {
+    Outcome.CONFLICT: "Find out which side is right and correct it there. Nothing is overwritten.",
+    Outcome.DUPLICATE: "Have all but one removed in RMA.",
+    Outcome.REJECTED: "The outcome file quotes RMA's own words. Correct the record and run again.",
+    Outcome.INVALID: "Correct the named fields and run again.",
+    Outcome.CLOSED_PERIOD: "Date it later, or have the period opened and change closed_until of the connection.",
+    Outcome.UNKNOWN: "Run again: it decides by reading. Clearing and retrying the task is safe.",
+    Outcome.HELD: "Remove the cause and run again. Nothing of this was sent.",
+}
+ORDER = [CREATE, *Outcome]
+TAX = (
+    "Amounts with * are partly without tax, those with net wholly: the tax of these documents is computed by RMA. "
+    "Give expected_amount to see it here."
+)
+
+
+def headline(review: PlanReview) -> str:
+    """What a plan comes to, in one sentence."""
+    if not review.count(CREATE):
+        return f"Nothing will be sent: none of {plural(review.documents, 'record')} is to be booked."
+    period = _period(review)
+    return (
+        f"{number(review.count(CREATE))} of {plural(review.documents, 'record')} will be sent to RMA"
+        + (f", dated {period}" if period else "")
+        + "."
+    )
+
+
+def _period(review: PlanReview) -> str:
+    months = sorted({month for month, _ in review.months if month})
+    if not months:
+        return ""
+    return month_name(months[0]) if len(months) == 1 else f"{month_name(months[0])} to {month_name(months[-1])}"
+
+
+def amount_of(tally: Tally) -> str:
+    """A sum of totals with tax, marked where some or all are without because nothing else is known."""
+    if not tally.gross_known + tally.net_known:
+        return "–"
+    if tally.gross_known == tally.documents:
+        return money(tally.amount)
+    return f"{money(tally.amount)} {'*' if tally.gross_known else 'net'}"
+
+
+def sum_of(total: Decimal, known: int, documents: int) -> str:
+    """A sum, with a star if it is not known of all documents."""
+    return "–" if not known else money(total) + ("" if known == documents else " *")
+
+
+def starred(review: PlanReview) -> bool:
+    """Whether an amount is marked as being without tax."""
+    return any(tally.gross_known < tally.documents and tally.net_known for tally in review.decisions.values())
+
+
+def warnings(review: PlanReview) -> Iterator[str]:
+    """What a person should look at before approving a plan."""
+    count = review.count(CREATE)
+    if not count:
+        return
+    if not review.header.closed_until:
+        yield "The period is not proven open: the connection has no closed_until. RMA may refuse documents once sent."
+    yield from _warnings_about_documents(review)
+    if review.busy_customers:
+        busy = ", ".join(f"{customer} ({documents})" for customer, documents in review.busy)
+        more = ", …" if review.busy_customers > len(review.busy) else ""
+        yield f"{plural(review.busy_customers, 'customer')} with more than {MANY} documents each: {busy}{more}"
+    for currency in sorted({currency for name, _, currency in review.decisions if name == CREATE} - {"CHF"}):
+        documents = sum(
+            tally.documents for (name, _, one), tally in review.decisions.items() if (name, one) == (CREATE, currency)
+        )
+        yield f"{plural(documents, 'document')} in {currency}, outside of the totals in CHF."
+    shapes = plural(len(review.shapes), "shape")
+    yield f"{shapes} of document: the first of each is sent alone and verified before others follow."
+
+
+def _warnings_about_documents(review: PlanReview) -> Iterator[str]:
+    what: list[tuple[Named, str]] = [
+        (review.future, "dated in the future"),
+        (review.old, "dated more than a year ago"),
+        (review.unusual, f"above {UNUSUAL} times the median of CHF {money(review.median)}"),
+        (review.alike, "with the customer, date and amount of another one in this plan"),
+        (review.zero, "with an amount of zero"),
+        (review.unpriced, "whose amount only RMA knows"),
+    ]
+    for named, sentence in what:
+        if named.count:
+            yield f"{plural(named.count, 'document')} {sentence}: {numbers(named)}"
+
+
+def numbers(named: Named) -> str:
+    """The first numbers of what is counted."""
+    return ", ".join(named.numbers) + (", …" if named.count > len(named.numbers) else "")
+
+
+def decision_rows(review: PlanReview) -> Iterator[tuple[str, str, Tally, str]]:
+    """Decision, what it is about, sums and currency, what would be sent first."""
+    keys = sorted(
+        review.decisions, key=lambda key: (ORDER.index(key[0]), key[2] != "CHF", key[2], key[1] == CREDIT_NOTE)
+    )
+    for decision, sort, currency in keys:
+        tally = review.decisions[decision, sort, currency]
+        of_what = "document" if sort == INVOICE and not tally.net_known + tally.gross_known else sort
+        yield decision, of_what, tally, currency
+
+
+def by_month(review: PlanReview, most: int) -> Iterator[tuple[str, Tally, Tally]]:
+    """Month, invoices and credit notes; beyond ``most`` the earlier months together under an empty name."""
+    months = sorted({month for month, _ in review.months})
+    early, late = months[:-most], months[-most:]
+    if early:
+        both = []
+        for sort in (INVOICE, CREDIT_NOTE):
+            total = Tally()
+            for month in early:
+                total.include(review.months.get((month, sort), Tally()))
+            both.append(total)
+        yield "", both[0], both[1]
+    for month in late:
+        yield month, review.months.get((month, INVOICE), Tally()), review.months.get((month, CREDIT_NOTE), Tally())
+
+
+def month_name(month: str) -> str:
+    """``2026-10`` in words."""
+    return pendulum.from_format(month, "YYYY-MM").format("MMMM YYYY")
+
+
+def zurich(moment: str) -> str:
+    """A time in ISO 8601 as people in Zurich say it; empty stays empty."""
+    if not moment:
+        return ""
+    local = pendulum.instance(datetime.fromisoformat(moment)).in_timezone("Europe/Zurich")
+    return f"{local.format('YYYY-MM-DD HH:mm')} (Zurich)"

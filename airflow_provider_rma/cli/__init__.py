@@ -1,0 +1,1 @@
+"""The command line ``rma``: what a person on call needs."""

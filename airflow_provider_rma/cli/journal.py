@@ -1,0 +1,236 @@
+"""``rma journal``: look into the journal, and resolve what is in doubt."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from airflow_provider_rma.cli.airflow import conn_option, hook_of, journal_database, journal_of, kind_option
+from airflow_provider_rma.cli.output import FINDINGS, emit, iso, json_option, local, span, table
+from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
+
+if TYPE_CHECKING:
+    from airflow_provider_rma.billing.entries import Entry, Event
+    from airflow_provider_rma.billing.oncall import Doubt, Overview
+
+
+@click.group()
+def journal() -> None:
+    """Look into the journal of everything sent, and resolve what is in doubt."""
+
+
+@journal.command()
+@click.option("--conn", "conn_id", metavar="CONN_ID", help="Only the tenant of this Airflow connection.")
+@json_option
+@click.pass_context
+def status(ctx: click.Context, conn_id: str | None, as_json: bool) -> None:
+    """Count rows by state, and list what is in doubt, over all tenants.
+
+    Exit code 1 if a doubt has outlived its settle time: the tenant's next run decides it by reading, so none has run
+    since, or it could not.
+    """
+    from airflow_provider_rma.billing.oncall import overview
+
+    chosen: dict[str, str] = {}
+    if conn_id:
+        config = hook_of(conn_id).config
+        chosen = {"base_url": config.origin, "tenant": config.tenant}
+    seen = overview(journal_database(), **chosen)
+    if as_json:
+        emit(_status_values(seen))
+    else:
+        _print_status(seen)
+    if any(not doubt.alive for doubt in seen.doubts):
+        ctx.exit(FINDINGS)
+
+
+def _status_values(seen: Overview) -> dict[str, Any]:
+    return {
+        "now": iso(seen.now),
+        "counts": [asdict(scope) | {"states": counts} for scope, counts in seen.counts.items()],
+        "in_doubt": [asdict(doubt.scope) | entry_values(doubt.entry) | {"alive": doubt.alive} for doubt in seen.doubts],
+    }
+
+
+def _print_status(seen: Overview) -> None:
+    from airflow_provider_rma.billing.entries import State
+
+    if not seen.counts:
+        click.echo("The journal is empty.")
+        return
+    states = list(State)
+    table(
+        ["SERVICE", "TENANT", "KIND", *(state.upper() for state in states)],
+        [
+            [scope.base_url, scope.tenant, scope.kind, *(counts.get(state, 0) for state in states)]
+            for scope, counts in seen.counts.items()
+        ],
+        right=[state.upper() for state in states],
+    )
+    click.echo()
+    if not seen.doubts:
+        click.echo("Nothing is in doubt.")
+        return
+    click.echo(f"In doubt: {len(seen.doubts)}")
+    table(
+        ["TENANT", "KIND", "NUMBER", "STATE", "SINCE", "ATTEMPTS", "NEXT", "RUN"],
+        [
+            [
+                doubt.scope.tenant, doubt.scope.kind, doubt.entry.number, doubt.entry.state,
+                local(doubt.entry.updated_at), doubt.entry.attempts, _next_step(doubt, seen.now), doubt.entry.run,
+            ]
+            for doubt in seen.doubts
+        ],
+        right=["ATTEMPTS"],
+    )  # fmt: skip
+
+
+def _next_step(doubt: Doubt, now: float) -> str:
+    if doubt.alive:
+        return f"wait until {local(doubt.entry.settles_at)}"
+    settled = f" (settled {span(now - doubt.entry.settles_at)} ago)" if doubt.entry.settles_at is not None else ""
+    return f"clear the task or run the DAG again{settled}"
+
+
+@journal.command()
+@click.argument("number")
+@conn_option
+@kind_option
+@json_option
+def show(number: str, conn_id: str, kind: str, as_json: bool) -> None:
+    """Tell everything that happened to document NUMBER."""
+    from airflow_provider_rma.billing.entries import business_key
+
+    opened = journal_of(hook_of(conn_id), kind, "show")
+    entry = opened.get([business_key(number)]).get(business_key(number))
+    if entry is None:
+        raise InvalidInputError(
+            [
+                FieldProblem(
+                    f"{kind} {number}",
+                    f"tenant {opened.scope.tenant} never sent it and never found it in the books",
+                    "check the number, --conn and --kind",
+                )
+            ]
+        )
+    events = opened.history(number)
+    if as_json:
+        emit(asdict(opened.scope) | entry_values(entry) | {"events": [_event_values(event) for event in events]})
+        return
+    _print_entry(entry, alive=entry.is_alive(opened.now()))
+    click.echo()
+    table(
+        ["TIME", "BEFORE", "AFTER", "ATTEMPTS", "RUN", "NOTE"],
+        [[local(event.at), event.before, event.after, event.attempts, event.run, event.note] for event in events],
+        right=["ATTEMPTS"],
+    )
+
+
+def _print_entry(entry: Entry, *, alive: bool) -> None:
+    settles = local(entry.settles_at)
+    facts = {
+        "Number": entry.number,
+        "State": f"{entry.state} ({_MEANING[entry.state]})",
+        "Document id": entry.document_id,
+        "Net": f"{entry.net} {entry.currency or ''}".strip() if entry.net is not None else None,
+        "Gross": f"{entry.gross} {entry.currency or ''}".strip() if entry.gross is not None else None,
+        "Attempts": entry.attempts,
+        "Content": entry.content_hash,
+    }
+    if alive:
+        facts["Settles"] = f"{settles}: until then it may still appear in the books"
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        if value is not None:
+            click.echo(f"{name.ljust(width)}  {value}")
+
+
+_MEANING = {
+    "claimed": "a run is about to send it, or died while doing so",
+    "unknown": "sent, and no reliable answer came",
+    "created": "in the books",
+    "rejected": "refused by the service, not in the books",
+    "released": "proven not to be in the books; it may be sent",
+}
+
+
+@journal.command()
+@click.argument("number")
+@click.option(
+    "--as",
+    "verdict",
+    type=click.Choice(["booked", "absent"]),
+    required=True,
+    help="booked: it is in the books. absent: it is not, and the next run may send it.",
+)
+@click.option("--by", "who", required=True, help="Who decides; kept in the journal.")
+@click.option("--reason", required=True, help="What the decision rests on; kept in the journal.")
+@click.option("--force", is_flag=True, help="Also while it may still appear in the books, or if it is not in doubt.")
+@conn_option
+@kind_option
+@json_option
+def resolve(
+    number: str, verdict: Any, who: str, reason: str, force: bool, conn_id: str, kind: str, as_json: bool
+) -> None:
+    """Record what a person has found out about document NUMBER.
+
+    Look it up in Run my Accounts first: what is declared absent is sent again by the next run.
+    """
+    for name, value in (("--by", who), ("--reason", reason)):
+        if not value.strip():
+            raise InvalidInputError([FieldProblem(name, "is empty", "the journal is read by others later")])
+    opened = journal_of(hook_of(conn_id), kind, "resolve")
+    entry = opened.resolve(number, verdict, who=who.strip(), reason=reason.strip(), force=force)
+    if as_json:
+        emit(asdict(opened.scope) | entry_values(entry))
+        return
+    click.echo(f"{kind} {entry.number} of tenant {opened.scope.tenant} is now {entry.state} ({_MEANING[entry.state]}).")
+
+
+@journal.command()
+@conn_option
+@json_option
+@click.pass_context
+def rebuild(ctx: click.Context, conn_id: str, as_json: bool) -> None:
+    """Rebuild a lost journal from the books. Posts nothing.
+
+    Reads all invoices of the tenant, and journals those whose internal notes end with the mark of a run, [rma …].
+    Exit code 1 if a number stands on several documents.
+    """
+    from airflow_provider_rma.billing.rebuild import rebuild as rebuild_from
+
+    hook = hook_of(conn_id)
+    opened = journal_of(hook, "invoice", "rebuild")
+    with hook.get_conn() as client:
+        found = rebuild_from(client, opened)
+    made = found.adoption
+    if as_json:
+        emit({"tenant": opened.scope.tenant, "read": found.read, "marked": found.marked} | asdict(made))
+    else:
+        table(
+            ["IN THE BOOKS", "WITH A MARK", "ADDED", "SETTLED", "KNOWN", "REPEATED"],
+            [[found.read, found.marked, made.added, made.settled, made.known, made.repeated]],
+        )
+        if found.read > found.marked:
+            click.echo(
+                f"\n{found.read - found.marked} invoices carry no mark: entered by hand, by another program, or with "
+                "the mark switched off. A run that carries one of their numbers finds it in the books all the same."
+            )
+        if made.repeated_numbers:
+            click.echo("\nOn several documents, have all but one removed: " + ", ".join(made.repeated_numbers))
+    if made.repeated:
+        ctx.exit(FINDINGS)
+
+
+def entry_values(entry: Entry) -> dict[str, Any]:
+    """A row as JSON: times in ISO 8601, amounts as text; without what only workers need."""
+    values = {name: value for name, value in asdict(entry).items() if name not in ("key", "owner")}
+    for name in ("settles_at", "created_at", "updated_at"):
+        values[name] = iso(values[name])
+    return values
+
+
+def _event_values(event: Event) -> dict[str, Any]:
+    return asdict(event) | {"at": iso(event.at)}

@@ -1,0 +1,361 @@
+"""The ledger of one tenant into a destination: window by window read, proven, replaced."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+
+from airflow_provider_rma.exceptions import ConfigurationError, IncompleteAnswerError, UnprovenError
+from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
+from airflow_provider_rma.ledger.arrow import PostingBatches
+from airflow_provider_rma.ledger.balances import CALLS, Statement, read_statement
+from airflow_provider_rma.ledger.convention import Convention
+from airflow_provider_rma.ledger.fingerprint import Fingerprint
+from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Proof, Verdict, prove, unsettled
+from airflow_provider_rma.ledger.read import Reading, read_postings, total_of_account
+from airflow_provider_rma.ledger.records import accounts_table, balances_table, load_table, proofs_table
+from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, windows
+
+if TYPE_CHECKING:
+    from airflow_provider_rma.client.client import RunMyAccountsClient
+    from airflow_provider_rma.client.codecs import ContentType
+    from airflow_provider_rma.ledger.destinations import Destination, Stage
+
+log = logging.getLogger(__name__)
+
+#: How often a window is read before its books are called unsettled.
+ATTEMPTS = 3
+
+
+def extract_ledger(
+    client: RunMyAccountsClient,
+    destination: Destination,
+    *,
+    from_date: date | str | None = None,
+    to_date: date | str | None = None,
+    reread_days: int = REREAD_DAYS,
+    on_unproven: str = "fail",
+    tolerance: Decimal | int | str = TOLERANCE,
+    account_kinds: Mapping[str, str] | None = None,
+    content_type: ContentType | None = None,
+    run: str = "",
+    today: date | None = None,
+) -> LedgerResult:
+    """Carry the general ledger of the client's tenant into a destination, whole months at a time.
+
+    Each month is read, proven against the service's own balances, and replaced in one transaction, also if it has
+    become empty. A month whose content has not changed is proven again and not rewritten.
+
+    :param client: client of the tenant; it is only read from.
+    :param destination: an opened destination.
+    :param from_date: a day in the first month; :func:`~airflow_provider_rma.ledger.windows.windows` says the default.
+    :param to_date: a day in the last month, inclusive.
+    :param reread_days: days to go back by default.
+    :param on_unproven: ``fail``: a month that is not proven keeps its old state, the others are still done, then the
+        run fails. ``keep``: it is loaded and marked as what it is.
+    :param tolerance: CHF by which a voucher or an account may be off and still count as ``tolerated``.
+    :param account_kinds: kind by account number or pattern where the first digit does not tell; see
+        :class:`~airflow_provider_rma.ledger.accounts.AccountKinds`.
+    :param content_type: ``xml`` by default, the form that is documented for the ledger; ``json`` gives the same rows.
+    :param run: identity of the run, kept in ``loads``.
+    :param today: the run's day; by default the day it is in Zurich.
+    :raises ConfigurationError: for a parameter that cannot be understood; nothing was sent.
+    :raises UnprovenError: with ``fail``, if a month is not proven.
+    :raises RequestError: if an answer cannot be had or read. Months that were done before stay done.
+    """
+    if on_unproven not in ("fail", "keep"):
+        raise ConfigurationError("on_unproven is neither fail nor keep.", advice="Use fail (default) or keep.")
+    period = windows(from_date, to_date, reread_days=reread_days, today=today)
+    extract = _Extract(
+        client=client,
+        destination=destination,
+        tenant=client.config.tenant,
+        load_id=_load_id(),
+        kinds=AccountKinds(account_kinds),
+        tolerance=_tolerance(tolerance),
+        keep=on_unproven == "keep",
+        content_type=content_type or "xml",
+        run=run,
+    )
+    result = extract.all(period)
+    _report(result)
+    if result.months(State.REJECTED):
+        raise _unproven(result)
+    return result
+
+
+def _tolerance(given: Decimal | int | str) -> Decimal:
+    try:
+        tolerance = Decimal(str(given))
+        usable = tolerance.is_finite() and tolerance >= 0
+    except InvalidOperation:
+        usable = False
+    if not usable:
+        raise ConfigurationError("tolerance is no amount from 0.", advice="Give CHF, e.g. 0.01.")
+    return tolerance
+
+
+def _load_id() -> str:
+    return f"{pendulum.now('UTC').format('YYYYMMDD[T]HHmmss')}-{uuid.uuid4().hex[:8]}"
+
+
+@cache
+def _version() -> str:
+    try:
+        return version("airflow-provider-rma")
+    except PackageNotFoundError:
+        return ""
+
+
+@dataclass
+class _Extract:
+    """One run. Its convention and names grow from window to window."""
+
+    client: RunMyAccountsClient
+    destination: Destination
+    tenant: str
+    load_id: str
+    kinds: AccountKinds
+    tolerance: Decimal
+    keep: bool
+    content_type: ContentType
+    run: str
+    _convention: Convention = field(init=False)
+    _names: Mapping[str, str] = field(init=False)
+    _looked_up: set[str] = field(init=False, default_factory=set)
+
+    def all(self, period: list[Window]) -> LedgerResult:
+        """All windows, oldest first."""
+        log.info(
+            "Ledger of tenant %s: %d months, %s to %s, into %s %s (load %s).",
+            self.tenant, len(period), period[0], period[-1], self.destination.kind, self.destination.location,
+            self.load_id,
+        )  # fmt: skip
+        self._convention = Convention.from_dict(self.destination.convention(self.tenant))
+        accounts = read_accounts(self.client.list_charts(content_type=self.content_type))
+        self._names = {accno: account.description for accno, account in accounts.items()}
+        table = accounts_table(self.tenant, self.load_id, accounts, self.kinds)
+        self.destination.save_accounts(self.tenant, table, self.load_id)
+        results = [self._window(window) for window in period]
+        return LedgerResult(
+            tenant=self.tenant,
+            load_id=self.load_id,
+            kind=self.destination.kind,
+            location=self.destination.location,
+            windows=results,
+            convention=self._convention.names(self.kinds),
+        )
+
+    def _window(self, window: Window) -> WindowResult:
+        visit = _Visit(window, pendulum.now("UTC"), self.destination.rows(self.tenant, window))
+        if self.destination.is_loaded(self.tenant, window):
+            visit.loaded = self.destination.fingerprints(self.tenant, window)
+        statement, result = self._statement(visit), None
+        while result is None:
+            visit.attempts += 1
+            result, statement = self._attempt(visit, statement, last=visit.attempts == ATTEMPTS)
+        _tell(result)
+        return result
+
+    def _attempt(self, visit: _Visit, before: Statement, *, last: bool) -> tuple[WindowResult | None, Statement]:
+        """Read and decide.
+
+        :param before: what the service stated just before.
+        :param last: whether a decision must be made.
+        :returns: the result, None if the month has to be read again, and what the service states now.
+        """
+        window = visit.window
+        names = {**before.names, **{accno: name for accno, name in self._names.items() if name}}
+        batches = PostingBatches(self.tenant, window, self.load_id, names)
+        with self.destination.stage(self.tenant, window) as stage:
+            try:
+                visit.calls += 1
+                reading = read_postings(self.client, window, batches, stage.write, self.content_type)
+            except IncompleteAnswerError:
+                if last:
+                    raise
+                log.warning("%s: the answer was not complete; reading the month again.", window)
+                return None, self._statement(visit)
+            after = self._statement(visit)
+            moved = after.moved_since(before)
+            if moved and not last:
+                log.warning("%s: balances moved while the postings were read; reading the month again.", window)
+                return None, after
+            proof = unsettled(moved, visit.attempts, self._convention) if moved else self._prove(visit, reading, after)
+            result = self._decide(visit, stage, reading, after, names, proof)
+        if proof.convention != self._convention:
+            self._convention = proof.convention
+            self.destination.save_convention(self.tenant, proof.convention.as_dict())
+        return result, after
+
+    def _statement(self, visit: _Visit) -> Statement:
+        visit.calls += CALLS
+        return read_statement(self.client, visit.window, self.kinds, self.content_type)
+
+    def _prove(self, visit: _Visit, reading: Reading, statement: Statement) -> Proof:
+        proof = self._proof(visit, reading, statement, self._convention)
+        still = proof.without_sign() if proof.proven else []
+        signs = {accno: sign for accno in still if (sign := self._look_up(visit, accno, statement)) is not None}
+        if not signs:
+            return proof
+        return self._proof(visit, reading, statement, self._convention.with_signs(signs, visit.window.name))
+
+    def _proof(self, visit: _Visit, reading: Reading, statement: Statement, convention: Convention) -> Proof:
+        return prove(
+            visit.window.name,
+            reading.postings,
+            statement.accounts,
+            convention=convention,
+            kinds=self.kinds,
+            rows_before=visit.rows_before,
+            tolerance=self.tolerance,
+        )
+
+    def _look_up(self, visit: _Visit, accno: str, statement: Statement) -> int | None:
+        """Sign of an account that stands still with a balance: all its postings tell. Asked once, then it is known."""
+        if accno in self._looked_up:
+            return None
+        self._looked_up.add(accno)
+        log.info("%s: account %s stands still; reading all its postings once for its sign.", visit.window, accno)
+        visit.calls += 1
+        total = total_of_account(self.client, accno, visit.window.end, self.content_type)
+        stated = statement.accounts[accno].closing or ZERO
+        fitting = [sign for sign in (1, -1) if abs(sign * total - stated) <= self.tolerance]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _decide(
+        self,
+        visit: _Visit,
+        stage: Stage,
+        reading: Reading,
+        statement: Statement,
+        names: Mapping[str, str],
+        proof: Proof,
+    ) -> WindowResult:
+        """Let the window take the place of the old one, or not."""
+        if not (proof.proven or self.keep):
+            state = State.REJECTED
+        elif visit.loaded is not None and visit.loaded == dict(reading.fingerprints):
+            state = State.UNCHANGED
+        else:
+            state = State.CHANGED
+        window, loaded = visit.window, state is not State.REJECTED
+        result = visit.result(state, proof, reading.postings.rows)
+        proofs = proofs_table(self.tenant, self.load_id, window, proof, loaded=loaded)
+        load = load_table(self._load(visit, result, reading.postings.announced))
+        if not loaded:
+            stage.reject(proofs=proofs, load=load)
+            return result
+        balances = balances_table(self.tenant, self.load_id, window, statement, names, proof.convention)
+        keep = stage.confirm if state is State.UNCHANGED else stage.commit
+        keep(balances=balances, proofs=proofs, load=load)
+        return result
+
+    def _load(self, visit: _Visit, result: WindowResult, announced: int | None) -> dict[str, Any]:
+        return {
+            "load_id": self.load_id,
+            "tenant": self.tenant,
+            "month": visit.window.start,
+            "started_at": visit.started,
+            "finished_at": pendulum.now("UTC"),
+            "rows": result.rows,
+            "rows_before": result.rows_before,
+            "announced": announced,
+            "verdict": result.verdict.value,
+            "loaded": result.state is not State.REJECTED,
+            "attempts": result.attempts,
+            "calls": result.calls,
+            "seconds": round(result.seconds, 3),
+            "run": self.run or None,
+            "provider_version": _version() or None,
+        }
+
+
+@dataclass
+class _Visit:
+    """One window while it is worked on.
+
+    :param rows_before: postings loaded at the beginning.
+    """
+
+    window: Window
+    started: datetime
+    rows_before: int
+    loaded: Mapping[str, Fingerprint] | None = None
+    attempts: int = 0
+    calls: int = 0
+
+    def __post_init__(self) -> None:
+        self._clock = time.monotonic()
+
+    def result(self, state: State, proof: Proof, rows: int) -> WindowResult:
+        """What is known at the moment of decision."""
+        return WindowResult(
+            window=self.window,
+            state=state,
+            verdict=proof.verdict,
+            reasons=proof.reasons,
+            rows=rows,
+            rows_before=self.rows_before,
+            attempts=self.attempts,
+            calls=self.calls,
+            seconds=time.monotonic() - self._clock,
+        )
+
+
+def _tell(result: WindowResult) -> None:
+    """One line for a window, and one for each of its first reasons."""
+    level = logging.INFO if result.state is not State.REJECTED else logging.WARNING
+    log.log(
+        level,
+        "%s: %s postings (%s before), %s, %s; %d calls, %.1f s.",
+        result.window, f"{result.rows:,}", f"{result.rows_before:,}", result.verdict.value, result.state.value,
+        result.calls, result.seconds,
+    )  # fmt: skip
+    for reason in result.reasons[:FIRST_REASONS]:
+        log.log(logging.INFO if reason.verdict is Verdict.EXACT else logging.WARNING, "%s: %s", result.window, reason)
+    if len(result.reasons) > FIRST_REASONS:
+        log.warning(
+            "%s: %d further reasons are in the table of proofs.", result.window, len(result.reasons) - FIRST_REASONS
+        )
+
+
+def _report(result: LedgerResult) -> None:
+    changed, unchanged = result.months(State.CHANGED), result.months(State.UNCHANGED)
+    if changed or result.months(State.REJECTED):
+        log.info(
+            "Ledger of tenant %s: %s postings in %d months, %d changed, %d unchanged, %d not loaded; verdict %s.",
+            result.tenant, f"{result.rows:,}", len(result.windows), len(changed), len(unchanged),
+            len(result.months(State.REJECTED)), result.verdict.value,
+        )  # fmt: skip
+    else:
+        log.info(
+            "Ledger of tenant %s: nothing has changed; %s postings in %d months proven again, verdict %s.",
+            result.tenant, f"{result.rows:,}", len(result.windows), result.verdict.value,
+        )  # fmt: skip
+
+
+def _unproven(result: LedgerResult) -> UnprovenError:
+    bad = {one.window.name: one.verdict.value for one in result.windows if one.state is State.REJECTED}
+    listed = ", ".join(f"{month} ({verdict})" for month, verdict in list(bad.items())[:12])
+    more = f" and {len(bad) - 12} more" if len(bad) > 12 else ""
+    reasons = result.reasons()
+    return UnprovenError(
+        f"{len(bad)} of {len(result.windows)} months could not be proven and keep their old state: {listed}{more}. "
+        + " ".join(reasons[:3]),
+        advice="The table of proofs has every reason; the documentation says what to do on each verdict.",
+        windows=bad,
+        reasons=reasons,
+        retryable=set(bad.values()) == {Verdict.UNSETTLED.value},
+    )

@@ -1,0 +1,143 @@
+"""Reading the postings of one window: a stream, batch by batch, with running sums."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_rma.ledger.arrow import BATCH_ROWS, PostingBatches
+from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
+from airflow_provider_rma.ledger.proof import ZERO, Postings, UnbalancedVoucher
+from airflow_provider_rma.ledger.windows import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_rma.client.client import RunMyAccountsClient
+    from airflow_provider_rma.client.codecs import ContentType
+
+log = logging.getLogger(__name__)
+
+#: Before the first posting of any tenant. Left out, the day is "from the beginning" by inference only.
+_BEGINNING = date(1900, 1, 1)
+
+#: Seconds between two lines of progress.
+_EVERY = 10.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came for a window.
+
+    :param postings: what it adds up to.
+    :param fingerprints: content by account number.
+    """
+
+    postings: Postings
+    fingerprints: Mapping[str, Fingerprint]
+
+
+def read_postings(
+    client: RunMyAccountsClient,
+    window: Window,
+    batches: PostingBatches,
+    write: Callable[[pa.RecordBatch], None],
+    content_type: ContentType | None = None,
+) -> Reading:
+    """Stream the postings of a window, all accounts.
+
+    Openings and closings are not asked for: they are sums of postings, not postings.
+
+    :param batches: makes rows of the postings.
+    :param write: takes each batch. What it was given must be undone if this raises: whether the answer was complete
+        shows only at its end.
+    :raises RequestError: as of the client; :class:`IncompleteAnswerError` if the answer ended early or not as many
+        postings came as were announced.
+    :raises UnexpectedAnswerError: for a posting outside of the window, or without account, voucher or amount.
+    """
+    sums, fingerprints = _Sums(), Fingerprinter()
+
+    def flush() -> None:
+        batch = batches.take()
+        fingerprints.add(batch)
+        write(batch)
+
+    with client.iter_transactions(
+        "x",
+        from_date=window.start,
+        to_date=window.end,
+        include_openings=False,
+        include_closings=False,
+        content_type=content_type,
+    ) as stream:
+        progress = _Progress(window)
+        for posting in stream:
+            sums.add(posting, *batches.append(posting))
+            if len(batches) >= BATCH_ROWS:
+                flush()
+                progress.tell(stream.count, stream.announced)
+        if len(batches):
+            flush()
+        postings = Postings(stream.count, stream.announced, sums.accounts, sums.unbalanced())
+    return Reading(postings, fingerprints.result())
+
+
+def total_of_account(
+    client: RunMyAccountsClient, accno: str, last: date, content_type: ContentType | None = None
+) -> Decimal:
+    """Raw sum of all postings of one account, in CHF.
+
+    :param last: last day, inclusive.
+    """
+    with client.iter_transactions(
+        accno,
+        from_date=_BEGINNING,
+        to_date=last,
+        include_openings=False,
+        include_closings=False,
+        content_type=content_type,
+    ) as stream:
+        return sum((posting["amount"] for posting in stream if posting.get("amount") is not None), ZERO)
+
+
+class _Sums:
+    """Running sums by account, and of the vouchers that are not balanced at the moment.
+
+    Postings come by date and reference, so a voucher's lines are near each other and few are open at a time.
+    """
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Decimal] = {}
+        self._open: dict[tuple[str, int], tuple[Decimal, str]] = {}
+
+    def add(self, posting: Mapping[str, Any], accno: str, amount: Decimal) -> None:
+        self.accounts[accno] = self.accounts.get(accno, ZERO) + amount
+        voucher = posting.get("module") or "", posting["id"]
+        total = self._open.get(voucher, (ZERO, ""))[0] + amount
+        if total:
+            self._open[voucher] = total, posting.get("reference") or ""
+        else:
+            self._open.pop(voucher, None)
+
+    def unbalanced(self) -> tuple[UnbalancedVoucher, ...]:
+        return tuple(
+            UnbalancedVoucher(module, voucher_id, reference, total)
+            for (module, voucher_id), (total, reference) in self._open.items()
+        )
+
+
+class _Progress:
+    def __init__(self, window: Window) -> None:
+        self._window, self._next = window, time.monotonic() + _EVERY
+
+    def tell(self, count: int, announced: int | None) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _EVERY
+        of = f" of {announced:,}" if announced is not None else ""
+        log.info("%s: %s%s postings read.", self._window, f"{count:,}", of)

@@ -1,0 +1,112 @@
+"""What a run of the ledger extract reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from airflow_provider_rma.ledger.proof import PROVEN, Reason, Verdict, gravest
+from airflow_provider_rma.ledger.windows import Window
+
+#: Reasons that a result and an error name; the table of proofs has all of them.
+FIRST_REASONS = 10
+
+
+class State(StrEnum):
+    """What became of a window in the destination."""
+
+    CHANGED = "changed"
+    """Replaced by what was read."""
+    UNCHANGED = "unchanged"
+    """What was read is what is loaded already; only the proof is new."""
+    REJECTED = "rejected"
+    """Not proven, so the old state stays."""
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """What became of one window.
+
+    :param rows: postings read.
+    :param rows_before: postings that were loaded before.
+    :param attempts: how often it was read.
+    :param calls: requests for it.
+    :param seconds: how long it took.
+    """
+
+    window: Window
+    state: State
+    verdict: Verdict
+    reasons: Sequence[Reason]
+    rows: int
+    rows_before: int
+    attempts: int
+    calls: int
+    seconds: float
+
+    def sentences(self) -> list[str]:
+        """The reasons that call for attention, with the month."""
+        return [f"{self.window}: {reason}" for reason in self.reasons if reason.verdict is not Verdict.EXACT]
+
+
+@dataclass(frozen=True)
+class LedgerResult:
+    """What a run did.
+
+    :param location: where the destination is, without secrets.
+    :param convention: name of the sign convention by kind of account.
+    """
+
+    tenant: str
+    load_id: str
+    kind: str
+    location: str
+    windows: Sequence[WindowResult] = ()
+    convention: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Postings read, and if all is well loaded, over all windows."""
+        return sum(one.rows for one in self.windows)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest verdict of all windows."""
+        return gravest(one.verdict for one in self.windows)
+
+    def months(self, state: State | str) -> list[str]:
+        """Names of the windows in a state."""
+        return [one.window.name for one in self.windows if one.state == state]
+
+    @property
+    def unproven(self) -> dict[str, str]:
+        """Windows that are not proven, with their verdict; loaded only if that was wanted."""
+        return {one.window.name: one.verdict.value for one in self.windows if one.verdict not in PROVEN}
+
+    def reasons(self, limit: int = FIRST_REASONS) -> list[str]:
+        """The first reasons, as sentences with their month."""
+        return [sentence for one in self.windows for sentence in one.sentences()][:limit]
+
+    def as_dict(self) -> dict[str, Any]:
+        """A small result for an XCom: counts, months, verdicts, reasons; no postings, nothing personal."""
+        return {
+            "tenant": self.tenant,
+            "destination": self.kind,
+            "location": self.location,
+            "load_id": self.load_id,
+            "from_date": self.windows[0].window.start.isoformat() if self.windows else None,
+            "to_date": self.windows[-1].window.end.isoformat() if self.windows else None,
+            "rows": self.rows,
+            "windows": len(self.windows),
+            "verdict": self.verdict.value,
+            "verdicts": dict(Counter(one.verdict.value for one in self.windows)),
+            "changed": self.months(State.CHANGED),
+            "unchanged": len(self.months(State.UNCHANGED)),
+            "rejected": self.months(State.REJECTED),
+            "unproven": self.unproven,
+            "reasons": self.reasons(),
+            "convention": dict(self.convention),
+        }

@@ -1,0 +1,463 @@
+"""Pages that people read: a plan before approval, a run after its end."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from airflow_provider_rma.billing.documents import Rules, read_invoice
+from airflow_provider_rma.billing.evidence import EvidenceRef, RunFacts
+from airflow_provider_rma.billing.outcomes import Outcome, Row
+from airflow_provider_rma.billing.pages import plan_html, plan_markdown, review_plan, run_html
+from airflow_provider_rma.billing.planfile import PlanHeader
+from airflow_provider_rma.billing.review import LISTED, PlanReview
+
+CANARY = "Xenia Kanarienvogel"
+TODAY = date(2026, 11, 2)
+
+
+def header(**values: Any) -> PlanHeader:
+    return PlanHeader(
+        **{
+            "tenant": "demo",
+            "service": "https://rma.example",
+            "run": "nightly/1/plan",
+            "input_hash": "b" * 64,
+            "created_at": "2026-11-01T23:30:00.123456Z",
+        }
+        | values
+    )
+
+
+def planned(position: int, *, decision: str = "create", reasons: tuple[str, ...] = (), **values: Any) -> dict[str, Any]:
+    """A line of a plan file, with a person's name wherever a plan may hold one."""
+    net = Decimal(values.pop("net", "100.00"))
+    return {
+        "position": position,
+        "number": f"R-{position}",
+        "decision": decision,
+        "reasons": list(reasons),
+        "net": f"{net:.2f}",
+        "gross": f"{net * Decimal('1.081'):.2f}",
+        "currency": "CHF",
+        "transdate": "2026-10-31",
+        "customernumber": f"K-{position}",
+        "document": {"wire": {"description": CANARY, "parts": {"part": [{"description": CANARY}]}}, "expected": None},
+        "record": {"customer": {"name": CANARY}, "notes": CANARY},
+    } | values
+
+
+def review(*rows: dict[str, Any], **values: Any) -> PlanReview:
+    return review_plan(header(**values), iter(rows), plan_hash="c" * 64, today=TODAY)
+
+
+def both(plan: PlanReview) -> Iterator[str]:
+    """The words of both forms of a plan."""
+    yield text_of(plan_html(plan))
+    yield re.sub(r"\\(.)", r"\1", plan_markdown(plan))
+
+
+class _Checker(HTMLParser):
+    """Checks that elements are closed, and gathers text, tags and attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text.append(data)
+
+
+def parsed(page: str) -> _Checker:
+    checker = _Checker()
+    checker.feed(page)
+    assert checker.open == []
+    return checker
+
+
+def text_of(page: str) -> str:
+    return re.sub(r"\s+", " ", " ".join(parsed(page).text))
+
+
+# --- plans ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_what_will_happen_invoices_and_credit_notes_apart() -> None:
+    plan = review(
+        planned(1, net="1234.50"),
+        planned(2, net="1000.00"),
+        planned(3, net="-50.00"),
+        planned(4, decision="unchanged"),
+        planned(5, decision="closed_period", reasons=("transdate: lies in a closed period",)),
+    )
+    for text in both(plan):
+        assert "3 of 5 records will be sent to RMA, dated October 2026." in text
+        assert "2'234.50" in text
+        assert "2'415.49" in text
+        assert "-54.05" in text
+        assert "2 invoices" in text
+        assert "1 credit note" in text
+
+
+def test_a_plan_says_why_documents_are_not_sent_grouped_with_numbers() -> None:
+    missing = "customernumber: there is no customer K-{0} in RMA; create the customer first"
+    plan = review(
+        *(planned(place, decision="invalid", reasons=(missing.format(place),)) for place in range(1, 31)),
+        planned(31, decision="invalid", reasons=("invoice R-31: parts[2].unit: 7 characters", "duedate: is missing")),
+        planned(32, decision="invalid", reasons=("invoice R-32: parts[5].unit: 7 characters",)),
+        planned(33, decision="conflict", reasons=("gross: meant 10.00, booked 20.00",)),
+    )
+    for text in both(plan):
+        assert "customernumber: there is no customer … in RMA; create the customer first" in text
+        assert re.search(r"30 ×", text)
+        assert re.search(r"R-1, R-2, R-3.*, …", text)
+        assert "parts[].unit: 7 characters" in text
+        assert "R-31, R-32" in text
+        assert "gross: meant 10.00, booked 20.00" in text
+        assert "Nothing will be sent" in text
+
+
+def test_reasons_of_one_document_count_once_and_too_many_reasons_are_put_together() -> None:
+    lines = tuple(f"parts[{line}].partnumber: there is no article A in RMA" for line in range(9))
+    word = "".join
+    plan = review(
+        planned(1, decision="invalid", reasons=lines),
+        *(
+            planned(place, decision="invalid", reasons=(word(chr(97 + int(digit)) for digit in str(place)),))
+            for place in range(2, 602)
+        ),
+    )
+    groups = plan.reasons.groups()
+    assert [group.count for group in groups if "article" in group.sentence] == [1]
+    assert len(groups) <= 201
+    assert groups[0].sentence == "other reasons, see the file"
+    assert sum(group.count for group in groups) == 601
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([planned(1, transdate="2026-11-03")], "1 document dated in the future: R-1"),
+        ([planned(1, transdate="2025-10-31")], "1 document dated more than a year ago: R-1"),
+        (
+            [*(planned(place) for place in range(1, 9)), planned(9, net="5000.00")],
+            "1 document above 10 times the median of CHF 108.10: R-9",
+        ),
+        (
+            [planned(1, customernumber="K-1"), planned(2, customernumber="K-1")],
+            "1 document with the customer, date and amount of another one in this plan: R-2",
+        ),
+        ([planned(1, net="0.00")], "1 document with an amount of zero: R-1"),
+        ([planned(1) | {"net": None, "gross": None}], "1 document whose amount only RMA knows: R-1"),
+        (
+            [planned(place, customernumber="K-7", net=str(place)) for place in range(1, 8)],
+            "1 customer with more than 5 documents each: K-7 (7)",
+        ),
+        ([planned(1, currency="EUR")], "1 document in EUR, outside of the totals in CHF."),
+        ([planned(1)], "The period is not proven open"),
+        ([planned(1), planned(2, net="-1.00")], "2 shapes of document: the first of each is sent alone and verified"),
+    ],
+)
+def test_a_plan_warns(rows: list[dict[str, Any]], sentence: str) -> None:
+    for text in both(review(*rows)):
+        assert sentence in text
+
+
+def test_a_plan_does_not_warn_without_cause() -> None:
+    plan = review(*(planned(place) for place in range(1, 9)), closed_until="2026-09-30")
+    for text in both(plan):
+        for word in ("not proven open", "in the future", "year ago", "median", "of zero", "another one", "more than 5"):
+            assert word not in text
+    assert "Closed until 2026-09-30" in text_of(plan_html(plan))
+    nothing = review(planned(1, decision="unchanged"))
+    assert "Before you approve" not in plan_markdown(nothing)
+
+
+def test_amounts_without_tax_are_marked() -> None:
+    for rows, amount in (
+        ([planned(1), planned(2) | {"gross": None}], "208.10 *"),
+        ([planned(1) | {"gross": None}], "100.00 net"),
+        ([planned(1) | {"gross": None, "net": None}], "–"),
+    ):
+        for text in both(review(*rows)):
+            assert amount in text
+            assert ("computed by RMA" in text) == (amount != "–")
+
+
+def test_a_plan_shows_months_and_the_largest_documents() -> None:
+    rows = [planned(place, net=f"{place}.00", transdate=f"2026-{place % 9 + 1:02d}-15") for place in range(1, 91)]
+    plan = review(*rows)
+    assert [line.number for line in plan.largest] == [f"R-{place}" for place in range(90, 80, -1)]
+    for text in both(plan):
+        assert "September 2026" in text
+        assert text.index("R-90") < text.index("R-89") < text.index("R-88")
+    assert "January 2026" in text_of(plan_html(plan))
+    earlier = sum(Decimal(row["gross"]) for row in rows if row["transdate"] < "2026-02")
+    assert f"| earlier | 10 | {earlier:.2f} |" in plan_markdown(plan)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"parts": [{"partnumber": "A", "quantity": 1, "sellprice": "2.00"}]},
+        {"parts": [{"partnumber": "A", "quantity": -1, "sellprice": "2.00"}], "taxincluded": True},
+        {
+            "incomeentries": [{"amount": "10.00", "income_accno": "3400"}],
+            "taxentries": [{"amount": "0.81", "tax_accno": "2201"}, {"amount": "0.10", "tax_accno": "2200"}],
+        },
+    ],
+)
+def test_shapes_are_those_by_which_documents_are_sent(record: dict[str, Any]) -> None:
+    record |= {"invnumber": "R-1", "customernumber": "K-1", "transdate": date(2026, 10, 31)}
+    document = read_invoice(record, 1, Rules())
+    figures = document.figures
+    row = planned(1) | {
+        "document": json.loads(document.to_json()),
+        "net": None if figures.net is None else str(figures.net),
+        "gross": None if figures.gross is None else str(figures.gross),
+    }
+    (shape,) = review(row).shapes
+    method, included, currency, accounts, sign = document.shape
+    assert shape.startswith(f"{method}, {currency}, {'credit note' if sign == 'negative' else 'invoice'}")
+    assert ("tax included" in shape) == (included == "included")
+    assert not accounts or shape.endswith(f"tax account {accounts}")
+
+
+def test_a_plan_holds_no_names() -> None:
+    plan = review(*(planned(place) for place in range(1, 9)), planned(9, decision="invalid", reasons=("is missing",)))
+    assert "Kanarienvogel" not in plan_html(plan)
+    assert "Kanarienvogel" not in plan_markdown(plan)
+
+
+def test_the_markdown_of_a_huge_plan_is_short() -> None:
+    def rows() -> Iterator[dict[str, Any]]:
+        decisions = ["create", "invalid", "conflict", "duplicate", "closed_period", "unknown", "unchanged"]
+        for position in range(1, 20_001):
+            reasons = [f"{'because of this ' * (position % 13)}{chr(97 + position % 26)} {position}"]
+            yield planned(
+                position,
+                decision=decisions[position % 7],
+                reasons=tuple(reasons),
+                number="N|" * 30 + str(position),
+                net=str((-1) ** position * (position % 991)),
+                currency=("CHF", "EUR", "USD", "GBP")[position % 4],
+                transdate=f"{2020 + position % 8}-{position % 12 + 1:02d}-01",
+                customernumber="C*" * 20 + str(position % 3),
+            )
+
+    plan = review_plan(header(), rows(), today=TODAY)
+    assert plan.documents == 20_000
+    text = plan_markdown(plan)
+    assert len(text) < 4_000
+    assert "Before you approve" in text
+    assert len(plan.lines) == LISTED
+    assert f"And {20_000 - LISTED:,} more documents".replace(",", "'") in text_of(plan_html(plan))
+
+
+def test_what_a_caller_writes_is_text_in_both_forms() -> None:
+    number = "<script>alert(1)</script>|*_`[x](http://evil.example)"
+    plan = review(planned(1, number=number), planned(2, decision="invalid", number=number, reasons=(number,)))
+    page = plan_html(plan)
+    assert "script" not in parsed(page).tags
+    assert number[:60] in text_of(page)
+    markdown = plan_markdown(plan)
+    assert "<script" not in markdown.replace("\\<script", "")
+    assert "[x]" not in markdown
+    largest = next(line for line in markdown.splitlines() if "alert" in line and line.startswith("|"))
+    assert len(re.findall(r"(?<!\\)\|", largest)) == 5
+
+
+def test_an_empty_plan_is_a_page_too() -> None:
+    for text in both(review()):
+        assert "Nothing will be sent: none of 0 records" in text
+
+
+# --- runs ----------------------------------------------------------------------------------------------------------
+
+START = datetime(2026, 11, 1, 3, 0, tzinfo=UTC)
+FACTS = RunFacts(
+    "nightly/1/bill",
+    "invoices",
+    START,
+    START + timedelta(minutes=4),
+    plan_hash="c" * 64,
+    input_hash="b" * 64,
+    approver="a.pruefer",
+    brakes={"max_count": 2000},
+)
+
+
+def booked(position: int, outcome: Outcome = Outcome.CREATED, *reasons: str, **values: Any) -> dict[str, Any]:
+    amounts = (
+        {} if outcome not in ("created", "unchanged") else {"net": Decimal("1000.00"), "gross": Decimal("1081.00")}
+    )
+    return Row(position, f"R-{position}", outcome, tuple(reasons), **amounts | values).as_dict()
+
+
+def run_page(*rows: dict[str, Any], facts: RunFacts = FACTS, **values: Any) -> str:
+    return run_html(facts, iter(rows), **{"service": "https://rma.example", "tenant": "demo"} | values)
+
+
+def test_a_run_shows_counts_totals_and_where_it_comes_from() -> None:
+    page = run_page(
+        booked(1, document_id="71"),
+        booked(2),
+        booked(3, Outcome.UNCHANGED, net=Decimal("-10.00"), gross=Decimal("-10.81")),
+        outcome_path="/files/outcomes.ndjson",
+        evidence=EvidenceRef("/files/evidence/x-000007-y.json", 7, "e" * 64),
+    )
+    text = text_of(page)
+    for part in (
+        "All 3 records are as they should be.",
+        "1 November 2026, 04:00 to 04:04 (Zurich), 4 min",
+        "2'000.00 2'162.00 CHF",
+        "1 credit note -10.00 -10.81 CHF",
+        "R-1 created 71 1'000.00 1'081.00",
+        "link 7, /files/evidence/x-000007-y.json",
+        "e" * 64,
+        "c" * 64,
+        "a.pruefer",
+        "max_count 2000",
+        "/files/outcomes.ndjson",
+    ):
+        assert part in text
+    assert re.search(r"<b>2</b><span>created</span>", page)
+    assert re.search(r"<b>1</b><span>unchanged</span>", page)
+    assert "Needs attention" not in text
+
+
+def test_a_run_says_what_needs_attention_and_what_to_do() -> None:
+    text = text_of(
+        run_page(
+            booked(1),
+            booked(2, Outcome.UNKNOWN, "no reliable answer, but not in the books yet"),
+            booked(3, Outcome.REJECTED, "refused by RMA (HTTP 400)", server_message=CANARY),
+            booked(4, Outcome.DUPLICATE, "2 documents carry this number (ids 1, 2)"),
+            retry_at=START.timestamp(),
+        )
+    )
+    assert "3 records of 4 need attention." in text
+    assert "An attempt after 2026-11-01 04:00:00 (Zurich) decides what is unknown." in text
+    assert "Clearing and retrying the task is safe." in text
+    assert "Have all but one removed in RMA." in text
+    assert "no reliable answer, but not in the books yet R-2" in text
+    assert "Kanarienvogel" not in text
+
+
+def test_a_stopped_run_says_why_first() -> None:
+    facts = RunFacts("r", "invoices", START, START, stopped="2 documents in a row got no reliable answer")
+    text = text_of(run_page(booked(1), booked(2, Outcome.HELD, "not sent: stopped"), facts=facts))
+    assert "The run was stopped: 2 documents in a row got no reliable answer. 1 document not sent." in text
+
+
+def test_what_differs_in_a_group_is_shown_by_an_example() -> None:
+    rows = [booked(place, Outcome.CONFLICT, f"gross: meant {place}.00, booked 9.00") for place in (1, 2)]
+    assert "gross: meant … booked 9.00 R-1: gross: meant 1.00, booked 9.00 R-1, R-2" in text_of(run_page(*rows))
+
+
+def test_remarks_and_what_was_not_compared_stand_apart() -> None:
+    text = text_of(run_page(booked(1, Outcome.CREATED, "texts that differ in RMA: notes", unchecked=("gross",))))
+    assert "Remarks" in text
+    assert "texts that differ in RMA: notes R-1" in text
+    assert "gross (1)" in text
+    assert "All 1 record are" not in text
+
+
+def test_customers_have_no_totals() -> None:
+    facts = RunFacts("r", "customers", START, START)
+    text = text_of(run_page(Row(1, "K-1", Outcome.CREATED).as_dict(), facts=facts))
+    assert "Customers of tenant demo" in text
+    assert "Totals" not in text
+    assert "CHF" not in text
+
+
+def test_a_long_run_lists_the_first_and_says_where_the_rest_is() -> None:
+    rows = (booked(place) for place in range(1, LISTED + 502))
+    text = text_of(run_html(FACTS, rows, service="s", tenant="demo", outcome_path="/files/outcomes.ndjson"))
+    assert f"R-{LISTED} created" in text
+    assert f"R-{LISTED + 1} " not in text
+    assert "And 501 more documents: see /files/outcomes.ndjson." in text
+
+
+# --- both ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", [plan_html(review(planned(1))), run_page(booked(1))], ids=["plan", "run"])
+def test_pages_load_nothing_and_run_nothing(page: str) -> None:
+    checker = parsed(page)
+    assert not checker.tags & {"script", "link", "img", "iframe", "object", "form", "a"}
+    assert not {name for name in checker.attributes if name.startswith("on") or name in ("src", "href", "style")}
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "default-src 'none'" in page
+    assert 'name="viewport"' in page
+    assert '<html lang="en">' in page
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours by the Web Content Accessibility Guidelines."""
+
+    def luminance(colour: str) -> float:
+        digits = colour.lstrip("#")
+        digits = "".join(digit * 2 for digit in digits) if len(digits) == 3 else digits
+        parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+        red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_colours_can_be_read() -> None:
+    page = run_page(booked(1))
+    colours = dict(re.findall(r"--(ink|soft|good|attention|care): (#\w+)", page))
+    grounds = ["#fff", *re.findall(r"background: (#\w+)", page)]
+    assert len(colours) == 5
+    for name, colour in colours.items():
+        for ground in grounds:
+            assert contrast(colour, ground) >= 4.5, (name, ground)
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="no browser to lay the page out")
+def test_a_phone_needs_no_sideways_scrolling(tmp_path: Any) -> None:
+    """Asks a browser how wide the pages become in a frame of 420 pixels."""
+    import subprocess
+
+    pages = {"plan": plan_html(review(*(planned(place) for place in range(1, 40)))), "run": run_page(booked(1))}
+    for name, page in pages.items():
+        probe = "<script>document.title='width '+document.documentElement.scrollWidth</script>"
+        loose = page.replace("default-src 'none'; style-src 'unsafe-inline'", "default-src 'unsafe-inline'")
+        (tmp_path / f"{name}.html").write_text(loose.replace("</body>", f"{probe}</body>"), encoding="utf-8")
+        done = subprocess.run(
+            [
+                "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                f"--user-data-dir={tmp_path / 'profile'}", "--window-size=500,900", "--dump-dom",
+                (tmp_path / f"{name}.html").as_uri(),
+            ],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        width = re.search(r"<title>width (\d+)</title>", done.stdout)
+        assert width, done.stderr
+        assert int(width[1]) <= 500

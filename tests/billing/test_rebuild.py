@@ -1,0 +1,42 @@
+"""Marks in internal notes: which are ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_rma.billing.documents import run_mark
+from airflow_provider_rma.billing.rebuild import mark_of
+
+MARK = "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        f"[rma {MARK}]",
+        f"Auftrag 4711\n[rma {MARK}]",
+        f"Auftrag 4711\r\n  [rma {MARK}] \r\n",
+        f"[rma {'f' * 16}]\n[rma {MARK}]",
+        run_mark(MARK * 4),
+    ],
+)
+def test_a_mark_on_the_last_line(notes: str) -> None:
+    assert mark_of(notes) == MARK
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        None,
+        "",
+        "Auftrag 4711",
+        f"siehe [rma {MARK}]",
+        f"[rma {MARK}]\nvon Hand ergänzt",
+        f"[rma {MARK}0]",
+        f"[rma {MARK[:15]}]",
+        f"[rma {MARK.upper()}]",
+        f"[RMA {MARK}]",
+    ],
+)
+def test_what_is_no_mark(notes: str | None) -> None:
+    assert mark_of(notes) is None

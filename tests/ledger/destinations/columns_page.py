@@ -1,0 +1,42 @@
+"""The column reference of docs/warehouse.md, made from the declaration of the tables.
+
+``python -m tests.ledger.destinations.columns_page`` writes it into the page; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_rma.ledger.destinations.tables import CONTRACT_VERSION, TABLES, TYPES
+from tests.support import ROOT
+
+PAGE = ROOT / "docs" / "warehouse.md"
+BEGIN, END = "<!-- columns: begin -->", "<!-- columns: end -->"
+
+
+def reference() -> str:
+    """The generated part of the page."""
+    parts = [f"The contract described here is version {CONTRACT_VERSION}."]
+    for table in TABLES.values():
+        rows = [
+            f"| `{one.name}` | {TYPES[one.type].arrow_name} | {'yes' if one.nullable else 'no'} | {one.note} |"
+            for one in table.columns
+        ]
+        head = ["| Column | Type | May be null | Meaning |", "|---|---|---|---|"]
+        parts.append("\n".join([f"### {table.name}\n", table.grain + "\n", *head, *rows]))
+    return "\n\n".join(parts)
+
+
+def on_page() -> str:
+    """What the page has now."""
+    text = PAGE.read_text(encoding="utf-8")
+    return text.partition(BEGIN)[2].partition(END)[0].strip()
+
+
+def write() -> None:
+    """Renew the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{reference()}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,223 @@
+"""The views, against figures worked out by hand, in every kind of warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airflow_provider_rma.ledger.destinations import Destination
+from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination, create_duckdb_views
+from airflow_provider_rma.ledger.windows import Window
+from tests.ledger.destinations.rows import (
+    AUGUST,
+    JULY,
+    SEPTEMBER,
+    TENANT,
+    Warehouse,
+    balances,
+    load_window,
+    posting,
+    reject_window,
+    table,
+)
+
+NOVEMBER = Window.of(date(2026, 11, 1))
+
+
+@contextmanager
+def _connected(warehouse: Warehouse) -> Iterator[Any]:
+    import duckdb
+
+    destination: Destination = warehouse.open()
+    if isinstance(destination, ParquetDestination):
+        with duckdb.connect() as connection:
+            create_duckdb_views(connection, destination.fs, destination.root)
+            yield connection
+    else:
+        with duckdb.connect(destination.location) as connection:
+            yield connection
+
+
+def _query(warehouse: Warehouse, sql: str) -> list[tuple[Any, ...]]:
+    with _connected(warehouse) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def _stated(*rows: tuple[str, str | None, str | None], window: Window, signs: dict[str, int | None]) -> pa.Table:
+    return pa.concat_tables(balances(row, window=window, sign=signs.get(row[0])) for row in rows)
+
+
+def fill_company(warehouse: Warehouse) -> None:
+    """Bank 1020 opens at 1000 (raw -1000), loan 2100 at 1000 (raw 1000) and never moves, so its sign is unknown and is
+    that of 2000, which moves.
+
+    July: sale 300 on credit (1100/3200). August: the customer pays 300, a supplier invoices 50 (6500/2000). September
+    is empty. November, after a gap: the supplier is paid 50.
+    """
+    signs: dict[str, int | None] = {"1020": -1, "1100": -1, "2000": 1}
+    july = _stated(("1020", "1000", "1000"), ("1100", None, "300"), ("2100", "1000", "1000"), window=JULY, signs={})
+    august = _stated(("1020", "1000", "1300"), ("1100", "300", "0"), ("2000", None, "50"), window=AUGUST, signs=signs)
+    november = _stated(
+        ("1020", "1300", "1250"), ("2000", "50", "0"), ("2100", "1000", "1000"), window=NOVEMBER, signs=signs
+    )
+    with warehouse.open() as destination:
+        load_window(
+            destination,
+            [
+                posting("1100", -300, module="ar", transdate=date(2026, 7, 10), entry_id=1),
+                posting("3200", 300, module="ar", transdate=date(2026, 7, 10), entry_id=2),
+            ],
+            window=JULY,
+            stated=july,
+        )
+        load_window(
+            destination,
+            [
+                posting("1020", -100, module="ar", transdate=date(2026, 8, 20), entry_id=7, reference="B"),
+                posting("1020", -200, module="ar", transdate=date(2026, 8, 20), entry_id=9, reference="A"),
+                posting("1100", 300, module="ar", transdate=date(2026, 8, 20), entry_id=8),
+                posting("6500", -50, module="ap", transdate=date(2026, 8, 25), entry_id=10),
+                posting("2000", 50, module="ap", transdate=date(2026, 8, 25), entry_id=11),
+            ],
+            stated=august,
+            verdict="tolerated",
+        )
+        load_window(destination, [], window=SEPTEMBER)
+        load_window(
+            destination,
+            [posting("1020", 50, window=NOVEMBER, entry_id=12), posting("2000", -50, window=NOVEMBER, entry_id=13)],
+            window=NOVEMBER,
+            stated=november,
+            verdict="unproven",
+        )
+        destination.save_accounts(
+            TENANT,
+            table(
+                "accounts",
+                [
+                    {
+                        "tenant": TENANT,
+                        "accno": "1020",
+                        "description": "Bank",
+                        "kind": "balance_sheet",
+                        "kind_source": "first_digit",
+                        "load_id": "L1",
+                    }
+                ],
+            ),
+            "L1",
+        )
+
+
+def test_the_trial_balance_runs_on_from_month_to_month(warehouse: Warehouse) -> None:
+    fill_company(warehouse)
+    found = _query(
+        warehouse,
+        "SELECT month, accno, opening, debit, credit, closing FROM trial_balance WHERE tenant = 'acme' ORDER BY 1, 2",
+    )
+    d = Decimal
+    july, august, september, november = (date(2026, month, 1) for month in (7, 8, 9, 11))
+    assert found == [
+        (july, "1020", d(1000), d(0), d(0), d(1000)),
+        (july, "1100", d(0), d(300), d(0), d(300)),
+        (july, "2100", d(1000), d(0), d(0), d(1000)),
+        (july, "3200", d(0), d(0), d(300), d(300)),
+        (august, "1020", d(1000), d(300), d(0), d(1300)),
+        (august, "1100", d(300), d(0), d(300), d(0)),
+        (august, "2000", d(0), d(0), d(50), d(50)),
+        (august, "2100", d(1000), d(0), d(0), d(1000)),
+        (august, "3200", d(300), d(0), d(0), d(300)),
+        (august, "6500", d(0), d(50), d(0), d(50)),
+        (september, "1020", d(1300), d(0), d(0), d(1300)),
+        (september, "2000", d(50), d(0), d(0), d(50)),
+        (september, "2100", d(1000), d(0), d(0), d(1000)),
+        (september, "3200", d(300), d(0), d(0), d(300)),
+        (september, "6500", d(50), d(0), d(0), d(50)),
+        # After the gap the chain starts anew: what the service states, and nothing for income and expenses.
+        (november, "1020", d(1300), d(0), d(50), d(1250)),
+        (november, "2000", d(50), d(50), d(0), d(0)),
+        (november, "2100", d(1000), d(0), d(0), d(1000)),
+    ]
+
+
+def test_the_trial_balance_keeps_the_raw_sign_and_says_what_is_proven(warehouse: Warehouse) -> None:
+    fill_company(warehouse)
+    assert _query(
+        warehouse,
+        "SELECT account_name, opening_raw, movement_raw, closing_raw, verdict, proven FROM trial_balance "
+        "WHERE accno IN ('1020', '2100') ORDER BY month, accno",
+    ) == [
+        ("Bank", Decimal(-1000), Decimal(0), Decimal(-1000), "exact", True),
+        ("Konto 2100", Decimal(1000), Decimal(0), Decimal(1000), "exact", True),
+        ("Bank", Decimal(-1000), Decimal(-300), Decimal(-1300), "tolerated", True),
+        ("Konto 2100", Decimal(1000), Decimal(0), Decimal(1000), "tolerated", True),
+        ("Bank", Decimal(-1300), Decimal(0), Decimal(-1300), "exact", True),
+        ("Konto 2100", Decimal(1000), Decimal(0), Decimal(1000), "exact", True),
+        ("Bank", Decimal(-1300), Decimal(50), Decimal(-1250), "unproven", False),
+        ("Konto 2100", Decimal(1000), Decimal(0), Decimal(1000), "unproven", False),
+    ]
+
+
+def test_an_opening_in_an_unknown_sign_is_not_guessed(warehouse: Warehouse) -> None:
+    with warehouse.open() as destination:
+        load_window(destination, [posting("1020", -5)], stated=balances(("1020", "1000", "1005"), sign=None))
+    assert _query(warehouse, "SELECT opening, debit, closing FROM trial_balance") == [(None, Decimal(5), None)]
+    assert _query(warehouse, "SELECT debit, balance FROM general_ledger") == [(Decimal(5), None)]
+
+
+def test_the_general_ledger_has_the_balance_after_each_posting(warehouse: Warehouse) -> None:
+    fill_company(warehouse)
+    assert _query(
+        warehouse,
+        "SELECT transdate, entry_id, debit, credit, balance, balance_raw FROM general_ledger "
+        "WHERE accno = '1020' ORDER BY transdate, module, reference, voucher_id, entry_id",
+    ) == [
+        (date(2026, 8, 20), 9, Decimal(200), Decimal(0), Decimal(1200), Decimal(-1200)),
+        (date(2026, 8, 20), 7, Decimal(100), Decimal(0), Decimal(1300), Decimal(-1300)),
+        (date(2026, 11, 5), 12, Decimal(0), Decimal(50), Decimal(1250), Decimal(-1250)),
+    ]
+    assert _query(warehouse, "SELECT balance FROM general_ledger WHERE accno = '3200'") == [(Decimal(300),)]
+
+
+def test_balances_of_two_tenants_do_not_mix(warehouse: Warehouse) -> None:
+    with warehouse.open() as destination:
+        load_window(destination, [posting("1000", -1)])
+        load_window(destination, [posting("1000", -10)], tenant="other")
+    assert _query(warehouse, "SELECT tenant, balance FROM general_ledger ORDER BY 1") == [
+        (TENANT, Decimal(1)),
+        ("other", Decimal(10)),
+    ]
+
+
+def test_proven_postings_are_those_of_windows_whose_loaded_verdict_holds(warehouse: Warehouse) -> None:
+    with warehouse.open() as destination:
+        load_window(destination, [posting("1000", 1)], window=JULY)
+        load_window(destination, [posting("1000", 2)], window=AUGUST, verdict="tolerated")
+        load_window(destination, [posting("1000", 3)], window=SEPTEMBER, verdict="broken")
+        reject_window(destination, window=JULY)
+    assert _query(warehouse, "SELECT amount FROM postings_proven ORDER BY 1") == [(Decimal(1),), (Decimal(2),)]
+
+
+@pytest.mark.parametrize("first_loaded", [True, False])
+def test_windows_show_what_is_loaded_and_what_was_refused_since(warehouse: Warehouse, first_loaded: bool) -> None:
+    with warehouse.open() as destination:
+        if first_loaded:
+            load_window(destination, [posting("1000", 1)])
+        reject_window(destination, verdict="suspicious_empty")
+    kept: tuple[Any, ...] = (True, True, "exact", "L1") if first_loaded else (False, False, None, None)
+    assert _query(warehouse, "SELECT * FROM windows") == [
+        (TENANT, AUGUST.start, *kept, "suspicious_empty", "L2"),
+    ]
+
+
+def test_an_empty_warehouse_has_empty_views(warehouse: Warehouse) -> None:
+    with warehouse.open():
+        pass
+    for view in ("windows", "trial_balance", "general_ledger", "postings_proven"):
+        assert _query(warehouse, f"SELECT * FROM {view}") == []

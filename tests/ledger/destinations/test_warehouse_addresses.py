@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
+from tests.support import ROOT
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "location"),
+    [
+        ("duckdb:///folder/ledger.duckdb", "duckdb", "folder/ledger.duckdb"),
+        ("duckdb:////data/ledger.db", "duckdb", "/data/ledger.db"),
+        ("folder/ledger.duckdb", "duckdb", "folder/ledger.duckdb"),
+        ("/data/ledger.duckdb", "duckdb", "/data/ledger.duckdb"),
+        ("parquet:////data/ledger", "parquet", "file:///data/ledger"),
+        ("parquet:///data/ledger", "parquet", f"file://{os.getcwd()}/data/ledger"),
+        ("file:///data/ledger", "parquet", "file:///data/ledger"),
+        ("memory://bucket/ledger", "parquet", "memory:///bucket/ledger"),
+    ],
+)
+def test_addresses(url: str, kind: str, location: str) -> None:
+    destination = open_destination(url)
+    assert (destination.kind, destination.location) == (kind, location)
+
+
+@pytest.mark.parametrize("path", ["bucket/ledger", "memory://bucket/ledger", "bucket/odd.duckdb"])
+def test_any_path_with_a_file_system_means_parquet(path: str) -> None:
+    destination = open_destination(path, fs=fsspec.filesystem("memory"))
+    assert isinstance(destination, ParquetDestination)
+    assert destination.location == "memory:///bucket/" + path.rpartition("/")[2]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "warehouse",
+        "data/ledger.db",
+        "postgresql://user:secret@host/db",
+        "duckdb:",
+        "duckdb://host/file",
+        "parquet:",
+    ],
+)
+def test_other_addresses_are_refused_without_repeating_them(url: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        open_destination(url)
+    assert caught.value.advice
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("missing", "url", "extra"),
+    [
+        ("duckdb", "duckdb:///{}/l.duckdb", "airflow-provider-rma[duckdb]"),
+        ("pyarrow.parquet", "parquet:///{}", "airflow-provider-rma[parquet]"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, missing: str, url: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ConfigurationError, match="is not installed") as caught:
+        open_destination(url.format(tmp_path)).__enter__()
+    assert extra in caught.value.advice
+
+
+def test_naming_a_destination_imports_none_of_the_big_packages() -> None:
+    program = (
+        "import sys; from airflow_provider_rma.ledger.destinations import open_destination, tables, views; "
+        "open_destination('x.duckdb'); open_destination('parquet:///x'); tables.TABLES['postings'].names; "
+        "import airflow_provider_rma.ledger.fingerprint; "
+        "print([m for m in ('pyarrow', 'duckdb', 'airflow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
