@@ -175,9 +175,7 @@ def _read_expected(value: Any, path: str, problems: list[FieldProblem]) -> Decim
     return amount
 
 
-def _broken_rules(
-    invoice: Mapping[str, Any], expected: Decimal | None, path: str, rules: Rules
-) -> list[FieldProblem]:
+def _broken_rules(invoice: Mapping[str, Any], expected: Decimal | None, path: str, rules: Rules) -> list[FieldProblem]:
     problems = []
     gross = derive(invoice).gross
     if expected is not None and gross is not None and expected != gross:

@@ -255,7 +255,9 @@ def _verdict(run: RunFacts, review: RunReview, bad: int, retry_at: float | None)
         sentence = f"{plural(bad, 'record')} of {number(review.documents)} need{'s' if bad == 1 else ''} attention."
         first = tag("p", sentence, class_="notice attention")
     else:
-        first = tag("p", f"All {plural(review.documents, 'record')} are as they should be.", class_="notice good")
+        many = f"All {number(review.documents)} records are as they should be."
+        sentence = "1 record is as it should be." if review.documents == 1 else many
+        first = tag("p", sentence, class_="notice good")
     if retry_at is None:
         return first
     until = pendulum.from_timestamp(retry_at, tz="Europe/Zurich").format("YYYY-MM-DD HH:mm:ss")

@@ -95,12 +95,13 @@ def query(conn_id: str, sql: str, parameters: Mapping[str, Any] | Sequence[Any] 
     :param conn_id: Airflow connection of a database.
     :raises ConfigurationError: if the connection leads to no database, or two columns have the same name.
     """
-    hook = BaseHook.get_connection(conn_id).get_hook()
+    connection: Any = BaseHook.get_connection(conn_id)
+    hook = connection.get_hook()
     if not hasattr(hook, "get_cursor"):
         raise ConfigurationError(
             f"sql_conn_id: {conn_id!r} is no connection of a database", advice="Name a connection that can run SQL."
         )
-    with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
+    with closing(hook.get_conn()) as database, closing(database.cursor()) as cursor:
         cursor.execute(sql, parameters) if parameters is not None else cursor.execute(sql)
         names = [column[0] for column in cursor.description or ()]
         repeated = sorted({name for name in names if names.count(name) > 1})
