@@ -144,7 +144,7 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .35rem; }
 th, td { text-align: left; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--soft); font-weight: 600; border-bottom-color: var(--soft); white-space: nowrap; }
-td { overflow-wrap: break-word; } td:first-child { white-space: nowrap; }
+td { overflow-wrap: break-word; }
 .figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
 th.figure:last-child, td.figure:last-child { padding-right: 0; }
 .reason { margin: .8rem 0; padding-left: 1rem; border-left: 3px solid var(--line); }

@@ -19,7 +19,6 @@ from itertools import islice
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_rma.billing.database import clock_of, guard, open_engine, writing
@@ -233,9 +232,10 @@ class Journal:
         key = business_key(found.number)
         if seen is None:
             row = {"number": found.number, "key": key, "version": 1, "attempts": 0, "created_at": now}
-            insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-            adding = insert(JOURNAL).values(**self._scope, **values, **row).on_conflict_do_nothing()
-            if not connection.execute(adding).rowcount:
+            try:
+                with connection.begin_nested():
+                    connection.execute(sa.insert(JOURNAL).values(**self._scope, **values, **row))
+            except IntegrityError:
                 return False
         else:
             change = sa.update(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key == key)

@@ -128,6 +128,9 @@ class Summary:
     credit_notes: Counter[str] = field(default_factory=Counter)
     outcome_path: str = ""
     rejects_path: str = ""
+    page_path: str = ""
+    evidence_path: str = ""
+    evidence_hash: str = ""
     plan_hash: str = ""
     input_hash: str = ""
     stopped: str = ""
@@ -172,6 +175,9 @@ class Summary:
                 "total": _text(self.total),
                 "created_total": _text(self.created_total),
             }
+        for name in ("page_path", "evidence_path", "evidence_hash"):
+            if getattr(self, name):
+                values[name] = getattr(self, name)
         if self.stopped:
             values["stopped"] = self.stopped
         return values

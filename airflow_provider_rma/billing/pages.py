@@ -203,7 +203,7 @@ def _reason(group: ReasonGroup) -> Html:
     return tag(
         "div",
         tag("p", tag("b", f"{number(group.count)} × "), group.sentence),
-        tag("p", f"{group.numbers[0]}: {group.example}", class_="numbers") if "…" in group.words else "",
+        tag("p", f"… of {group.numbers[0]}: {group.example}", class_="numbers") if group.example else "",
         tag("p", numbers(group), class_="numbers"),
         class_="reason",
     )
@@ -215,9 +215,12 @@ def _listing(title: str, lines: list[Line], documents: int, where: str, *, plan:
     return section(title, _lines(lines, plan=plan), more) if lines else Html("")
 
 
-def _lines(lines: Iterable[Line], *, plan: bool) -> Html:
-    currencies = {line.currency for line in lines}
-    mark = currencies - {"CHF"}
+def _line_amount(line: Line) -> str:
+    return f"{money(line.net)} net" if line.gross is None and line.net is not None else money(line.gross)
+
+
+def _lines(lines: list[Line], *, plan: bool) -> Html:
+    foreign = any(line.currency != "CHF" for line in lines)
     middle = ["Date", "?Customer"] if plan else ["?Document id"]
     return table(
         ["Number", "Decision" if plan else "Outcome", *middle, ">?Without tax", ">Amount"],
@@ -227,7 +230,7 @@ def _lines(lines: Iterable[Line], *, plan: bool) -> Html:
                 line.outcome,
                 *((line.transdate, line.customernumber) if plan else (line.document_id,)),
                 money(line.net),
-                money(line.gross) + (f" {line.currency}" if mark and line.gross is not None else ""),
+                _line_amount(line) + (f" {line.currency}" if foreign and line.amount is not None else ""),
             )
             for line in lines
         ),

@@ -48,6 +48,13 @@ class Output:
         self.fs.makedirs(self.folder, exist_ok=True)
         return f"{self.url}/{name}", self.fs.open(f"{self.folder}/{name}", "wb")
 
+    def text(self, name: str, content: str) -> str:
+        """Write a text file in UTF-8; gives its path as a user names it."""
+        path, stream = self.create(name)
+        with stream:
+            stream.write(content.encode())
+        return path
+
     def write(self, rows: Iterable[tuple[Row, Mapping[str, Any]]], summary: Summary) -> None:
         """Write both files, counting the rows into the summary."""
         rejected = 0

@@ -94,11 +94,11 @@ class Named:
 class ReasonGroup(Named):
     """Documents that share a reason: words in which their sentences differ are given as ``…``.
 
-    :param example: the reason of the first of them, word for word.
+    :param first: the words of the first of them.
     """
 
     outcome: str = ""
-    example: str = ""
+    first: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     position: int = 0
 
@@ -106,6 +106,12 @@ class ReasonGroup(Named):
     def sentence(self) -> str:
         """The reason."""
         return " ".join(self.words)
+
+    @property
+    def example(self) -> str:
+        """What stands in place of each ``…`` in the first of them, empty if they do not differ."""
+        pairs = zip(self.first, self.words, strict=True)
+        return ", ".join(own.strip(",;.") for own, common in pairs if common == "…")
 
 
 class Reasons:
@@ -122,7 +128,7 @@ class Reasons:
             if key not in self._groups and len(self._groups) >= _GROUPS:
                 words = ["other", "reasons,", "see", "the", "file"]
                 key = outcome, ()
-            group = self._groups.setdefault(key, ReasonGroup(outcome=outcome, example=" ".join(words), words=words))
+            group = self._groups.setdefault(key, ReasonGroup(outcome=outcome, first=words, words=words))
             group.words = [old if old == new else "…" for old, new in zip(group.words, words, strict=True)]
             if group.position != position:
                 group.position = position

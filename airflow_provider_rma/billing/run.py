@@ -8,14 +8,19 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import pendulum
+
 from airflow_provider_rma.billing.documents import Document, read_invoice, record_number
+from airflow_provider_rma.billing.evidence import EvidenceWriter, RunFacts
 from airflow_provider_rma.billing.journal import Journal
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
+from airflow_provider_rma.billing.pages import plan_html, plan_markdown, review_plan, run_html
 from airflow_provider_rma.billing.plan import Planner
-from airflow_provider_rma.billing.planfile import PlanHeader, PlanReader, load_plan, write_plan
+from airflow_provider_rma.billing.planfile import PlanHeader, PlanReader, load_plan, plan_lines, write_plan
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.post import Poster
 from airflow_provider_rma.billing.report import Output, finish
@@ -25,6 +30,22 @@ from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, RunMyAccountsError
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """A plan on file.
+
+    :param path: the plan file; ``digest`` is its SHA-256.
+    :param markdown: a summary for approval: counts, totals and numbers, at most 4,000 characters.
+    :param page: path of a page (HTML) with the same in more detail.
+    """
+
+    header: PlanHeader
+    path: str
+    digest: str
+    markdown: str
+    page: str
 
 
 @dataclass
@@ -38,6 +59,9 @@ class InvoiceRun:
     :param failing: outcomes that fail the run.
     :param refused_customers: reasons by number of customers who were refused before.
     :param stop: set by whoever wants the run to end: no further document is sent then.
+    :param evidence: writer of the tenant's chain of evidence; None leaves none.
+    :param approver: who approved the plan, for the evidence.
+    :param versions: versions that only the caller knows, for the evidence.
     """
 
     client: RunMyAccountsClient
@@ -48,12 +72,12 @@ class InvoiceRun:
     failing: frozenset[Outcome]
     refused_customers: Mapping[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
+    evidence: EvidenceWriter | None = None
+    approver: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
 
-    def plan(self, records: Iterable[Mapping[str, Any]]) -> tuple[PlanHeader, str, str]:
-        """Validate and decide, and write the plan; nothing is sent.
-
-        :returns: the plan's header, its path and its SHA-256.
-        """
+    def plan(self, records: Iterable[Mapping[str, Any]]) -> PlanResult:
+        """Validate and decide, and write the plan with a page to read; nothing is sent."""
         with Spool() as spool:
             input_hash = self._load(spool, records)
             self._planner(spool).run()
@@ -65,8 +89,12 @@ class InvoiceRun:
             path, stream = self.output.create("plan.ndjson")
             with stream:
                 digest = write_plan(stream, header, spool)
+            review = review_plan(header, plan_lines(spool), plan_hash=digest)
+        markdown = plan_markdown(review)
+        self.output.text("plan.md", markdown)
+        page = self.output.text("plan.html", plan_html(review))
         log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, header.amount, path)
-        return header, path, digest
+        return PlanResult(header, path, digest, markdown, page)
 
     def bill(self, records: Iterable[Mapping[str, Any]]) -> Summary:
         """Validate everything, decide about everything, then send what is to be sent.
@@ -112,6 +140,7 @@ class InvoiceRun:
 
     def _carry_out(self, summary: Summary, load: Callable[[Spool], None]) -> Summary:
         failure: RunMyAccountsError | None = None
+        started = pendulum.now("UTC")
         with Spool() as spool:
             try:
                 load(spool)
@@ -124,7 +153,41 @@ class InvoiceRun:
             finally:
                 # Also when the task is being killed: what was sent must be on file.
                 self.output.write(spool.rows(), summary)
+                self._leave_evidence(spool, summary, started, failure)
         return finish(summary, self.failing, failure)
+
+    def _leave_evidence(
+        self, spool: Spool, summary: Summary, started: datetime, failure: RunMyAccountsError | None
+    ) -> None:
+        """Add a link to the tenant's chain of evidence, and write a page of the run."""
+        config = self.client.config
+        facts = RunFacts(
+            run=self.run,
+            kind=summary.kind,
+            started=started,
+            finished=pendulum.now("UTC"),
+            plan_hash=summary.plan_hash,
+            input_hash=summary.input_hash,
+            approver=self.approver,
+            stopped=summary.stopped or (failure.message if failure else ""),
+            brakes={"max_count": self.policy.max_count, "max_amount": str(self.policy.max_amount)},
+            versions=self.versions,
+        )
+        ref = None
+        if self.evidence is not None:
+            ref = self.evidence.write(facts, (row.as_dict() for row, _ in spool.rows()))
+            summary.evidence_path, summary.evidence_hash = ref.path, ref.hash
+        page = run_html(
+            facts,
+            (row.as_dict() for row, _ in spool.rows()),
+            service=config.origin,
+            tenant=config.tenant,
+            outcome_path=summary.outcome_path,
+            rejects_path=summary.rejects_path,
+            retry_at=summary.retry_at,
+            evidence=ref,
+        )
+        summary.page_path = self.output.text("outcomes.html", page)
 
     def _planner(self, spool: Spool) -> Planner:
         return Planner(spool, self.client, self.journal, self.policy, self.refused_customers)

@@ -16,6 +16,7 @@ from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_rma.billing.evidence import EvidenceWriter
     from airflow_provider_rma.billing.journal import Journal
     from airflow_provider_rma.billing.report import Output
     from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -150,14 +151,26 @@ class RecordsOperator(BaseOperator):
         source = ObjectStoragePath(str(self.source), conn_id=self.source_conn_id)
         return read_file(lambda _: open_bytes(source), str(source), key=self._key)
 
-    def _output(self, tenant: str, ti: Any) -> Output:
-        from airflow_provider_rma.billing.report import Output
+    def _evidence(self, client: RunMyAccountsClient) -> EvidenceWriter:
+        """Writer of the tenant's chain of evidence, beside the files of all runs."""
+        from airflow_provider_rma.billing.evidence import EvidenceWriter
+        from airflow_provider_rma.hooks.settings import journal_engine
+
+        config = client.config
+        folder = self._storage() / _safe(config.tenant) / "evidence"
+        return EvidenceWriter(journal_engine(), folder.fs, folder.path, config.origin, config.tenant)
+
+    def _storage(self) -> ObjectStoragePath:
         from airflow_provider_rma.hooks.settings import storage_path
 
-        base = ObjectStoragePath(self.output_path) if self.output_path else storage_path()
+        return ObjectStoragePath(self.output_path) if self.output_path else storage_path()
+
+    def _output(self, tenant: str, ti: Any) -> Output:
+        from airflow_provider_rma.billing.report import Output
+
         task = ti.task_id if ti.map_index < 0 else f"{ti.task_id}-{ti.map_index}"
         parts = (tenant, f"{self._kind}s", ti.dag_id, ti.run_id, f"{task}-try{ti.try_number}")
-        folder = base.joinpath(*(re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in parts))
+        folder = self._storage().joinpath(*map(_safe, parts))
         return Output(folder.fs, folder.path, str(folder))
 
 
@@ -172,6 +185,11 @@ def _run_identity(ti: Any) -> str:
     """Identity of a task's run over all its tries, as it stands in the journal."""
     mapped = "" if ti.map_index < 0 else f"[{ti.map_index}]"
     return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}"
+
+
+def _safe(name: str) -> str:
+    """A name as part of a path on any storage."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 
 def open_bytes(path: Any) -> IO[bytes]:

@@ -170,13 +170,21 @@ class RunMyAccountsPlanInvoicesOperator(_InvoicesOperator):
     :param invoices: as of :class:`RunMyAccountsCreateInvoicesOperator`, and so are ``source``, ``source_conn_id``,
         ``rma_conn_id``, ``customer_outcomes``, ``send_customers``, ``allow_currency``, ``check_master_data``,
         ``output_path``, ``input_timezone``, ``settle_time`` and ``content_type``.
-    :returns: ``plan`` (path of the plan file), ``plan_hash`` (its SHA-256), ``counts`` (records by decision) and
-        ``amount`` (CHF, sum without sign of what would be sent); never records.
+    :returns: ``plan`` (path of the plan file), ``plan_hash`` (its SHA-256), ``counts`` (records by decision),
+        ``amount`` (CHF, sum without sign of what would be sent), ``summary`` (Markdown to approve: counts, totals and
+        numbers) and ``page`` (path of an HTML page); never records.
     """
 
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
-        header, path, digest = self._run(client, journal, output, frozenset()).plan(self._records())
-        return {"plan": path, "plan_hash": digest, "counts": header.counts, "amount": header.amount}
+        plan = self._run(client, journal, output, frozenset()).plan(self._records())
+        return {
+            "plan": plan.path,
+            "plan_hash": plan.digest,
+            "counts": plan.header.counts,
+            "amount": plan.header.amount,
+            "summary": plan.markdown,
+            "page": plan.page,
+        }
 
 
 class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
@@ -195,6 +203,7 @@ class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
     :param plan: instead of records, path of a plan: exactly this plan is carried out, and of it only what is still
         absent from the books. (templated)
     :param plan_hash: SHA-256 of the plan that was approved; another file is refused. (templated)
+    :param approver: who approved the plan; stands in the run's evidence. (templated)
     :param rma_conn_id: connection of the tenant. (templated)
     :param customer_outcomes: path of the outcome file of the task that created the customers: invoices of a customer
         who was refused there name the cause. (templated)
@@ -213,19 +222,21 @@ class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
     :returns: counts by outcome, totals in CHF as text, and the paths of the outcome and reject files; never records.
     """
 
-    template_fields: Sequence[str] = (*_InvoicesOperator.template_fields, "plan", "plan_hash")
+    template_fields: Sequence[str] = (*_InvoicesOperator.template_fields, "plan", "plan_hash", "approver")
 
     def __init__(
         self,
         *,
         plan: str | None = None,
         plan_hash: str | None = None,
+        approver: str = "",
         fail_on: Collection[str] | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.plan = plan
         self.plan_hash = plan_hash
+        self.approver = approver
         self.fail_on = fail_on
 
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
@@ -233,6 +244,7 @@ class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
         from airflow_provider_rma.billing.planfile import PlanReader
 
         run = self._run(client, journal, output, failing_outcomes(self.fail_on))
+        run.evidence, run.approver = self._evidence(client), self.approver
         if self.plan is None:
             return run.bill(self._records()).as_dict()
         if self.invoices is not None or self.source is not None:

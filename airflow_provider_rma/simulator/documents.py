@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,8 @@ _INSERT_DOCUMENT = """
 _INSERT_POSTING = """
     INSERT INTO posting (document_id, account_id, amount, units, transdate, source, memo, fx, payment_no, project_id)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+
+_as_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 def iso_document(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,7 +263,7 @@ class DocumentWriter:
                 document.get(_ARAP_KEYS[module]),
                 document.get("notes"),
                 document.get("intnotes"),
-                json.dumps(document, ensure_ascii=False, default=str),
+                _as_json(document),
             ),
         )
         self._insert_rows(document_id, posted.rows)
@@ -299,7 +301,7 @@ class DocumentWriter:
                 payment_id or self._store.next_id(),
                 document_id,
                 payment_no,
-                json.dumps(given, ensure_ascii=False, default=str),
-                datetime.now(UTC).isoformat(timespec="milliseconds"),
+                _as_json(given),
+                self._store.clock().isoformat(timespec="milliseconds"),
             ),
         )

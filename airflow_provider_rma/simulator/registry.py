@@ -27,6 +27,7 @@ class Registry:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._rates: dict[tuple[str, str], Decimal] = {}
         self._taxes = [dict(row) for row in store.fetch("SELECT * FROM tax")]
         self._accounts = {row["accno"]: self._account_dict(dict(row)) for row in store.fetch("SELECT * FROM account")}
         self._departments = {row["id"]: dict(row) for row in store.fetch("SELECT * FROM department ORDER BY id")}
@@ -36,6 +37,9 @@ class Registry:
     @property
     def tenant(self) -> dict[str, Any]:
         """The tenant's settings as they are in the file now: ``company``, ``closedto`` (ISO or ``None``), ..."""
+        return dict(self._store.remembered("tenant", self._read_tenant))
+
+    def _read_tenant(self) -> dict[str, Any]:
         tenant: dict[str, Any] = json.loads(self._store.fetch("SELECT value FROM meta WHERE key = 'tenant'")[0][0])
         return tenant
 
@@ -43,6 +47,7 @@ class Registry:
         with self._store.write() as connection:
             text = json.dumps(tenant, ensure_ascii=False)
             connection.execute("UPDATE meta SET value = ? WHERE key = 'tenant'", (text,))
+            self._store.forget("tenant")
 
     def set_close_date(self, day: Day) -> None:
         """Close the books up to and including a day; ``None`` opens them again."""
@@ -83,9 +88,11 @@ class Registry:
 
         The start of a rate plays no part, so a very old date takes the earliest rate (ledger code, D21).
         """
-        valid = [tax for tax in self._taxes if tax["accno"] == accno and (tax["validto"] or _OPEN_END) >= day]
-        first = min(valid, key=lambda tax: tax["validto"] or _OPEN_END, default=None)
-        return Decimal(first["rate"]) if first else ZERO
+        if (accno, day) not in self._rates:
+            valid = [tax for tax in self._taxes if tax["accno"] == accno and (tax["validto"] or _OPEN_END) >= day]
+            first = min(valid, key=lambda tax: tax["validto"] or _OPEN_END, default=None)
+            self._rates[accno, day] = Decimal(first["rate"]) if first else ZERO
+        return self._rates[accno, day]
 
     def departments(self) -> list[dict[str, Any]]:
         """Departments: ``id``, ``name``, ``role`` (P profit centre, C cost centre)."""
@@ -109,7 +116,10 @@ class Registry:
 
     def project_id(self, number: str | None) -> int | None:
         """Id of a project by its number; ``None`` if there is none."""
-        rows = self._store.fetch("SELECT id FROM project WHERE number = ?", (number,)) if number else []
+        if not number:
+            return None
+        query = "SELECT id FROM project WHERE number = ?"
+        rows = self._store.remembered(("project", number), lambda: self._store.fetch(query, (number,)))
         return int(rows[0][0]) if rows else None
 
     # ------------------------------------------------------------------ articles, customers, vendors
@@ -120,6 +130,10 @@ class Registry:
 
     def part(self, number: str) -> dict[str, Any] | None:
         """One article by its exact number."""
+        found = self._store.remembered(("part", number), lambda: self._read_part(number))
+        return dict(found) if found else None
+
+    def _read_part(self, number: str) -> dict[str, Any] | None:
         rows = self._store.fetch("SELECT * FROM part WHERE number = ?", (number,))
         return _entity(rows[0], "partnumber") if rows else None
 
@@ -144,6 +158,10 @@ class Registry:
         return [_entity(row, f"{kind}number") for row in rows]
 
     def _party(self, kind: str, number: str) -> dict[str, Any] | None:
+        found = self._store.remembered(("party", kind, number), lambda: self._read_party(kind, number))
+        return dict(found) if found else None
+
+    def _read_party(self, kind: str, number: str) -> dict[str, Any] | None:
         rows = self._store.fetch("SELECT * FROM party WHERE kind = ? AND number = ?", (kind, number))
         return _entity(rows[0], f"{kind}number") if rows else None
 
@@ -189,6 +207,7 @@ class Registry:
     ) -> int:
         text = json.dumps(body, ensure_ascii=False, default=str)
         connection = self._store.connection
+        self._store.forget((table, *key))
         if known:
             connection.execute(f"UPDATE {table} SET body = ? WHERE id = ?", (text, known["id"]))  # noqa: S608
             return int(known["id"])

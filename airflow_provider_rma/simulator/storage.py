@@ -2,16 +2,19 @@
 
 Amounts are kept twice: as the text the ledger would print, and as an integer of 1e-8 CHF, of which sums are
 made exactly. One lock serialises the writers; a file can be read by others meanwhile (write-ahead log).
+
+Sums per day and account are kept beside the postings by triggers, so that a balance never reads the postings.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from airflow_provider_rma.simulator.rounding import ZERO
 
@@ -22,6 +25,8 @@ FIRST_ENTRY_ID = 20001
 #: A stored integer of 1 stands for this many CHF.
 UNIT = Decimal("1e-8")
 _UNITS = 10**8
+
+T = TypeVar("T")
 
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -55,6 +60,29 @@ CREATE TABLE payment (
 CREATE TABLE yearend (document_id INTEGER PRIMARY KEY, transdate TEXT NOT NULL);
 """
 
+_ADDED = f"""INSERT INTO daily
+    VALUES (NEW.transdate, NEW.account_id, NEW.fx, 1, NEW.units <> 0, NEW.units / {_UNITS}, NEW.units % {_UNITS})
+    ON CONFLICT DO UPDATE SET lines = lines + 1, visible = visible + excluded.visible,
+        whole = whole + excluded.whole, fraction = fraction + excluded.fraction"""
+_TAKEN = f"""UPDATE daily SET lines = lines - 1, visible = visible - (OLD.units <> 0),
+    whole = whole - OLD.units / {_UNITS}, fraction = fraction - OLD.units % {_UNITS}
+    WHERE transdate = OLD.transdate AND account_id = OLD.account_id AND fx = OLD.fx"""
+#: Per day, account and kind of row: how many rows, how many that are not 0, their sum (see ``sum_units``).
+_TOTALS = f"""
+BEGIN;
+CREATE TABLE daily (
+    transdate TEXT NOT NULL, account_id INTEGER NOT NULL, fx INTEGER NOT NULL, lines INTEGER NOT NULL,
+    visible INTEGER NOT NULL, whole INTEGER NOT NULL, fraction INTEGER NOT NULL,
+    PRIMARY KEY (transdate, account_id, fx)) WITHOUT ROWID;
+INSERT INTO daily
+    SELECT transdate, account_id, fx, COUNT(*), SUM(units <> 0), SUM(units / {_UNITS}), SUM(units % {_UNITS})
+    FROM posting GROUP BY transdate, account_id, fx;
+CREATE TRIGGER posting_added AFTER INSERT ON posting BEGIN {_ADDED}; END;
+CREATE TRIGGER posting_taken AFTER DELETE ON posting BEGIN {_TAKEN}; END;
+CREATE TRIGGER posting_changed AFTER UPDATE ON posting BEGIN {_TAKEN}; {_ADDED}; END;
+COMMIT;
+"""
+
 
 def units(amount: Decimal) -> int:
     """Give an amount in CHF as an integer of 1e-8 CHF; what is smaller is lost."""
@@ -62,7 +90,7 @@ def units(amount: Decimal) -> int:
 
 
 def total(whole: int | None, fraction: int | None) -> Decimal:
-    """Give the sum made by ``SUM_UNITS`` in CHF."""
+    """Give the sum made by ``sum_units`` in CHF."""
     if whole is None:
         return ZERO
     return Decimal(whole) + Decimal(fraction or 0) * UNIT
@@ -83,16 +111,30 @@ class Fetch(Protocol):
 
 
 class Store:
-    """One SQLite file (or a database in memory), its lock, its transactions and its shared id sequence."""
+    """One SQLite file (or a database in memory), its lock, its transactions and its shared id sequence.
 
-    def __init__(self, path: str, *, create: bool) -> None:
+    :param create: make the tables; otherwise they are there.
+    :param bulk: no journal and no waiting for the disk: for a file that is thrown away should the process die.
+    """
+
+    def __init__(self, path: str, *, create: bool, bulk: bool = False) -> None:
         self.path = path
         self.lock = threading.RLock()
+        #: Gives the moment that is noted with a payment.
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self._memo: dict[Hashable, Any] = {}
+        self._next_id: int | None = None
         self.connection = self._connect()
+        if bulk:
+            self.connection.execute("PRAGMA journal_mode = OFF")
+            self.connection.execute("PRAGMA synchronous = OFF")
+            self.connection.execute("PRAGMA cache_size = -65536")
         if create:
             self.connection.executescript(_SCHEMA)
             self.connection.execute("INSERT INTO meta VALUES ('next_id', ?)", (FIRST_ID,))
             self.connection.execute("INSERT INTO sqlite_sequence VALUES ('posting', ?)", (FIRST_ENTRY_ID - 1,))
+        if not self.fetch("SELECT 1 FROM sqlite_master WHERE name = 'daily'"):
+            self.connection.executescript(_TOTALS)
 
     @property
     def in_memory(self) -> bool:
@@ -121,10 +163,29 @@ class Store:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
+                if self._next_id is not None:
+                    self.connection.execute("UPDATE meta SET value = ? WHERE key = 'next_id'", (self._next_id,))
+                self.connection.execute("COMMIT")
             except BaseException:
                 self.connection.execute("ROLLBACK")
                 raise
-            self.connection.execute("COMMIT")
+            finally:
+                self._memo.clear()
+                self._next_id = None
+
+    def remembered(self, key: Hashable, read: Callable[[], T]) -> T:
+        """Give what ``read`` gives; within a transaction it is read once, since nobody else can change it then."""
+        with self.lock:
+            if not self.connection.in_transaction:
+                return read()
+            if key not in self._memo:
+                self._memo[key] = read()
+            value: T = self._memo[key]
+            return value
+
+    def forget(self, key: Hashable) -> None:
+        """Drop what is remembered under a key, because it was changed."""
+        self._memo.pop(key, None)
 
     @contextmanager
     def snapshot(self) -> Iterator[Fetch]:
@@ -148,8 +209,8 @@ class Store:
             return self.connection.execute(sql, parameters).fetchall()
 
     def next_id(self) -> int:
-        """Take the next number of the shared sequence; only inside ``write``."""
-        row = self.connection.execute(
-            "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'next_id' RETURNING value"
-        ).fetchone()
-        return int(row[0]) - 1
+        """Take the next number of the shared sequence; only inside ``write``, which saves it at its end."""
+        if self._next_id is None:
+            self._next_id = int(self.fetch("SELECT value FROM meta WHERE key = 'next_id'")[0][0])
+        self._next_id += 1
+        return self._next_id - 1

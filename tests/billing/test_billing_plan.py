@@ -25,8 +25,10 @@ def plan(bench: Bench, *records: dict[str, Any], **options: Any) -> tuple[Path, 
         run = InvoiceRun(
             client, bench.journal(), Policy(total_deadline=2.0, **options), bench.output(), "run", frozenset()
         )
-        header, path, digest = run.plan(records)
-    return Path(path), digest, vars(header)
+        result = run.plan(records)
+    assert Path(result.page).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert len(result.markdown) < 4_000
+    return Path(result.path), result.digest, vars(result.header)
 
 
 def apply(bench: Bench, path: Path, plan_hash: str | None = None) -> dict[str, dict[str, Any]]:

@@ -31,6 +31,7 @@ from airflow_provider_rma.billing.evidence import (
 )
 from airflow_provider_rma.billing.outcomes import Outcome, Row
 from airflow_provider_rma.exceptions import EvidenceError
+from tests.billing.journal_databases import empty_database
 from tests.support import ROOT
 
 SERVICE = "https://rma.example"
@@ -329,6 +330,22 @@ def test_runs_at_once_do_not_fork_the_chain(desk: Desk) -> None:
     assert sorted(ref.seq for ref in refs) == list(range(1, 49))
     assert desk.findings(recorded=True) == []
     assert len(desk.files()) == 48
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_runs_at_once_do_not_fork_the_chain_on_postgresql(
+    driver: str, desk: Desk, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = empty_database(driver, request, tmp_path)
+
+    def work(worker: int) -> list[EvidenceRef]:
+        writer = EvidenceWriter(open_engine(url), FS, str(desk.folder), SERVICE, "demo")
+        return [writer.write(facts(run=f"{worker}-{number}"), rows()) for number in range(5)]
+
+    with ThreadPoolExecutor(8) as pool:
+        refs = [ref for part in pool.map(work, range(8)) for ref in part]
+    assert sorted(ref.seq for ref in refs) == list(range(1, 41))
+    assert verify_chain(FS, str(desk.folder), expected=recorded_links(open_engine(url), SERVICE, "demo")) == []
 
 
 def test_threads_share_one_writer(desk: Desk) -> None:

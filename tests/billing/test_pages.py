@@ -375,8 +375,8 @@ def test_a_stopped_run_says_why_first() -> None:
 
 
 def test_what_differs_in_a_group_is_shown_by_an_example() -> None:
-    rows = [booked(place, Outcome.CONFLICT, f"gross: meant {place}.00, booked 9.00") for place in (1, 2)]
-    assert "gross: meant … booked 9.00 R-1: gross: meant 1.00, booked 9.00 R-1, R-2" in text_of(run_page(*rows))
+    rows = [booked(place, Outcome.CONFLICT, f"gross: meant {place}.00, booked {9 - place}.00") for place in (1, 2)]
+    assert "gross: meant … booked … … of R-1: 1.00, 8.00 R-1, R-2" in text_of(run_page(*rows))
 
 
 def test_remarks_and_what_was_not_compared_stand_apart() -> None:
@@ -456,14 +456,16 @@ window.onload = () => {{
 @pytest.mark.parametrize("name", ["plan", "run"])
 def test_a_phone_needs_no_sideways_scrolling(name: str, tmp_path: Path) -> None:
     """Asks a browser whether anything is wider than a screen of 420 pixels."""
-    rows = [
-        planned(place, net=str((-1) ** place * 34567), transdate=f"2026-{place % 12 + 1}-15") for place in range(40)
-    ]
+    months = [f"2026-{month:02d}-15" for month in range(1, 13)]
+    rows = [planned(place, net=str((-1) ** place * 34567), transdate=months[place % 12]) for place in range(40)]
+    entries = [{"tax_accno": account} for account in ("2201", "2202", "2203")]
+    rows.append(planned(41, net="-1.00") | {"document": {"wire": {"taxentries": {"taxentry": entries}}}})
     page = plan_html(review(*rows)) if name == "plan" else run_page(booked(1), booked(2, Outcome.UNKNOWN, "no answer"))
     path = tmp_path / "probe.html"
     path.write_text(PROBE.format(page=html.escape(page)), encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    options += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}"]
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"]
+    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    options += [f"--user-data-dir={tmp_path / 'user'}"]
     command = ["chromium", *options, "--window-size=800,1000", "--dump-dom", path.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     found = re.search(r"<title>wide (.*?)</title>", done.stdout)

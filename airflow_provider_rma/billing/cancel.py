@@ -1,0 +1,306 @@
+"""Cancel booked invoices: each by a credit note that mirrors it, under a number that follows from its own.
+
+The original is read from the books and turned round, so that original and credit note add up to nothing on every
+account. The credit note is then billed like any other document: journalled, sent once, read back, compared.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from airflow_provider_rma.billing.books import FIRST_DAY, LAST_DAY
+from airflow_provider_rma.billing.compare import booked_customer
+from airflow_provider_rma.billing.documents import EXPECTED_AMOUNT, read_invoice
+from airflow_provider_rma.billing.figures import derive
+from airflow_provider_rma.billing.journal import business_key
+from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
+from airflow_provider_rma.billing.report import finish
+from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError
+from airflow_provider_rma.schemas.invoice import InvoiceSchema
+
+#: First days on which a Swiss standard rate of VAT was in force: 8.0 % from 2011, 7.7 % from 2018, 8.1 % from 2024. The
+#: reduced rate and the rate for lodging changed on some of the same days and on no others since 2011. Source: Swiss
+#: VAT Act (SR 641.20), article 25, in its versions of these days.
+VAT_CHANGES = (date(2011, 1, 1), date(2018, 1, 1), date(2024, 1, 1))
+
+_SCHEMA = InvoiceSchema()
+_NUMBER_LIMIT = next(limit.max_length or 0 for limit in _SCHEMA.limits() if limit.path == "invnumber")
+
+#: What a credit note takes over from its original, apart from lines.
+_HEADER = ("ordnumber", "currency", "ar_accno", "payment_accno", "taxincluded", "language_code")
+
+#: Lists of lines, and the field of a line that is negated.
+_LINES = {"parts": "quantity", "incomeentries": "amount", "taxentries": "amount"}
+
+#: Of a line as read, what RMA sets for itself.
+_NOT_TAKEN = {"price_update"}
+
+
+@dataclass(frozen=True)
+class Cancellation:
+    """How invoices are cancelled.
+
+    :param suffix: what the credit note's number has behind the original's.
+    :param transdate: date of the credit notes; None is the date of each original. Never the day of the run: a retry
+        after midnight would mean another document.
+    :param reason: why, for the internal notes; not printed.
+    """
+
+    suffix: str = "-S"
+    transdate: date | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.suffix or self.suffix != self.suffix.strip():
+            raise ConfigurationError(
+                "suffix: is empty, or begins or ends with a blank",
+                advice="Give what tells a credit note's number from its original's, such as -S.",
+            )
+
+
+def read_transdate(value: date | str | None) -> date | None:
+    """The date of credit notes as a user gives it.
+
+    :param value: a date or ISO text; empty and None mean the date of each original.
+    :raises ConfigurationError: for anything else.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise ConfigurationError(
+            "transdate: is not a date",
+            advice="Write it as year-month-day, such as 2026-03-31, or leave it out for the date of each original.",
+        ) from error
+
+
+def read_numbers(given: object) -> list[str]:
+    """Numbers of invoices as a user gives them: one, a list, or the rows of a query with one column.
+
+    :returns: the numbers in their order, each once.
+    :raises ConfigurationError: if there is none, or something among them is no number.
+    """
+    items = [given] if isinstance(given, str | int) else list(given) if isinstance(given, Iterable) else []
+    numbers: dict[str, str] = {}
+    for position, item in enumerate(items, start=1):
+        value = item[0] if isinstance(item, list | tuple) and len(item) == 1 else item
+        if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+            raise ConfigurationError(
+                f"numbers: position {position} is no invoice number", advice="Give invoice numbers as text."
+            )
+        numbers.setdefault(business_key(str(value).strip()), str(value).strip())
+    if not numbers:
+        raise ConfigurationError("numbers: holds no invoice number", advice="Name the invoices to be cancelled.")
+    return list(numbers.values())
+
+
+def cancel(run: InvoiceRun, numbers: Iterable[str], how: Cancellation) -> Summary:
+    """Cancel invoices by credit notes.
+
+    Either all of them can be cancelled, or nothing is sent. What is cancelled already stays ``unchanged``.
+
+    :param run: what bills the credit notes.
+    :param numbers: numbers of the originals, see :func:`read_numbers`.
+    :returns: counts, totals and paths, as :meth:`InvoiceRun.bill` gives them for the credit notes.
+    :raises InvalidInputError: if any of them cannot be cancelled, with all reasons; nothing was sent.
+    :raises BillingError: as :meth:`InvoiceRun.bill`.
+    """
+    wanted = list(numbers)
+    mirror = _Mirror(run, how, _Booked.read(run.client, wanted, how.suffix))
+    records: list[dict[str, Any]] = []
+    problems: dict[str, tuple[FieldProblem, ...]] = {}
+    for position, number in enumerate(wanted, start=1):
+        try:
+            records.append(mirror.credit_note(number, position))
+        except InvalidInputError as error:
+            problems[number] = tuple(error.problems)
+    if problems:
+        return _refuse(run, wanted, problems)
+    return run.bill(records)
+
+
+def _refuse(run: InvoiceRun, wanted: list[str], problems: Mapping[str, tuple[FieldProblem, ...]]) -> Summary:
+    """Report that nothing is cancelled, and why."""
+    summary = Summary("invoices", run.run, stopped="invoices that cannot be cancelled are among the numbers")
+    rows = []
+    for position, number in enumerate(wanted, start=1):
+        reasons = tuple(map(str, problems.get(number, ())))
+        row = Row(position, number, Outcome.INVALID, reasons)
+        if not reasons:
+            row = Row(position, number, Outcome.HELD, (f"not sent: {summary.stopped}",))
+        rows.append((row, {"invnumber": number}))
+    run.output.write(rows, summary)
+    every = [problem for found in problems.values() for problem in found]
+    return finish(summary, run.failing, InvalidInputError(every, advice="Nothing was sent."))
+
+
+@dataclass(frozen=True)
+class _Booked:
+    """What the books hold under the numbers of originals and of their credit notes, by business key."""
+
+    client: RunMyAccountsClient
+    documents: Mapping[str, list[dict[str, Any]]]
+    departments: dict[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, client: RunMyAccountsClient, wanted: Iterable[str], suffix: str) -> _Booked:
+        """Read the whole list once: only it shows whether a number stands on more than one document."""
+        keys = {business_key(one) for number in wanted for one in (number, number + suffix)}
+        documents: dict[str, list[dict[str, Any]]] = {}
+        for booked in client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY):
+            key = business_key(str(booked.get("invnumber") or ""))
+            if key in keys:
+                documents.setdefault(key, []).append(booked)
+        return cls(client, documents)
+
+    def under(self, number: str) -> list[dict[str, Any]]:
+        """The documents of a number."""
+        return self.documents.get(business_key(number), [])
+
+    def department(self, name: str) -> str | None:
+        """A department as it is written (``name--id``, inferred), from its name as it is read; None if unclear."""
+        if not self.departments:
+            for one in self.client.list_departments():
+                self.departments.setdefault(str(one.get("name") or ""), []).append(str(one.get("id") or ""))
+        ids = self.departments.get(name, [])
+        return f"{name}--{ids[0]}" if len(ids) == 1 and ids[0] else None
+
+
+@dataclass(frozen=True)
+class _Mirror:
+    run: InvoiceRun
+    how: Cancellation
+    booked: _Booked
+
+    def credit_note(self, number: str, position: int) -> dict[str, Any]:
+        """The record of the credit note that cancels an invoice.
+
+        :raises InvalidInputError: if there must not be one, with all reasons.
+        """
+        found = self.booked.under(number)
+        self._raise_any(number, self._unclear(number, found))
+        original = found[0]
+        self._raise_any(number, self._refusals(original))
+        record = self._turned_round(original)
+        read_invoice(record, position, self.run.policy.rules)
+        return record
+
+    @staticmethod
+    def _raise_any(number: str, problems: Iterable[tuple[str, str, str]]) -> None:
+        found = [
+            FieldProblem(f"invoice {number}" + (f": {name}" if name else ""), problem, remedy)
+            for name, problem, remedy in problems
+        ]
+        if found:
+            raise InvalidInputError(found)
+
+    def _unclear(self, number: str, found: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+        """Why it is not clear what would be cancelled."""
+        suffix = self.how.suffix
+        if business_key(number).endswith(business_key(suffix)):
+            problem = f"ends with {suffix}, so it is a cancellation itself"
+            yield "", problem, "bill it anew under a new number if it was cancelled by mistake"
+        if len(number) + len(suffix) > _NUMBER_LIMIT:
+            problem = f"with {suffix} the credit note's number would be longer than {_NUMBER_LIMIT} characters"
+            yield "invnumber", problem, "give a shorter suffix"
+        if not found:
+            yield "", "is not in the books", "check the number and the tenant; what is not booked needs no cancelling"
+        elif len(found) > 1:
+            ids = ", ".join(str(one.get("id") or "?") for one in found)
+            yield "", f"stands on {len(found)} documents (ids {ids})", "have all but one removed in RMA"
+
+    def _refusals(self, original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+        """Why a document of the books must not be cancelled by this run."""
+        rules = self.run.policy.rules
+        currency = original.get("currency") or "CHF"
+        if currency not in rules.currencies:
+            problem = (
+                f"{currency} is not among the currencies that may be billed ({', '.join(sorted(rules.currencies))})"
+            )
+            yield "currency", problem, "name it in allow_currency if foreign-currency invoices are meant"
+        if original.get("paid") and not self.booked.under(str(original["invnumber"]) + self.how.suffix):
+            yield (
+                "paid",
+                f"{currency} {original['paid']:.2f} are paid on it",
+                "take the payment back in RMA and cancel then, or bill a credit note of your own (negative amounts) "
+                "and pay that out",
+            )
+        if not booked_customer(original):
+            yield "customernumber", "RMA does not say whose it is", "have it cancelled in RMA"
+        if original.get("department") and self.booked.department(original["department"]) is None:
+            problem = "RMA's list of departments does not name it, or names it twice"
+            yield "department", problem, "have the list corrected, or the invoice cancelled in RMA"
+        yield from self._unusable_lines(original)
+        yield from self._tax_period(original)
+
+    @staticmethod
+    def _unusable_lines(original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+        remedy = "have it cancelled in RMA"
+        if not original.get("parts") and not original.get("incomeentries"):
+            yield "", "RMA does not show its lines", remedy
+            return
+        needed = {
+            "parts": ("partnumber", "quantity", "sellprice"),
+            "incomeentries": ("amount",),
+            "taxentries": ("amount",),
+        }
+        for name, fields in needed.items():
+            if any(line.get(one) is None for line in original.get(name, ()) for one in fields):
+                yield name, "RMA does not show its lines in full", remedy
+                return
+        if (original.get("currency") or "CHF") != "CHF":
+            # Whether RMA states a foreign-currency document's totals in CHF or in its currency is not known.
+            return
+        figures = derive(original)
+        for name, total in (("netamount", figures.net), ("amount", figures.gross)):
+            booked = original.get(name)
+            if None not in (total, booked) and total != booked:
+                problem = f"its lines as read add up to {total:.2f}, and {booked:.2f} are booked"
+                yield name, problem, remedy
+
+    def _tax_period(self, original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+        """Taxes of articles are computed by RMA with the rate of the document's own date (API: rates have dates)."""
+        day, other = self.how.transdate, original["transdate"]
+        if (
+            day is not None
+            and original.get("parts")
+            and bisect_right(VAT_CHANGES, day) != bisect_right(VAT_CHANGES, other)
+        ):
+            yield (
+                "transdate",
+                f"{day} and {other}, the original's date, lie in periods of different Swiss VAT rates, and RMA computes "
+                "the tax of articles with the rate of the date",
+                "leave transdate out: the credit note is then dated like its original",
+            )
+
+    def _turned_round(self, original: Mapping[str, Any]) -> dict[str, Any]:
+        number = str(original["invnumber"])
+        given = _SCHEMA.writable(original)
+        record = {name: given[name] for name in _HEADER if given.get(name) not in (None, "")}
+        record |= {
+            "invnumber": number + self.how.suffix,
+            "customernumber": booked_customer(original),
+            "transdate": self.how.transdate or original["transdate"],
+            "description": f"Storno Rechnung {number}",
+            "intnotes": f"Storno Rechnung {number}" + (f": {self.how.reason}" if self.how.reason else ""),
+        }
+        if original.get("department"):
+            record["department"] = self.booked.department(original["department"])
+        for name, negated in _LINES.items():
+            if original.get(name):
+                record[name] = [_negated(line, negated) for line in given[name]]
+        if (original.get("currency") or "CHF") == "CHF" and original.get("amount") is not None:
+            record[EXPECTED_AMOUNT] = -original["amount"]
+        return record
+
+
+def _negated(line: Mapping[str, Any], name: str) -> dict[str, Any]:
+    kept = {key: value for key, value in line.items() if value not in (None, "") and key not in _NOT_TAKEN}
+    return kept | {name: -line[name]}

@@ -1,0 +1,305 @@
+"""Workers that die, and workers that take turns.
+
+What bills here is the product: journal, client and run are real. They are only stopped at the points where a worker can
+die or be overtaken. A worker that has died does nothing more: every further step of it ends where it begins, as after a
+``kill -9``, whatever clean-up code may try.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import IO, Any
+
+from airflow_provider_rma.billing.journal import Entry, Journal
+from airflow_provider_rma.billing.outcomes import Row, Summary, failing_outcomes
+from airflow_provider_rma.billing.planfile import PlanReader
+from airflow_provider_rma.billing.policy import Policy
+from airflow_provider_rma.billing.report import Output
+from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.client.config import ClientConfig
+from airflow_provider_rma.client.retry import RetryPolicy
+from airflow_provider_rma.exceptions import RunMyAccountsError
+
+#: Where a worker can die. ``in flight`` is after the request has left and before anything of the answer has arrived.
+DEATHS = (
+    "reading",
+    "before claim",
+    "after claim",
+    "in flight",
+    "after reply",
+    "reading back",
+    "before record",
+    "after record",
+    "before outcome",
+)
+
+
+class Killed(BaseException):  # noqa: N818 - no error: nothing may catch it as one
+    """The worker is dead."""
+
+
+@dataclass
+class Turns:
+    """Lets one worker at a time go on, and draws who it is, so that what happens depends on the seed alone.
+
+    :param together: names of the workers; with a single one nobody waits.
+    """
+
+    dice: random.Random
+    together: list[str]
+    _current: str = ""
+    _condition: threading.Condition = field(default_factory=threading.Condition)
+
+    def __post_init__(self) -> None:
+        self._current = self.dice.choice(sorted(self.together))
+
+    def wait(self, name: str) -> None:
+        """Wait for the turn."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._current == name or name not in self.together)
+
+    def pass_on(self, name: str) -> None:
+        """End a turn: somebody is drawn, perhaps the same again."""
+        with self._condition:
+            if name in self.together and len(self.together) > 1:
+                self._current = self.dice.choice(sorted(self.together))
+                self._condition.notify_all()
+                self._condition.wait_for(lambda: self._current == name or name not in self.together)
+
+    def leave(self, name: str) -> None:
+        """Take no more turns."""
+        with self._condition:
+            self.together.remove(name)
+            if self.together:
+                self._current = self.dice.choice(sorted(self.together))
+            self._condition.notify_all()
+
+
+class Files:
+    """Files in memory, as much of a file system as a run needs."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, bytes] = {}
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        """Folders need not be made."""
+
+    def open(self, path: str, mode: str = "rb") -> IO[bytes]:
+        """Open a file."""
+        if mode == "rb":
+            return BytesIO(self.content[path])
+        return _Writing(self.content, path)
+
+
+class _Writing(BytesIO):
+    def __init__(self, content: dict[str, bytes], path: str) -> None:
+        super().__init__()
+        self._content, self._path = content, path
+
+    def close(self) -> None:
+        self._content[self._path] = self.getvalue()
+        super().close()
+
+
+@dataclass
+class Worker:
+    """One attempt to bill, by one process.
+
+    :param name: its token at the service.
+    :param step: called at every point where it may be overtaken.
+    :param death: where it dies, one of ``DEATHS``; None if it lives.
+    :param nth: at which passage of that point, from 1.
+    """
+
+    name: str
+    step: Callable[[str, str], None]
+    death: str | None = None
+    nth: int = 1
+    dead: bool = False
+    claims: dict[str, Entry] = field(default_factory=dict)
+    created: set[str] = field(default_factory=set)
+
+    def at(self, point: str) -> None:
+        """Pass a point.
+
+        :raises Killed: if it dies here, or is dead already.
+        """
+        if not self.dead:
+            self.step(self.name, point)
+        if self.death == point:
+            self.nth -= 1
+            self.dead = self.dead or self.nth <= 0
+        if self.dead:
+            raise Killed(point)
+
+    @property
+    def dies_in_flight(self) -> bool:
+        """Whether the request that is being sent is its last deed."""
+        return self.death == "in flight" and self.nth == 1
+
+
+class MortalJournal(Journal):
+    """The journal of a worker that may die."""
+
+    worker: Worker
+
+    def now(self) -> float:
+        self.worker.at("journal")
+        return super().now()
+
+    def get(self, keys: Iterable[str]) -> dict[str, Entry]:
+        self.worker.at("journal")
+        return super().get(keys)
+
+    def claim(self, number: str, content_hash: str, seen: Entry | None, *, settle_after: float) -> Entry | None:
+        self.worker.at("before claim")
+        entry = super().claim(number, content_hash, seen, settle_after=settle_after)
+        if entry is not None:
+            self.worker.claims[entry.key] = entry
+        self.worker.at("after claim")
+        return entry
+
+    def record(self, entry: Entry, *args: Any, **values: Any) -> bool:
+        self.worker.at("before record")
+        done = super().record(entry, *args, **values)
+        self.worker.at("after record")
+        return done
+
+    def adopt(self, number: str, content_hash: str, **facts: Any) -> None:
+        self.worker.at("before record")
+        super().adopt(number, content_hash, **facts)
+        self.worker.at("after record")
+
+
+class MortalClient(RunMyAccountsClient):
+    """The client of a worker that may die."""
+
+    worker: Worker
+
+    def iter_invoices(self, **options: Any) -> Any:
+        self.worker.at("reading")
+        return super().iter_invoices(**options)
+
+    def get_invoice(self, number: str, **options: Any) -> Any:
+        self.worker.at("reading back")
+        return super().get_invoice(number, **options)
+
+    def create_invoice(self, entity: Any, **options: Any) -> None:
+        try:
+            super().create_invoice(entity, **options)
+        finally:
+            self.worker.at("in flight")
+            self.worker.at("after reply")
+
+
+@dataclass(frozen=True)
+class MortalOutput(Output):
+    """The files of a worker that may die."""
+
+    worker: Worker = None  # type: ignore[assignment]
+
+    def write(self, rows: Iterable[tuple[Row, Any]], summary: Summary) -> None:
+        self.worker.at("before outcome")
+        super().write(rows, summary)
+
+
+@dataclass
+class Report:
+    """What a worker left.
+
+    :ivar rows: the outcome file by number (as compared); None if the worker died before it was written.
+    """
+
+    worker: Worker
+    rows: dict[str, dict[str, Any]] | None = None
+    summary: Summary | None = None
+    error: RunMyAccountsError | None = None
+    plan: tuple[str, str] | None = None
+
+
+@dataclass
+class Workshop:
+    """Where workers bill: a service, a journal's database, a clock.
+
+    :param url: address of the service.
+    :param engine: gives the journal's database of a worker.
+    """
+
+    url: str
+    tenant: str
+    engine: Callable[[str], Any]
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    policy: Policy
+    max_in_flight: int = 1
+    files: Files = field(default_factory=Files)
+
+    def bill(self, worker: Worker, records: list[dict[str, Any]]) -> Report:
+        """Bill records until the end, or until the worker dies."""
+        report = Report(worker)
+        return self._work(report, lambda run: setattr(report, "summary", run.bill(records)))
+
+    def plan(self, worker: Worker, records: list[dict[str, Any]]) -> Report:
+        """Plan only."""
+        report = Report(worker)
+
+        def plan(run: InvoiceRun) -> None:
+            _, path, digest = run.plan(records)
+            report.plan = path, digest
+
+        return self._work(report, plan)
+
+    def apply(self, worker: Worker, plan: tuple[str, str]) -> Report:
+        """Carry a plan out."""
+        report = Report(worker)
+        path, digest = plan
+        content = self.files.content[path]
+        return self._work(
+            report, lambda run: setattr(report, "summary", run.apply(PlanReader(BytesIO(content)), digest))
+        )
+
+    def _work(self, report: Report, do: Callable[[InvoiceRun], None]) -> Report:
+        worker = report.worker
+        folder = f"{worker.name}-{len(self.files.content)}"
+        config = ClientConfig(
+            host=self.url,
+            tenant=self.tenant,
+            token=worker.name,
+            allow_writes=True,
+            total_deadline=60.0,
+            read_timeout=60.0,
+            max_in_flight=self.max_in_flight,
+        )
+        client = MortalClient(config, retry=RetryPolicy(tries=2, uniform=lambda low, high: high), sleep=self.sleep)
+        client.worker = worker
+        with client:
+            try:
+                do(self._run(worker, client, folder))
+            except RunMyAccountsError as error:
+                report.error = error
+            except Killed:
+                return report
+        written = self.files.content.get(f"{folder}/outcomes.ndjson")
+        if written is not None:
+            rows = map(json.loads, written.decode().splitlines())
+            report.rows = {row["number"].casefold(): row for row in rows}
+        return report
+
+    def _run(self, worker: Worker, client: MortalClient, folder: str) -> InvoiceRun:
+        journal = MortalJournal(
+            self.engine(worker.name),
+            base_url=self.url,
+            tenant=self.tenant,
+            kind="invoice",
+            run=worker.name,
+            clock=self.clock,
+        )
+        journal.worker = worker
+        output = MortalOutput(self.files, folder, folder, worker=worker)
+        return InvoiceRun(client, journal, self.policy, output, worker.name, failing_outcomes(None))
