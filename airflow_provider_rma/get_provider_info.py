@@ -30,7 +30,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["airflow_provider_rma.operators.billing", "airflow_provider_rma.operators.ledger"],
+                "python-modules": [
+                    "airflow_provider_rma.operators.billing",
+                    "airflow_provider_rma.operators.cancellation",
+                    "airflow_provider_rma.operators.ledger",
+                ],
             }
         ],
         "hooks": [

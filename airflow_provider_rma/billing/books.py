@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,6 +18,9 @@ from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import NotFoundError
 
 log = logging.getLogger(__name__)
+
+#: Numbers that a look-up by path finds for certain: others may be garbled on their way by proxies or by the service.
+PLAIN_NUMBER = re.compile(r"[A-Za-z0-9._-]+")
 
 #: Bounds of "all invoices": without ``from`` the service starts at its closing date, without ``to`` it ends today.
 FIRST_DAY = date(1900, 1, 1)
@@ -35,6 +40,41 @@ def read_list(client: RunMyAccountsClient, spool: Spool, doubtful: Mapping[str, 
             document = spool.document(number)
             spool.add_hit(to_hit(booked, compare(document, booked) if document else None))
     log.info("Read %d invoices from the books.", read)
+
+
+def look_up(client: RunMyAccountsClient, spool: Spool, doubtful: Mapping[str, Entry], known: Iterable[str]) -> bool:
+    """Ask for each number of a run by itself, and keep what the books hold.
+
+    An answer "not found" proves absence only for numbers that travel safely in a path, and only while a number known to
+    exist is found in the same way.
+
+    :param known: numbers that should be in the books, tried in turn.
+    :returns: whether absence is proven this way; if not, the whole list has to be read.
+    """
+    numbers = {document.key: document.number for document in spool.pending()}
+    numbers |= {key: entry.number for key, entry in doubtful.items()}
+    if not all(PLAIN_NUMBER.fullmatch(number) for number in numbers.values()):
+        log.info("Some numbers hold characters that a look-up cannot be trusted with: reading the whole list instead.")
+        return False
+    if not _finds_known(client, known):
+        log.info("No number known to exist was found by a look-up: reading the whole list instead.")
+        return False
+    for number in numbers.values():
+        with suppress(NotFoundError):
+            booked = client.get_invoice(number)
+            document = spool.document(number)
+            spool.add_hit(to_hit(booked, compare(document, booked) if document else None))
+    log.info("Looked %d numbers up in the books.", len(numbers))
+    return True
+
+
+def _finds_known(client: RunMyAccountsClient, known: Iterable[str]) -> bool:
+    for number in known:
+        if PLAIN_NUMBER.fullmatch(number):
+            with suppress(NotFoundError):
+                client.get_invoice(number)
+                return True
+    return False
 
 
 def to_hit(booked: Mapping[str, Any], comparison: Comparison | None) -> Hit:

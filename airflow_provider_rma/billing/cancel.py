@@ -38,6 +38,9 @@ _HEADER = ("ordnumber", "currency", "ar_accno", "payment_accno", "taxincluded", 
 #: Lists of lines, and the field of a line that is negated.
 _LINES = {"parts": "quantity", "incomeentries": "amount", "taxentries": "amount"}
 
+#: What a line must show to be turned round.
+_NEEDED = {"parts": ("partnumber", "quantity", "sellprice"), "incomeentries": ("amount",), "taxentries": ("amount",)}
+
 #: Of a line as read, what RMA sets for itself.
 _NOT_TAKEN = {"price_update"}
 
@@ -126,6 +129,26 @@ def cancel(run: InvoiceRun, numbers: Iterable[str], how: Cancellation) -> Summar
     return run.bill(records)
 
 
+def unusable_lines(original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Why the lines of an invoice, as read from RMA, cannot be turned round: field, problem and remedy."""
+    remedy = "have it cancelled in RMA"
+    if not original.get("parts") and not original.get("incomeentries"):
+        yield "", "RMA does not show its lines", remedy
+        return
+    for name, fields in _NEEDED.items():
+        if any(line.get(one) is None for line in original.get(name, ()) for one in fields):
+            yield name, "RMA does not show its lines in full", remedy
+            return
+    if (original.get("currency") or "CHF") != "CHF":
+        # Whether RMA states a foreign-currency document's totals in CHF or in its currency is not known.
+        return
+    figures = derive(original)
+    for name, total in (("netamount", figures.net), ("amount", figures.gross)):
+        booked = original.get(name)
+        if total is not None and booked is not None and total != booked:
+            yield name, f"its lines as read add up to {total:.2f}, and {booked:.2f} are booked", remedy
+
+
 def _refuse(run: InvoiceRun, wanted: list[str], problems: Mapping[str, tuple[FieldProblem, ...]]) -> Summary:
     """Report that nothing is cancelled, and why."""
     summary = Summary("invoices", run.run, stopped="invoices that cannot be cancelled are among the numbers")
@@ -185,21 +208,17 @@ class _Mirror:
         :raises InvalidInputError: if there must not be one, with all reasons.
         """
         found = self.booked.under(number)
-        self._raise_any(number, self._unclear(number, found))
-        original = found[0]
-        self._raise_any(number, self._refusals(original))
-        record = self._turned_round(original)
+        problems = list(self._unclear(number, found))
+        if len(found) == 1:
+            problems += self._refusals(found[0])
+        if problems:
+            raise InvalidInputError(
+                FieldProblem(f"invoice {number}" + (f": {name}" if name else ""), problem, remedy)
+                for name, problem, remedy in problems
+            )
+        record = self._turned_round(found[0])
         read_invoice(record, position, self.run.policy.rules)
         return record
-
-    @staticmethod
-    def _raise_any(number: str, problems: Iterable[tuple[str, str, str]]) -> None:
-        found = [
-            FieldProblem(f"invoice {number}" + (f": {name}" if name else ""), problem, remedy)
-            for name, problem, remedy in problems
-        ]
-        if found:
-            raise InvalidInputError(found)
 
     def _unclear(self, number: str, found: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
         """Why it is not clear what would be cancelled."""
@@ -237,46 +256,19 @@ class _Mirror:
         if original.get("department") and self.booked.department(original["department"]) is None:
             problem = "RMA's list of departments does not name it, or names it twice"
             yield "department", problem, "have the list corrected, or the invoice cancelled in RMA"
-        yield from self._unusable_lines(original)
+        yield from unusable_lines(original)
         yield from self._tax_period(original)
 
-    @staticmethod
-    def _unusable_lines(original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-        remedy = "have it cancelled in RMA"
-        if not original.get("parts") and not original.get("incomeentries"):
-            yield "", "RMA does not show its lines", remedy
-            return
-        needed = {
-            "parts": ("partnumber", "quantity", "sellprice"),
-            "incomeentries": ("amount",),
-            "taxentries": ("amount",),
-        }
-        for name, fields in needed.items():
-            if any(line.get(one) is None for line in original.get(name, ()) for one in fields):
-                yield name, "RMA does not show its lines in full", remedy
-                return
-        if (original.get("currency") or "CHF") != "CHF":
-            # Whether RMA states a foreign-currency document's totals in CHF or in its currency is not known.
-            return
-        figures = derive(original)
-        for name, total in (("netamount", figures.net), ("amount", figures.gross)):
-            booked = original.get(name)
-            if None not in (total, booked) and total != booked:
-                problem = f"its lines as read add up to {total:.2f}, and {booked:.2f} are booked"
-                yield name, problem, remedy
-
     def _tax_period(self, original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-        """Taxes of articles are computed by RMA with the rate of the document's own date (API: rates have dates)."""
-        day, other = self.how.transdate, original["transdate"]
-        if (
-            day is not None
-            and original.get("parts")
-            and bisect_right(VAT_CHANGES, day) != bisect_right(VAT_CHANGES, other)
-        ):
+        """RMA computes the tax of articles with the rate of the document's date (ledger code: rates have dates)."""
+        day, other = self.how.transdate, original.get("transdate")
+        if day is None or other is None or not original.get("parts"):
+            return
+        if bisect_right(VAT_CHANGES, day) != bisect_right(VAT_CHANGES, other):
             yield (
                 "transdate",
-                f"{day} and {other}, the original's date, lie in periods of different Swiss VAT rates, and RMA computes "
-                "the tax of articles with the rate of the date",
+                f"{day} and the original's date, {other}, lie in periods of different Swiss VAT rates, and RMA "
+                "computes the tax of articles with the rate of the date",
                 "leave transdate out: the credit note is then dated like its original",
             )
 
@@ -287,7 +279,7 @@ class _Mirror:
         record |= {
             "invnumber": number + self.how.suffix,
             "customernumber": booked_customer(original),
-            "transdate": self.how.transdate or original["transdate"],
+            "transdate": self.how.transdate or original.get("transdate"),
             "description": f"Storno Rechnung {number}",
             "intnotes": f"Storno Rechnung {number}" + (f": {self.how.reason}" if self.how.reason else ""),
         }

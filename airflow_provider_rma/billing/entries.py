@@ -20,6 +20,8 @@ class State(StrEnum):
     """The service refused it: it is not in the books."""
     RELEASED = "released"
     """It is proven not to be in the books and nobody is sending it."""
+    BLOCKED = "blocked"
+    """It is not in the books under its number, and is not sent until a person has decided."""
 
 
 #: States in which the document may or may not be in the books.

@@ -88,6 +88,17 @@ class Journal:
             rows = connection.execute(query).all()
         return (entry_of(row._mapping) for row in rows)
 
+    def newest_booked(self, limit: int = 20) -> list[str]:
+        """Numbers of the documents that were last found in the books, the newest first."""
+        query = (
+            sa.select(JOURNAL.c.number)
+            .where(*self._mine(JOURNAL), JOURNAL.c.state == str(State.CREATED))
+            .order_by(JOURNAL.c.updated_at.desc())
+            .limit(limit)
+        )
+        with guard(), self._engine.connect() as connection:
+            return [number for (number,) in connection.execute(query)]
+
     def history(self, number: str) -> list[Event]:
         """Everything that happened to a document's row, in order."""
         query = (
@@ -114,7 +125,11 @@ class Journal:
         }
         if seen is None:
             return self._insert(number, values | {"attempts": 1}, None)
-        settled = sa.or_(JOURNAL.c.state.not_in(_OPEN_NAMES), JOURNAL.c.settles_at <= now)
+        # Whatever a caller has decided: what waits for a person is never claimed.
+        settled = sa.and_(
+            JOURNAL.c.state != str(State.BLOCKED),
+            sa.or_(JOURNAL.c.state.not_in(_OPEN_NAMES), JOURNAL.c.settles_at <= now),
+        )
         return self._change(seen, values | {"attempts": seen.attempts + 1}, None, settled)
 
     def record(
@@ -161,6 +176,18 @@ class Journal:
             self._adopt_batch(batch, note, result)
         return result
 
+    def block(self, number: str, content_hash: str, seen: Entry | None, *, reason: str) -> Entry | None:
+        """Keep a document from being sent until a person has decided (:meth:`resolve`).
+
+        :param seen: the row as it was when that was decided; None if there was none.
+        :param reason: why, without personal data; the outcome of every run that meets the document names it.
+        :returns: the blocked row, or None if a run has changed it meanwhile: decide again.
+        """
+        values = {"number": number, "state": str(State.BLOCKED), "content_hash": content_hash}
+        if seen is None:
+            return self._insert(number, values | {"attempts": 0}, reason)
+        return self._change(seen, values, reason)
+
     def resolve(
         self, number: str, verdict: Literal["booked", "absent"], *, who: str, reason: str, force: bool = False
     ) -> Entry:
@@ -190,7 +217,7 @@ class Journal:
             problem = ("the journal has no row of this number", "check the number, the tenant and the kind")
         elif seen.state == state:
             problem = (f"is {state} already", "there is nothing to resolve")
-        elif not force and seen.state not in OPEN:
+        elif not force and seen.state not in OPEN | {State.BLOCKED}:
             problem = (f"is {seen.state}, not in doubt", "if that is wrong nevertheless, use force")
         elif not force and seen.is_alive(self.now()):
             problem = (

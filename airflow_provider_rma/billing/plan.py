@@ -10,7 +10,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.books import read_list, read_master_data
+from airflow_provider_rma.billing.books import look_up, read_list, read_master_data
 from airflow_provider_rma.billing.compare import Comparison
 from airflow_provider_rma.billing.documents import Document
 from airflow_provider_rma.billing.journal import OPEN, Entry, Journal, State
@@ -48,7 +48,7 @@ class Planner:
         started = self.journal.now()
         doubtful = {entry.key: entry for entry in self.journal.open_entries()}
         if doubtful or next(self.spool.pending(), None) is not None:
-            read_list(self.client, self.spool, doubtful)
+            self._read_books(doubtful)
         self._settle_others(doubtful, started)
         creating = False
         for documents in _chunks(self.spool.pending(), 200):
@@ -57,6 +57,11 @@ class Planner:
                 creating |= self._settle(document, entries.get(document.key), started)
         if creating and self.policy.check_master_data:
             self._check_master_data()
+
+    def _read_books(self, doubtful: Mapping[str, Entry]) -> None:
+        known = self.journal.newest_booked() if self.policy.absence == "look_up" else ()
+        if not (known and look_up(self.client, self.spool, doubtful, known)):
+            read_list(self.client, self.spool, doubtful)
 
     def _settle(self, document: Document, entry: Entry | None, started: float) -> bool:
         """Decide about one document; True if it is to be sent."""
@@ -94,7 +99,10 @@ class Planner:
             if self.spool.document(entry.number) is not None:
                 continue
             hits = self.spool.hits(key)
-            if hits:
+            if len(hits) > 1:
+                record_created(self.journal, entry, hits[0], note="duplicate")
+                log.warning("Invoice %s of an earlier run: %s.", entry.number, _repeated(hits))
+            elif hits:
                 record_created(self.journal, entry, hits[0], note="found by a later run")
                 log.info("Invoice %s of an earlier run is in the books.", entry.number)
             elif entry.settles_at is not None and entry.settles_at > started:
@@ -109,6 +117,8 @@ class Planner:
         hits = self.spool.hits(document.key)
         if hits:
             return self._decide_booked(document, entry, hits)
+        if entry is not None and entry.state == State.BLOCKED:
+            return _blocked(document, entry)
         if entry is not None and entry.state == State.CREATED and entry.updated_at >= started:
             reason = "booked by another run while this one was reading; the next attempt finds it"
             return Row(document.position, document.number, Outcome.UNKNOWN, (reason,))
@@ -145,9 +155,10 @@ class Planner:
 
     def _decide_booked(self, document: Document, entry: Entry | None, hits: list[Hit]) -> Row:
         if len(hits) > 1:
-            ids = ", ".join(hit.document_id or "?" for hit in hits)
-            reason = f"{len(hits)} documents carry this number (ids {ids}); have all but one removed in RMA"
-            return Row(document.position, document.number, Outcome.DUPLICATE, (reason,))
+            if entry is not None and entry.state != State.CREATED:
+                # It is in the books, whatever else: a row left in doubt would stay so for ever.
+                record_created(self.journal, entry, hits[0], note="duplicate")
+            return Row(document.position, document.number, Outcome.DUPLICATE, (_repeated(hits),))
         hit = hits[0]
         if entry is None:
             self.journal.adopt(document.number, document.content_hash, **facts(hit))
@@ -191,6 +202,20 @@ def record_created(
 def facts(hit: Hit) -> dict[str, Any]:
     """What the journal keeps of a document in the books."""
     return {"document_id": hit.document_id, "net": hit.net, "gross": hit.gross, "currency": hit.currency}
+
+
+def _blocked(document: Document, entry: Entry) -> Row:
+    """The row of a document that waits for a person."""
+    reason = (
+        f"not sent: {entry.note}; if it is an invoice of its own, say rma journal resolve {document.number} "
+        "--as absent, else --as booked, and take it out of the input"
+    )
+    return Row(document.position, document.number, Outcome.HELD, (reason,))
+
+
+def _repeated(hits: list[Hit]) -> str:
+    ids = ", ".join(hit.document_id or "?" for hit in hits)
+    return f"{len(hits)} documents carry this number (ids {ids}); have all but one removed in RMA"
 
 
 def _chunks(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:

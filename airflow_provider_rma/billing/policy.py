@@ -22,7 +22,7 @@ class Policy:
     :param max_amount: sum of the amounts (without sign) that one run may send, in CHF.
     :param check_master_data: whether customers, articles and accounts are looked up before anything is sent.
     :param absence: how a number is proven absent: ``list`` reads all invoices once, ``look_up`` asks for each number,
-        for books that are much larger than what is billed.
+        for books that are much larger than what is billed (a number that is there twice is not noticed then).
     :param mark: whether the internal notes of what is sent end with a run mark, from which a lost journal is rebuilt.
     """
 

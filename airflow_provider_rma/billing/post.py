@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_rma.billing.books import to_hit
+from airflow_provider_rma.billing.books import PLAIN_NUMBER, to_hit
 from airflow_provider_rma.billing.compare import compare
 from airflow_provider_rma.billing.documents import Document
 from airflow_provider_rma.billing.journal import Entry, Journal, State, business_key
@@ -29,9 +29,6 @@ from airflow_provider_rma.exceptions import (
 )
 
 log = logging.getLogger(__name__)
-
-#: Numbers that a look-up by path finds for certain: others may be garbled on their way by proxies or by the service.
-_PLAIN_NUMBER = re.compile(r"[A-Za-z0-9._-]+")
 
 #: Words by which a refusal is known as one for a closed period. The service's own text is not documented (inferred).
 _CLOSED = re.compile(r"abgeschlossen|geschlossen|gesperrt|closed", re.IGNORECASE)
@@ -187,7 +184,7 @@ class Poster:
         return row
 
     def _find(self, document: Document) -> list[dict[str, Any]]:
-        if _PLAIN_NUMBER.fullmatch(document.number):
+        if PLAIN_NUMBER.fullmatch(document.number):
             try:
                 return [self.client.get_invoice(document.number)]
             except NotFoundError:

@@ -153,6 +153,7 @@ _MEANING = {
     "created": "in the books",
     "rejected": "refused by the service, not in the books",
     "released": "proven not to be in the books; it may be sent",
+    "blocked": "not in the books under its number, and not sent until a person has decided",
 }
 
 

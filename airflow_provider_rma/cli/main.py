@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from airflow_provider_rma.cli.adopt import adopt
 from airflow_provider_rma.cli.doctor import doctor
 from airflow_provider_rma.cli.evidence import evidence
 from airflow_provider_rma.cli.journal import journal
@@ -38,7 +39,7 @@ def rma() -> None:
     """
 
 
-for _command in (journal, doctor, evidence, purge):
+for _command in (journal, doctor, adopt, evidence, purge):
     rma.add_command(_command)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import io
+import os
 import tempfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 import requests
 import urllib3.exceptions
@@ -61,6 +63,22 @@ class Answer:
         while chunk := self._body.read(_CHUNK):
             yield chunk
 
+    def reader(self) -> IO[bytes]:
+        """The body as a file of its own, from its beginning: another position than all others, for any thread.
+
+        It must be closed, and stays usable when the answer is closed.
+        """
+        if self.size <= _IN_MEMORY:
+            return io.BytesIO(self.read())
+        return io.BufferedReader(_Positioned(os.dup(self._body.fileno())), _CHUNK)
+
+    def path(self) -> str | None:
+        """A path under which the body can be opened while the answer is; None if it is in memory, or has none here."""
+        if self.size <= _IN_MEMORY:
+            return None
+        path = f"/proc/self/fd/{self._body.fileno()}"
+        return path if os.path.exists(path) else None
+
     def error_text(self) -> str | None:
         """The service's own error text, None if the body is no error of the service."""
         return error_text(self.read()) if self.size < _IN_MEMORY else None
@@ -86,6 +104,30 @@ class Answer:
 
     def close(self) -> None:
         self._body.close()
+
+
+class _Positioned(io.RawIOBase):
+    """Reads a file that others read too, at a position of its own.
+
+    :param descriptor: is closed with this.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        count = os.preadv(self._descriptor, [buffer], self._position)
+        self._position += count
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
 
 def receive(response: requests.Response, limit: int = MAX_ANSWER) -> Answer:

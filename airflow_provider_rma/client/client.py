@@ -22,7 +22,7 @@ from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.endpoints import Endpoint
 from airflow_provider_rma.client.mapped import unexpected
 from airflow_provider_rma.client.retry import RetryPolicy
-from airflow_provider_rma.client.stream import Entity, EntityStream
+from airflow_provider_rma.client.stream import Entity, EntityStream, RawEntities
 from airflow_provider_rma.client.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -181,13 +181,31 @@ class RunMyAccountsClient:
         :param include_openings: opening balances too; None leaves it to the service, whose default is not documented.
         :param include_closings: closing balances too; likewise.
         """
-        query = {
-            "from_date": from_date,
-            "to_date": to_date,
-            "include_openings": include_openings,
-            "include_closings": include_closings,
-        }
+        query = _transaction_query(from_date, to_date, include_openings, include_closings)
         return self._stream(endpoints.LIST_TRANSACTIONS, content_type, segments={"accno": accno}, query=query)
+
+    def open_transactions(
+        self,
+        accno: str = "x",
+        *,
+        from_date: date | None = None,
+        to_date: date | None = None,
+        include_openings: bool | None = None,
+        include_closings: bool | None = None,
+        content_type: ContentType | None = None,
+    ) -> RawEntities:
+        """Like :meth:`iter_transactions`, as the bytes of the answer; a context manager.
+
+        What can be checked without decoding is checked: status, length, compression.
+        """
+        query = _transaction_query(from_date, to_date, include_openings, include_closings)
+        form = content_type or self.config.content_type
+        endpoint = endpoints.LIST_TRANSACTIONS
+        request = endpoint.request(form, segments={"accno": accno}, query=query)
+        return self._transport.read(
+            request,
+            lambda answer: RawEntities(endpoint, request, answer, form, lambda mapped: self._entity(endpoint, mapped)),
+        )
 
     def list_balances(
         self,
@@ -306,3 +324,14 @@ def _invoice_query(
     from_date: date, to_date: date | None, status: str | None, customer_number: str | None
 ) -> dict[str, Any]:
     return {"from": from_date, "to": to_date, "status": status, "customer_number": customer_number}
+
+
+def _transaction_query(
+    from_date: date | None, to_date: date | None, include_openings: bool | None, include_closings: bool | None
+) -> dict[str, Any]:
+    return {
+        "from_date": from_date,
+        "to_date": to_date,
+        "include_openings": include_openings,
+        "include_closings": include_closings,
+    }

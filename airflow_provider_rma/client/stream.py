@@ -1,10 +1,10 @@
-"""Entities of a long list answer, one at a time."""
+"""Entities of a long list answer, one at a time, or its bytes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from airflow_provider_rma.client.answer import Answer
 from airflow_provider_rma.client.classify import of_request
@@ -22,7 +22,8 @@ class EntityStream:
     but whether the document is complete shows at its end only: :class:`IncompleteAnswerError` may come after the last
     entity.
 
-    :ivar count: entities handed out so far.
+    :param skip: how many entities to leave out at the beginning; they are counted, and not converted.
+    :ivar count: entities passed so far.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class EntityStream:
         answer: Answer,
         content_type: ContentType,
         convert: Callable[[Mapped], Entity],
+        skip: int = 0,
     ) -> None:
         self._request = request
         self._answer = answer
         self._items = endpoint.iter_decode(answer.chunks(), answer.content_type(content_type))
         self._convert = convert
+        self._skip = skip
         self._rows = self._run()
         self.count = 0
 
@@ -44,8 +47,7 @@ class EntityStream:
     def announced(self) -> int | None:
         """How many entities the service announced (``number_of_transaction``); None if it did not, or nothing has been
         read yet."""
-        text = self._items.attributes.get("number_of_transaction", "").strip()
-        return int(text) if text.isascii() and text.isdigit() else None
+        return announced_count(self._items.attributes)
 
     def close(self) -> None:
         """Give up the rest."""
@@ -69,6 +71,9 @@ class EntityStream:
     def _run(self) -> Generator[Entity, None, None]:
         try:
             for mapped in self._items:
+                if self.count < self._skip:
+                    self.count += 1
+                    continue
                 entity = self._convert(mapped)
                 self.count += 1
                 yield entity
@@ -86,3 +91,62 @@ class EntityStream:
                 f"the service announced {announced} entries and sent {self.count}",
                 advice="Undo what was done with them, and read again.",
             )
+
+
+def announced_count(attributes: Mapping[str, str]) -> int | None:
+    """How many entities the attributes of a list answer announce; None if they do not."""
+    text = attributes.get("number_of_transaction", "").strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+class RawEntities:
+    """The bytes of a long list answer that has arrived whole, for whoever decodes them himself; a context manager.
+
+    Length and compression have been checked, the document has not: :meth:`entities` checks everything.
+
+    :param convert: the mapped form of one entity as an entity.
+    :ivar content_type: how the bytes are to be decoded.
+    :ivar size: of the decompressed body, in bytes.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        answer: Answer,
+        content_type: ContentType,
+        convert: Callable[[Mapped], Entity],
+    ) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._answer = answer
+        self.content_type = answer.content_type(content_type)
+        self.size = answer.size
+        self.convert = convert
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._answer.close()
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body in pieces, from its beginning."""
+        return self._answer.chunks()
+
+    def reader(self) -> IO[bytes]:
+        """The body as a file with a position of its own, for any thread; to be closed by the caller."""
+        return self._answer.reader()
+
+    def path(self) -> str | None:
+        """A path under which the body can be opened until this is closed; None if there is none."""
+        return self._answer.path()
+
+    def entities(self, skip: int = 0) -> EntityStream:
+        """The entities, decoded and checked one by one; afterwards the answer is closed.
+
+        :param skip: how many to leave out at the beginning.
+        """
+        return EntityStream(self._endpoint, self._request, self._answer, self.content_type, self.convert, skip)

@@ -46,7 +46,7 @@ class PostingBatches:
     """
 
     def __init__(self, tenant: str, window: Window, load_id: str, names: Mapping[str, str]) -> None:
-        self._tenant, self._window, self._load_id, self._names = tenant, window, load_id, names
+        self.tenant, self.window, self.load_id, self.names = tenant, window, load_id, names
         self._columns: dict[str, list[Any]] = {column.name: [] for column in tables.TABLES["postings"].columns}
         self._seen = 0
 
@@ -63,29 +63,38 @@ class PostingBatches:
         """
         self._seen += 1
         accno, amount = self._account(posting), self._amount(posting)
-        if posting.get("transdate") is None or posting["transdate"] not in self._window:
+        if posting.get("transdate") is None or posting["transdate"] not in self.window:
             day = posting["transdate"].isoformat() if posting.get("transdate") else "no day"
-            raise self._unexpected(f"is dated {day}, outside of {self._window.start} to {self._window.end}")
+            raise self._unexpected(f"is dated {day}, outside of {self.window.start} to {self.window.end}")
         if posting.get("id") is None:
             raise self._unexpected("belongs to no voucher")
         department = posting.get("department") or {}
         row = {
             **{name: _text_or_value(posting.get(name)) for name in PLAIN},
             **{f"department_{part}": _text_or_value(department.get(part)) for part in DEPARTMENT},
-            "tenant": self._tenant,
-            "month": self._window.start,
+            "tenant": self.tenant,
+            "month": self.window.start,
             "accno": accno,
-            "account_name": self._names.get(accno) or None,
+            "account_name": self.names.get(accno) or None,
             "amount": amount,
             "debit": -amount if amount < 0 else _ZERO,
             "credit": amount if amount > 0 else _ZERO,
             "voucher_id": posting["id"],
             "extra": _extra(posting),
-            "load_id": self._load_id,
+            "load_id": self.load_id,
         }
         for name, values in self._columns.items():
             values.append(row[name])
         return accno, amount
+
+    def restart(self, seen: int) -> None:
+        """Forget what was appended and not yet taken.
+
+        :param seen: postings that were taken elsewhere, so that messages number the next ones right.
+        """
+        self._seen = seen
+        for values in self._columns.values():
+            values.clear()
 
     def take(self) -> pa.RecordBatch:
         """The postings since the last call."""
@@ -106,7 +115,7 @@ class PostingBatches:
 
     def _amount(self, posting: Mapping[str, Any]) -> Decimal:
         try:
-            return Decimal(posting["amount"]).quantize(_STEP, context=_CONTEXT) + _ZERO
+            return scaled(Decimal(posting["amount"]))
         except (KeyError, TypeError):
             raise self._unexpected("has no amount") from None
         except InvalidOperation:
@@ -114,9 +123,17 @@ class PostingBatches:
 
     def _unexpected(self, problem: str) -> UnexpectedAnswerError:
         return UnexpectedAnswerError(
-            f"posting {self._seen} of {self._window} {problem}",
+            f"posting {self._seen} of {self.window} {problem}",
             advice="The answer does not fit the documented interface; nothing of this month was loaded.",
         )
+
+
+def scaled(amount: Decimal) -> Decimal:
+    """An amount with the decimals of the table; zero without a sign.
+
+    :raises decimal.InvalidOperation: if it is too large.
+    """
+    return amount.quantize(_STEP, context=_CONTEXT) + _ZERO
 
 
 def _text_or_value(value: Any) -> Any:

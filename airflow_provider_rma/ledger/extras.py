@@ -32,3 +32,11 @@ def duckdb() -> Any:
     :raises ConfigurationError: it is not installed.
     """
     return _optional("duckdb", "duckdb")
+
+
+def psycopg(module: str = "psycopg") -> Any:
+    """psycopg, version 3, or one of its modules.
+
+    :raises ConfigurationError: it is not installed.
+    """
+    return _optional(module, "postgres")

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_rma.ledger.arrow import BATCH_ROWS, PostingBatches
+from airflow_provider_rma.ledger.arrow import PostingBatches
+from airflow_provider_rma.ledger.decode import PostingReader
+from airflow_provider_rma.ledger.extras import pyarrow
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
 from airflow_provider_rma.ledger.proof import ZERO, Postings, UnbalancedVoucher
 from airflow_provider_rma.ledger.windows import Window
@@ -60,31 +62,24 @@ def read_postings(
         postings came as were announced.
     :raises UnexpectedAnswerError: for a posting outside of the window, or without account, voucher or amount.
     """
-    sums, fingerprints = _Sums(), Fingerprinter()
-
-    def flush() -> None:
-        batch = batches.take()
-        fingerprints.add(batch)
-        write(batch)
-
-    with client.iter_transactions(
+    sums, fingerprints, progress = _Sums(), Fingerprinter(), _Progress(window)
+    with client.open_transactions(
         "x",
         from_date=window.start,
         to_date=window.end,
         include_openings=False,
         include_closings=False,
         content_type=content_type,
-    ) as stream:
-        progress = _Progress(window)
-        for posting in stream:
-            sums.add(posting, *batches.append(posting))
-            if len(batches) >= BATCH_ROWS:
-                flush()
-                progress.tell(stream.count, stream.announced)
-        if len(batches):
-            flush()
-        postings = Postings(stream.count, stream.announced, sums.accounts, sums.unbalanced())
-    return Reading(postings, fingerprints.result())
+    ) as source:
+        reader = PostingReader(source, batches)
+        for batch in reader:
+            sums.add(batch)
+            fingerprints.add(batch)
+            write(batch)
+            progress.tell(reader.count, reader.announced)
+    prints = fingerprints.result()
+    accounts = {accno: account.sum for accno, account in prints.items()}
+    return Reading(Postings(reader.count, reader.announced, accounts, sums.unbalanced()), prints)
 
 
 def total_of_account(
@@ -106,23 +101,30 @@ def total_of_account(
 
 
 class _Sums:
-    """Running sums by account, and of the vouchers that are not balanced at the moment.
+    """Running sums of the vouchers that are not balanced at the moment.
 
     Postings come by date and reference, so a voucher's lines are near each other and few are open at a time.
     """
 
     def __init__(self) -> None:
-        self.accounts: dict[str, Decimal] = {}
         self._open: dict[tuple[str, int], tuple[Decimal, str]] = {}
 
-    def add(self, posting: Mapping[str, Any], accno: str, amount: Decimal) -> None:
-        self.accounts[accno] = self.accounts.get(accno, ZERO) + amount
-        voucher = posting.get("module") or "", posting["id"]
-        total = self._open.get(voucher, (ZERO, ""))[0] + amount
-        if total:
-            self._open[voucher] = total, posting.get("reference") or ""
-        else:
-            self._open.pop(voucher, None)
+    def add(self, batch: pa.RecordBatch) -> None:
+        pa, pc = pyarrow(), pyarrow("pyarrow.compute")
+        rows = pa.Table.from_batches([batch]).select(["module", "voucher_id", "amount", "reference"])
+        grouped = rows.group_by(["module", "voucher_id"], use_threads=False).aggregate(
+            [("amount", "sum"), ("reference", "last")]
+        )
+        # What is balanced within the batch changes nothing.
+        moved = grouped.filter(pc.not_equal(grouped.column("amount_sum"), Decimal(0)))
+        columns = (moved.column(name).to_pylist() for name in ("module", "voucher_id", "amount_sum", "reference_last"))
+        for module, voucher_id, amount, reference in zip(*columns, strict=True):
+            voucher = module or "", voucher_id
+            total = self._open.get(voucher, (ZERO, ""))[0] + amount
+            if total:
+                self._open[voucher] = total, reference or ""
+            else:
+                self._open.pop(voucher, None)
 
     def unbalanced(self) -> tuple[UnbalancedVoucher, ...]:
         return tuple(

@@ -21,8 +21,8 @@ class RunMyAccountsCancelInvoicesOperator(_InvoicesOperator):
     """Cancel booked invoices, each by a credit note that mirrors it.
 
     The credit note has the original's number with a suffix, and is billed under the same guarantee as an invoice: never
-    one twice, none lost. Run it again as often as you like: what is cancelled already stays ``unchanged``. If any of the
-    numbers cannot be cancelled, nothing is sent, and the task names all reasons.
+    one twice, none lost. Run it again as often as you like: what is cancelled already stays ``unchanged``. If any of
+    the numbers cannot be cancelled, nothing is sent, and the task names all reasons.
 
     .. seealso:: :doc:`/cancellation`
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="rma-simulator",
         description="A local Run my Accounts to try things against: the documented interface over real books.",
+        epilog="rma-simulator seed --help: build the books of an invented company, of any size.",
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
@@ -28,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--keyfile", help="private key of the certificate, if it is not in the same file")
     add("--log-requests", action="store_true", help="one line per request on stderr")
     add("--print-connection", action="store_true", help="print an Airflow connection to paste, after the ready line")
+    add("--exit-with-parent", action="store_true", help="end when the process that started this one has ended")
     return parser
 
 
@@ -52,9 +55,15 @@ def _connection(address: str, tenant: str, token: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the simulator; gives the exit status."""
+    """Run the simulator, or seed books if the first argument is ``seed``; gives the exit status."""
+    parent = os.getppid()
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["seed"]:
+        from airflow_provider_rma.simulator import seed_command
+
+        return seed_command.main(words[1:])
     parser = _parser()
-    given = parser.parse_args(arguments)
+    given = parser.parse_args(words)
     try:
         from airflow_provider_rma.simulator.keys import CURRENT_PREFIX
         from airflow_provider_rma.simulator.server import Options, run
@@ -80,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         certfile=given.certfile,
         keyfile=given.keyfile,
         log_requests=given.log_requests,
+        parent=parent if given.exit_with_parent else None,
     )
     more = (lambda address: _connection(address, given.tenant, given.token)) if given.print_connection else None
     try:

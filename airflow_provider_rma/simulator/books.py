@@ -7,9 +7,9 @@ posted), and ``check_invoice`` holds the rules of the interface above it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from airflow_provider_rma.simulator.master import today_in_zurich, write_master
 from airflow_provider_rma.simulator.records import Records
 from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.registry import Day, Registry, iso
-from airflow_provider_rma.simulator.reports import PostingFilter
+from airflow_provider_rma.simulator.reports import Narrowing, PostingFilter
 from airflow_provider_rma.simulator.rounding import ZERO
 from airflow_provider_rma.simulator.storage import Fetch, Store
 
@@ -36,13 +36,15 @@ class Books(Registry):
         self._writer = DocumentWriter(store, self, self._records)
 
     @classmethod
-    def create(cls, path: str | Path, master: Mapping[str, Any]) -> Books:
+    def create(cls, path: str | Path, master: Mapping[str, Any], *, bulk: bool = False) -> Books:
         """Open new books.
 
         :param path: a file that does not exist yet, or ``":memory:"``.
         :param master: master data in the form of ``master.load_master``.
+        :param bulk: write without a journal and without waiting for the disk, for a file that is of no use unless
+            it gets finished.
         """
-        store = Store(str(path), create=True)
+        store = Store(str(path), create=True, bulk=bulk)
         with store.write():
             write_master(store, master)
         books = cls(store)
@@ -75,6 +77,10 @@ class Books(Registry):
         """Make one transaction of all that is written inside: for filling books quickly."""
         with self._store.write():
             yield
+
+    def set_clock(self, clock: Callable[[], datetime]) -> None:
+        """Say what moment it is when a payment is entered; without it, the real one."""
+        self._store.clock = clock
 
     # ------------------------------------------------------------------ writing documents
 
@@ -135,8 +141,9 @@ class Books(Registry):
                 self._writer.delete(row[0])
             last = connection.execute("SELECT MAX(transdate) FROM yearend").fetchone()[0]
             start = (date.fromisoformat(last) + timedelta(days=1)).isoformat() if last else None
-            sums = reports.raw_sums(self._store.fetch, PostingFilter(None, start, day), "AND a.category IN ('I', 'E')")
-            number = self._writer.post_year_end(day, sums, equity_accno, reference, description)
+            sums = reports.raw_sums(self._store.fetch, PostingFilter(None, start, day))
+            swept = {accno: amount for accno, amount in sums.items() if self._accounts[accno]["category"] in {"I", "E"}}
+            number = self._writer.post_year_end(day, swept, equity_accno, reference, description)
             connection.execute("INSERT INTO yearend VALUES (?, ?)", (number, day))
         return number
 
@@ -157,6 +164,14 @@ class Books(Registry):
         result["postings"] = self._records.postings(id, result["department"])
         result["payments"] = self._records.payments(row)
         return result
+
+    def unpaid(self, id: int) -> Decimal:  # noqa: A002
+        """What is still to be paid of a sale or purchase, in its own currency; negative if too much was paid.
+
+        :raises KeyError: if there is none.
+        """
+        row = self._records.row(id)
+        return Decimal(row["fxamount"]) - Decimal(row["fxpaid"])
 
     def find_invoices(self, number: str) -> list[int]:
         """Ids of the invoices with exactly this number, oldest first; there may be several."""
@@ -201,6 +216,14 @@ class Books(Registry):
             document = self._records.header(row, day)
             if status is None or document["status"] in wanted:
                 yield document
+
+    def count_documents(self) -> int:
+        """Number of documents of all modules."""
+        return int(self._store.fetch("SELECT COUNT(*) FROM document")[0][0])
+
+    def count_rows(self) -> int:
+        """Number of rows of the ledger, those of 0 included."""
+        return reports.count_rows(self._store.fetch)
 
     def latest_vouchers(self, limit: int) -> list[dict[str, Any]]:
         """The vouchers entered last, newest first, each as ``document`` gives it."""
@@ -251,8 +274,9 @@ class Books(Registry):
         include_closings: bool = False,
     ) -> int:
         """Number of rows that ``postings`` gives for the same parameters."""
-        wanted = self._filter(accno_pattern, from_date, to_date)
-        return self._count(self._store.fetch, wanted, include_openings, include_closings)
+        count, stream = self.counted_postings(accno_pattern, from_date, to_date, include_openings, include_closings)
+        stream.close()
+        return count
 
     def counted_postings(
         self,
@@ -261,7 +285,7 @@ class Books(Registry):
         to_date: Day = None,
         include_openings: bool = False,
         include_closings: bool = False,
-    ) -> tuple[int, Iterator[dict[str, Any]]]:
+    ) -> tuple[int, Generator[dict[str, Any]]]:
         """Give the number of rows and the rows, of one and the same state of the books.
 
         Parameters as for ``postings``. Exhaust or close the iterator: it holds a connection.
@@ -271,20 +295,16 @@ class Books(Registry):
         count = next(stream)
         return count, stream
 
-    def _count(self, fetch: Fetch, wanted: PostingFilter, openings: bool, closings: bool) -> int:
-        count = reports.count_postings(fetch, wanted)
-        count += len(self._opening_rows(fetch, wanted)) if openings else 0
-        return count + (len(self._closing_rows(fetch, wanted)) if closings else 0)
-
-    def _stream(self, wanted: PostingFilter, openings: bool, closings: bool) -> Iterator[Any]:
+    def _stream(self, wanted: PostingFilter, openings: bool, closings: bool) -> Generator[Any]:
         """Yield the count first, then the rows: whoever took the count has started the read."""
         with self._store.snapshot() as fetch:
-            yield self._count(fetch, wanted, openings, closings)
-            if openings:
-                yield from self._opening_rows(fetch, wanted)
+            # both before the first row, since books in memory may change while the rows are read
+            first = self._opening_rows(fetch, wanted) if openings else []
+            last = self._closing_rows(fetch, wanted) if closings else []
+            yield reports.count_postings(fetch, wanted) + len(first) + len(last)
+            yield from first
             yield from reports.iterate_postings(fetch, wanted, self._departments)
-            if closings:
-                yield from self._closing_rows(fetch, wanted)
+            yield from last
 
     def _opening_rows(self, fetch: Fetch, wanted: PostingFilter) -> list[dict[str, Any]]:
         if not wanted.from_date:
@@ -324,12 +344,19 @@ class Books(Registry):
         :param project: number of a project.
         :param main_currency: in CHF; otherwise without the exchange rows.
         """
-        extra, parameters = self._conditions(department, exclude_yearend, project, main_currency)
+        found = self.find_department(department) if department else None
+        narrowing = Narrowing(
+            department_id=(found["id"] if found else 0) if department else None,
+            project=project,
+            exclude_yearend=exclude_yearend,
+            exclude_fx=not main_currency,
+        )
         wanted = self._filter(accno_pattern, from_date, to_date)
-        sums = reports.raw_sums(self._store.fetch, wanted, extra, parameters)
-        if include_openings and wanted.from_date:
-            openings = reports.raw_sums(self._store.fetch, wanted.before(), extra, parameters)
-            sums = {accno: amount + openings.get(accno, ZERO) for accno, amount in sums.items()}
+        with self._store.view() as fetch:
+            sums = reports.raw_sums(fetch, wanted, narrowing)
+            if include_openings and wanted.from_date:
+                openings = reports.raw_sums(fetch, wanted.before(), narrowing)
+                sums = {accno: amount + openings.get(accno, ZERO) for accno, amount in sums.items()}
         return [
             {
                 "accno": accno,
@@ -338,20 +365,3 @@ class Books(Registry):
             }
             for accno, amount in sums.items()
         ]
-
-    def _conditions(
-        self, department: str | None, exclude_yearend: bool, project: str | None, main_currency: bool
-    ) -> tuple[str, list[Any]]:
-        extra, parameters = "", []
-        if department:
-            found = self.find_department(department)
-            extra += " AND d.department_id = ?"
-            parameters.append(found["id"] if found else 0)
-        if project:
-            extra += " AND p.project_id = (SELECT id FROM project WHERE number = ? OR description = ?)"
-            parameters += [project, project]
-        if exclude_yearend:
-            extra += " AND d.id NOT IN (SELECT document_id FROM yearend)"
-        if not main_currency:
-            extra += " AND p.fx = 0"
-        return extra, parameters

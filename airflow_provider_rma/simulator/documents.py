@@ -126,8 +126,9 @@ class DocumentWriter:
         document_id, module = row["id"], row["module"]
         document = self._records.entered(row)
         terms = self._terms(module, document)
-        payment_no = len(self._records.payment_bodies(document_id)) + 1
-        entries = self._records.posting_rows(document_id)
+        payment_no = self._records.payment_count(document_id) + 1
+        # only the settlement of a foreign currency looks at what was posted before
+        entries = self._records.posting_rows(document_id) if terms.is_foreign(document) else []
         posted = posted_again(row, entries)
         new_rows = form_payment(posted, document, given, payment_no, terms)
         self._insert_rows(document_id, new_rows)

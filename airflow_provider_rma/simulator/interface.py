@@ -136,9 +136,10 @@ def create_invoice(books: Books, call: Call) -> Result:
     if call.settings.duplicates == "refuse" and books.find_invoices(number):
         raise Refused(f"Eine Rechnung mit der Nummer '{number}' existiert bereits.", "invnumber")
     customer = document.pop("customer", None)
-    if customer is not None:
-        books.save_customer(customer)
-    books.post_invoice(document)
+    with books.together():
+        if customer is not None:
+            books.save_customer(customer)
+        books.post_invoice(document)
     return None
 
 
@@ -171,11 +172,12 @@ def list_transactions(books: Books, call: Call) -> Result:
         call.flag("include_openings", default=False),
         call.flag("include_closings", default=False),
     )
+    count, postings = books.counted_postings(*wanted)
     return Listing(
         "transaction",
-        map(resources.transaction_tree, books.postings(*wanted)),
+        resources.transactions(postings),
         root="transactions",
-        attributes={"@number_of_transaction": str(books.count_postings(*wanted))},
+        attributes={"@number_of_transaction": str(count)},
     )
 
 

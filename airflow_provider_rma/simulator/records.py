@@ -92,6 +92,11 @@ class Records:
         rows = self._payment_rows(row["id"])
         return [_payment(payment, row) for payment in rows]
 
+    def payment_count(self, document_id: int) -> int:
+        """How many payments a document has."""
+        rows = self._store.fetch("SELECT COUNT(*) FROM payment WHERE document_id = ?", (document_id,))
+        return int(rows[0][0])
+
     def payment_bodies(self, document_id: int) -> list[dict[str, Any]]:
         """The payments of a document as they were entered."""
         return [json.loads(row["body"]) for row in self._payment_rows(document_id)]

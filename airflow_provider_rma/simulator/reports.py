@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.storage import Fetch, sum_units, total
+from airflow_provider_rma.simulator.storage import FRACTION, WHOLE, Fetch, total
 
 _COLUMNS = """
     SELECT p.entry_id, p.document_id AS id, a.accno, a.description AS account_description, p.transdate,
@@ -53,7 +53,7 @@ class PostingFilter:
         return PostingFilter(self.account_ids, None, (first - timedelta(days=1)).isoformat())
 
     def where(self, *, zero_rows: bool = False) -> tuple[str, list[Any]]:
-        """SQL condition on ``posting p`` and its parameters."""
+        """SQL condition on ``posting p`` (with ``zero_rows`` also on ``daily p``) and its parameters."""
         conditions: list[str] = [] if zero_rows else ["p.units <> 0"]
         parameters: list[Any] = []
         if self.account_ids is not None:
@@ -70,8 +70,13 @@ class PostingFilter:
 
 def count_postings(fetch: Fetch, wanted: PostingFilter) -> int:
     """Number of rows that ``iterate_postings`` gives."""
-    where, parameters = wanted.where()
-    return int(fetch(f"SELECT COUNT(*) FROM posting p WHERE {where}", parameters)[0][0])  # noqa: S608
+    where, parameters = wanted.where(zero_rows=True)
+    return int(fetch(f"SELECT TOTAL(p.visible) FROM daily p WHERE {where}", parameters)[0][0])  # noqa: S608
+
+
+def count_rows(fetch: Fetch) -> int:
+    """Number of rows of the ledger, those of 0 included."""
+    return int(fetch("SELECT TOTAL(lines) FROM daily")[0][0])
 
 
 def iterate_postings(
@@ -86,7 +91,8 @@ def iterate_postings(
     :param departments: department by id.
     """
     where, parameters = wanted.where()
-    days = fetch(f"SELECT DISTINCT p.transdate FROM posting p WHERE {where} ORDER BY 1", parameters)  # noqa: S608
+    on_days, _ = wanted.where(zero_rows=True)
+    days = fetch(f"SELECT DISTINCT p.transdate FROM daily p WHERE {on_days} AND visible ORDER BY 1", parameters)  # noqa: S608
     query = f"{_COLUMNS} WHERE {where} AND p.transdate = ? ORDER BY d.number, 7, p.entry_id"
     for (day,) in days:
         for row in fetch(query, [*parameters, day]):
@@ -102,21 +108,66 @@ def posting_dict(row: sqlite3.Row, departments: Mapping[int, Mapping[str, Any]])
     return result
 
 
-def raw_sums(
-    fetch: Fetch, wanted: PostingFilter, extra: str = "", parameters: Sequence[Any] = ()
-) -> dict[str, Decimal]:
-    """Raw sums by account number (credit positive), in order of number.
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What a balance leaves out.
 
-    :param wanted: the filter; rows of 0 count as a movement.
-    :param extra: further SQL condition on ``posting p`` and ``document d``, with its parameters.
+    :param department_id: only documents of this department.
+    :param project: only rows of the project with this number or description.
+    :param exclude_yearend: without the year-end closing vouchers.
+    :param exclude_fx: without the exchange rows.
     """
-    where, values = wanted.where(zero_rows=True)
+
+    department_id: int | None = None
+    project: str | None = None
+    exclude_yearend: bool = False
+    exclude_fx: bool = False
+
+
+def raw_sums(fetch: Fetch, wanted: PostingFilter, narrowing: Narrowing | None = None) -> dict[str, Decimal]:
+    """Raw sums by account number (credit positive), in order of number; rows of 0 count as a movement.
+
+    Department and project are a property of the postings; everything else is answered from the daily totals.
+    """
+    narrowed = narrowing or Narrowing()
+    where, parameters = wanted.where(zero_rows=True)
+    if narrowed.exclude_fx:
+        where += " AND p.fx = 0"
+    if narrowed.department_id is not None or narrowed.project:
+        source, values = _narrowed_postings(where, parameters, narrowed)
+    else:
+        source, values = _daily_totals(where, parameters, narrowed)
     rows = fetch(
-        f"SELECT a.accno, {sum_units('p.units')} FROM posting p JOIN account a ON a.id = p.account_id "  # noqa: S608
-        f"JOIN document d ON d.id = p.document_id WHERE {where} {extra} GROUP BY a.accno ORDER BY a.accno",
-        [*values, *parameters],
+        f"SELECT a.accno, SUM(whole), SUM(fraction) FROM ({source}) p JOIN account a ON a.id = p.account_id "  # noqa: S608
+        "GROUP BY a.accno HAVING SUM(lines) > 0 ORDER BY a.accno",
+        values,
     )
     return {accno: total(whole, fraction) for accno, whole, fraction in rows}
+
+
+def _daily_totals(where: str, parameters: list[Any], narrowed: Narrowing) -> tuple[str, list[Any]]:
+    source = f"SELECT p.account_id, p.lines, p.whole, p.fraction FROM daily p WHERE {where}"  # noqa: S608
+    if not narrowed.exclude_yearend:
+        return source, parameters
+    closings = (
+        f"SELECT p.account_id, -1, -({WHOLE}), -({FRACTION}) FROM posting p "  # noqa: S608
+        f"WHERE p.document_id IN (SELECT document_id FROM yearend) AND {where}"
+    )
+    return f"{source} UNION ALL {closings}", [*parameters, *parameters]
+
+
+def _narrowed_postings(where: str, parameters: list[Any], narrowed: Narrowing) -> tuple[str, list[Any]]:
+    values = list(parameters)
+    if narrowed.exclude_yearend:
+        where += " AND p.document_id NOT IN (SELECT document_id FROM yearend)"
+    if narrowed.department_id is not None:
+        where += " AND p.document_id IN (SELECT id FROM document WHERE department_id = ?)"
+        values.append(narrowed.department_id)
+    if narrowed.project:
+        where += " AND p.project_id = (SELECT id FROM project WHERE number = ? OR description = ?)"
+        values += [narrowed.project, narrowed.project]
+    columns = f"p.account_id, 1 AS lines, {WHOLE} AS whole, {FRACTION} AS fraction"
+    return f"SELECT {columns} FROM posting p WHERE {where}", values  # noqa: S608
 
 
 def natural(amount: Decimal, account: Mapping[str, Any]) -> Decimal:

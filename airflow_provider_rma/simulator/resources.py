@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_rma.simulator.values import double, four_decimals, midnight, moment
-from airflow_provider_rma.simulator.wire import Listing, Tree
+from airflow_provider_rma.simulator.wire import Filled, Listing, Mould, Tree, slot
 
 Values = Mapping[str, Any]
 
@@ -135,11 +135,41 @@ def chart_tree(account: Values) -> Tree:
     }
 
 
-def transaction_tree(posting: Values) -> Tree:
+def transactions(postings: Iterable[Values]) -> Iterator[Filled]:
+    """Posting lines, one mould for each department."""
+    moulds: dict[int, Mould] = {}
+    for posting in postings:
+        department = posting["department"]
+        key = department["id"] if department else 0
+        mould = moulds.get(key)
+        if mould is None:
+            mould = moulds[key] = Mould(_transaction_tree([slot(number) for number in range(13)], department))
+        accno = posting["accno"]
+        yield Filled(
+            mould,
+            (
+                str(posting["id"]),
+                accno,
+                midnight(posting["transdate"]),
+                posting["reference"] or "",
+                posting["description"] or "",
+                double(posting["amount"]),
+                posting["module"],
+                posting["source"] or "",
+                str(posting["entry_id"]),
+                posting["memo"] or "",
+                posting["notes"] or "",
+                posting["intnotes"] or "",
+                accno,
+            ),
+        )
+
+
+def _transaction_tree(texts: Sequence[str], department: Values | None) -> Tree:
     """A posting line; the account inside is a stub with the number only, as documented."""
-    accno = posting["accno"]
+    id_, accno, transdate, reference, description, amount, module, source, entry_id, memo, notes, intnotes, last = texts
     return {
-        "id": str(posting["id"]),
+        "id": id_,
         "chart": {
             "@id": "0",
             "@accno": accno,
@@ -148,18 +178,18 @@ def transaction_tree(posting: Values) -> Tree:
             "@is_active": "true",
             "taxes": Listing("tax", []),
         },
-        "transdate": midnight(posting["transdate"]),
-        "reference": posting["reference"] or "",
-        "description": posting["description"] or "",
-        "amount": double(posting["amount"]),
-        "module": posting["module"],
-        "source": posting["source"] or "",
-        "entry_id": str(posting["entry_id"]),
-        "memo": posting["memo"] or "",
-        "notes": posting["notes"] or "",
-        "intnotes": posting["intnotes"] or "",
-        "department": department_tree(posting["department"]) if posting["department"] else None,
-        "accno": accno,
+        "transdate": transdate,
+        "reference": reference,
+        "description": description,
+        "amount": amount,
+        "module": module,
+        "source": source,
+        "entry_id": entry_id,
+        "memo": memo,
+        "notes": notes,
+        "intnotes": intnotes,
+        "department": department_tree(department) if department else None,
+        "accno": last,
     }
 
 

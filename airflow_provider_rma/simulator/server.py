@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from airflow_provider_rma.simulator.service import Service
 from airflow_provider_rma.simulator.settings import Settings
 
 _GRACE_SECONDS = 1
+_PARENT_SECONDS = 0.5
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Options:
 
     :param db: SQLite file of the books; re-opened if it exists, else created from ``master`` or the demo company.
     :param port: 0 for a free port.
+    :param parent: end when this process is no longer the parent of this one.
     """
 
     db: Path
@@ -48,6 +52,7 @@ class Options:
     certfile: str | None = None
     keyfile: str | None = None
     log_requests: bool = False
+    parent: int | None = None
 
 
 def open_books(options: Options) -> Books:
@@ -101,6 +106,14 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def _end_without(parent: int, ended: threading.Event) -> None:
+    """End this process in order once it has another parent: an orphan is given a new one by the system."""
+    while not ended.wait(_PARENT_SECONDS):
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
 def run(options: Options, more: Any = None) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
@@ -135,9 +148,13 @@ def run(options: Options, more: Any = None) -> None:
     )
     # uvicorn raises the signal once more after its orderly end, which must not look like a crash
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    ended = threading.Event()
+    if options.parent is not None:
+        threading.Thread(target=_end_without, args=(options.parent, ended), daemon=True).start()
     try:
         _Announcing(config, announcement).run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:
+        ended.set()
         service.room.close()

@@ -26,6 +26,10 @@ FIRST_ENTRY_ID = 20001
 UNIT = Decimal("1e-8")
 _UNITS = 10**8
 
+#: SQL of a posting's whole CHF and of its rest in units: summed apart, they cannot overflow.
+WHOLE = f"units / {_UNITS}"
+FRACTION = f"units % {_UNITS}"
+
 T = TypeVar("T")
 
 _SCHEMA = """
@@ -61,13 +65,13 @@ CREATE TABLE yearend (document_id INTEGER PRIMARY KEY, transdate TEXT NOT NULL);
 """
 
 _ADDED = f"""INSERT INTO daily
-    VALUES (NEW.transdate, NEW.account_id, NEW.fx, 1, NEW.units <> 0, NEW.units / {_UNITS}, NEW.units % {_UNITS})
+    VALUES (NEW.transdate, NEW.account_id, NEW.fx, 1, NEW.units <> 0, NEW.{WHOLE}, NEW.{FRACTION})
     ON CONFLICT DO UPDATE SET lines = lines + 1, visible = visible + excluded.visible,
-        whole = whole + excluded.whole, fraction = fraction + excluded.fraction"""
+        whole = whole + excluded.whole, fraction = fraction + excluded.fraction"""  # noqa: S608
 _TAKEN = f"""UPDATE daily SET lines = lines - 1, visible = visible - (OLD.units <> 0),
-    whole = whole - OLD.units / {_UNITS}, fraction = fraction - OLD.units % {_UNITS}
-    WHERE transdate = OLD.transdate AND account_id = OLD.account_id AND fx = OLD.fx"""
-#: Per day, account and kind of row: how many rows, how many that are not 0, their sum (see ``sum_units``).
+    whole = whole - OLD.{WHOLE}, fraction = fraction - (OLD.{FRACTION})
+    WHERE transdate = OLD.transdate AND account_id = OLD.account_id AND fx = OLD.fx"""  # noqa: S608
+#: Per day, account and kind of row: how many rows, how many that are not 0, their sum (whole CHF, rest).
 _TOTALS = f"""
 BEGIN;
 CREATE TABLE daily (
@@ -75,13 +79,13 @@ CREATE TABLE daily (
     visible INTEGER NOT NULL, whole INTEGER NOT NULL, fraction INTEGER NOT NULL,
     PRIMARY KEY (transdate, account_id, fx)) WITHOUT ROWID;
 INSERT INTO daily
-    SELECT transdate, account_id, fx, COUNT(*), SUM(units <> 0), SUM(units / {_UNITS}), SUM(units % {_UNITS})
+    SELECT transdate, account_id, fx, COUNT(*), SUM(units <> 0), SUM({WHOLE}), SUM({FRACTION})
     FROM posting GROUP BY transdate, account_id, fx;
 CREATE TRIGGER posting_added AFTER INSERT ON posting BEGIN {_ADDED}; END;
 CREATE TRIGGER posting_taken AFTER DELETE ON posting BEGIN {_TAKEN}; END;
 CREATE TRIGGER posting_changed AFTER UPDATE ON posting BEGIN {_TAKEN}; {_ADDED}; END;
 COMMIT;
-"""
+"""  # noqa: S608
 
 
 def units(amount: Decimal) -> int:
@@ -90,18 +94,10 @@ def units(amount: Decimal) -> int:
 
 
 def total(whole: int | None, fraction: int | None) -> Decimal:
-    """Give the sum made by ``sum_units`` in CHF."""
+    """Give a sum in CHF, from the sums of ``WHOLE`` and ``FRACTION``."""
     if whole is None:
         return ZERO
     return Decimal(whole) + Decimal(fraction or 0) * UNIT
-
-
-def sum_units(column: str) -> str:
-    """SQL for a sum that cannot overflow: whole CHF and fractions apart.
-
-    :param column: name of an integer column in units of 1e-8 CHF.
-    """
-    return f"SUM({column} / {_UNITS}), SUM({column} % {_UNITS})"
 
 
 class Fetch(Protocol):
@@ -202,6 +198,20 @@ class Store:
             yield lambda sql, parameters=(): connection.execute(sql, parameters).fetchall()
         finally:
             connection.close()
+
+    @contextmanager
+    def view(self) -> Iterator[Fetch]:
+        """Give a function for a few short queries that see one state of the books, own unfinished writing included."""
+        with self.lock:
+            if self.connection.in_transaction:
+                yield self.fetch
+                return
+            self.connection.execute("BEGIN")
+            try:
+                yield self.fetch
+            finally:
+                self._memo.clear()
+                self.connection.execute("COMMIT")
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Run one query on the shared connection."""

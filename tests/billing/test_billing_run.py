@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_rma.billing.journal import business_key
 from airflow_provider_rma.exceptions import BillingError, ConnectionNotMadeError, UnsettledError
 from tests.billing.conftest import Bench
 
@@ -405,3 +406,59 @@ def test_outcomes_can_be_tolerated_but_a_doubt_cannot(bench: Bench, invoice: Mak
     bench.chaos("create_invoice", "lost", count=1)
     bench.bill(invoice(), fail_on=["conflict"])
     assert isinstance(bench.error, UnsettledError)
+
+
+def reads(bench: Bench) -> tuple[int, int]:
+    """Lists of invoices and look-ups by number that the service received."""
+    received = bench.simulator.control("GET", "/requests")["received"]
+    return received.get("GET /invoices", 0), received.get("GET /invoices/{number}", 0)
+
+
+def test_numbers_are_looked_up_one_by_one_where_a_known_one_is_found(bench: Bench, invoice: Make) -> None:
+    first = invoice()
+    bench.bill(first)
+    bench.simulator.control("DELETE", "/requests")
+    new = invoice()
+    rows = bench.bill(first, new, absence="look_up")
+    assert [row["outcome"] for row in rows.values()] == ["unchanged", "created"]
+    # One known number, two of the batch, one read-back.
+    assert reads(bench) == (0, 4)
+
+
+def test_without_a_known_number_absence_is_proven_by_the_list(bench: Bench, invoice: Make) -> None:
+    bench.simulator.control("DELETE", "/requests")
+    record = invoice()
+    bench.bill(record, absence="look_up")
+    assert reads(bench)[0] == 1
+    assert bench.posts() == 1
+
+
+def test_a_look_up_that_finds_nothing_known_is_not_trusted(bench: Bench, invoice: Make) -> None:
+    gone, new = invoice(), invoice()
+    bench.bill(gone)
+    (document,) = bench.booked(gone["invnumber"])
+    bench.simulator.control("DELETE", f"/documents/{document['id']}")
+    bench.simulator.control("DELETE", "/requests")
+    bench.bill(new, absence="look_up")
+    assert reads(bench)[0] == 1
+
+
+def test_numbers_that_no_path_can_carry_are_not_looked_up(bench: Bench, invoice: Make) -> None:
+    bench.bill(invoice())
+    bench.simulator.control("DELETE", "/requests")
+    record = invoice(invnumber="RG/77 ü")
+    assert bench.bill(record, absence="look_up")["RG/77 ü"]["outcome"] == "created"
+    assert reads(bench)[0] >= 1
+
+
+def test_what_is_sent_carries_a_run_mark_unless_it_is_switched_off(bench: Bench, invoice: Make) -> None:
+    marked, plain = invoice(intnotes="Projekt 7"), invoice(intnotes="Projekt 8")
+    bench.bill(marked)
+    bench.bill(plain, mark=False)
+    (document,) = bench.booked(marked["invnumber"])
+    first, mark = document["intnotes"].split("\n")
+    assert first == "Projekt 7"
+    entry = bench.journal().get([business_key(marked["invnumber"])])[business_key(marked["invnumber"])]
+    assert mark == f"[rma {entry.content_hash[:16]}]"
+    assert bench.booked(plain["invnumber"])[0]["intnotes"] == "Projekt 8"
+    assert {row["outcome"] for row in bench.bill(marked, plain).values()} == {"unchanged"}

@@ -30,11 +30,11 @@ def test_status_counts_by_tenant_kind_and_state(desk: Desk) -> None:
     result = desk.run("journal", "status")
     assert result.exit_code == 0
     table = [line.split() for line in result.stdout.splitlines()]
-    assert table[0] == ["SERVICE", "TENANT", "KIND", "CLAIMED", "UNKNOWN", "CREATED", "REJECTED", "RELEASED"]
+    assert table[0] == ["SERVICE", "TENANT", "KIND", "CLAIMED", "UNKNOWN", "CREATED", "REJECTED", "RELEASED", "BLOCKED"]
     assert [row[1:] for row in table[1:4]] == [
-        ["demo", "customer", "0", "0", "1", "0", "0"],
-        ["demo", "invoice", "0", "0", "2", "1", "0"],
-        ["other", "invoice", "0", "0", "1", "0", "0"],
+        ["demo", "customer", "0", "0", "1", "0", "0", "0"],
+        ["demo", "invoice", "0", "0", "2", "1", "0", "0"],
+        ["other", "invoice", "0", "0", "1", "0", "0", "0"],
     ]
     assert "Nothing is in doubt." in result.stdout
     only = desk.json("journal", "status", "--conn", "rma_default")

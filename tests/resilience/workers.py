@@ -40,7 +40,7 @@ DEATHS = (
 )
 
 
-class Killed(BaseException):  # noqa: N818 - no error: nothing may catch it as one
+class Killed(BaseException):
     """The worker is dead."""
 
 
@@ -250,8 +250,8 @@ class Workshop:
         report = Report(worker)
 
         def plan(run: InvoiceRun) -> None:
-            _, path, digest = run.plan(records)
-            report.plan = path, digest
+            planned = run.plan(records)
+            report.plan = planned.path, planned.digest
 
         return self._work(report, plan)
 

@@ -41,6 +41,8 @@ class SimulatorProcess:
     ) -> None:
         self.db, self.tenant, self.token = db, tenant, token
         self._command = [sys.executable, "-m", "airflow_provider_rma.simulator", "--port", "0", "--db", str(db)]
+        # a killed test run leaves no process behind
+        self._command += ["--exit-with-parent"]
         self._command += ["--tenant", tenant, "--token", token]
         self._command += ["--master", str(master)] if master else []
         self._command += args

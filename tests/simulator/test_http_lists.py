@@ -178,3 +178,15 @@ def test_gzip_can_be_switched_on(simulator: SimulatorProcess) -> None:
         simulator.control("PATCH", "/settings", {"compress": False})
     assert squeezed.headers["Content-Encoding"] == "gzip"
     assert squeezed.json() == plain.json()
+
+
+def test_a_customer_inside_an_invoice_is_not_saved_without_the_invoice(simulator: SimulatorProcess) -> None:
+    document = invoice("L-77", "2026-06-01")
+    document["customer"] = {"customernumber": "K-077", "name": "Halb AG", "arap_accno": "9876"}
+    refused = simulator.post("/invoices", document)
+    assert refused.status_code == 400
+    assert "9876" in refused.text
+    assert simulator.get("/customers/K-077").status_code == 404
+    document["customer"]["arap_accno"] = "1100"
+    assert simulator.post("/invoices", document).status_code == 204
+    assert simulator.get("/customers/K-077").status_code == 200

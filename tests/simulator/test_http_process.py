@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -129,3 +130,40 @@ def test_requests_can_be_logged_without_secrets(tmp_path: Path) -> None:
         assert "GET /invoices/{number} 404" in process.stderr()
         assert "pat_demo" not in process.stderr()
         assert "geheim" not in process.stderr()
+
+
+def test_no_orphan_survives_a_killed_parent(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from tests.simulator.server import SimulatorProcess\n"
+        f"process = SimulatorProcess(Path({str(tmp_path / 'b.db')!r})); process.start()\n"
+        "print(process.url, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    url = parent.stdout.readline().strip()
+    assert requests.get(url, timeout=10).status_code == 200
+    parent.kill()
+    parent.wait(10)
+    parent.stdout.close()
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            requests.get(url, timeout=10)
+        except requests.ConnectionError:
+            return
+        time.sleep(0.1)
+    pytest.fail("the simulator outlived its parent")
+
+
+def test_without_being_told_it_outlives_its_parent(tmp_path: Path) -> None:
+    command = [*COMMAND, "--port", "0", "--db", str(tmp_path / "b.db")]
+    code = (
+        "import subprocess\n"
+        f"child = subprocess.Popen({command!r}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)\n"
+        "print(child.pid, child.stdout.readline().split()[2], flush=True)"
+    )
+    parent = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    pid, url = parent.stdout.split()
+    time.sleep(1.5)
+    assert requests.get(url, timeout=10).status_code == 200
+    os.kill(int(pid), signal.SIGTERM)

@@ -230,3 +230,21 @@ def test_no_form_fits() -> None:
 def test_error_bodies() -> None:
     assert error_body('Über "alles"', JSON).decode() == '{ "error": "Über \\"alles\\"" }'
     assert error_body("a < b", XML).decode().endswith("<error>a &lt; b</error>")
+
+
+def test_a_filled_mould_is_what_its_tree_would_be() -> None:
+    texts = ("5 % & <b> \ue000", 'a "quoted"\nline\x01', "")
+
+    def tree(one: str, two: str, three: str) -> wire.Tree:
+        return {"@id": "7", "one": one, "sub": {"@two": two, "none": None, "list": Listing("x", [])}, "three": three}
+
+    mould = wire.Mould(tree(wire.slot(0), wire.slot(1), wire.slot(2)))
+    plain: list[wire.Tree] = [tree(*texts), tree("a", "b", "100%")]
+    filled = [wire.Filled(mould, texts), wire.Filled(mould, ("a", "b", "100%"))]
+    for count in (1, 2):
+        assert "".join(wire.xml_list(Listing("item", filled[:count], root="items"))) == "".join(
+            wire.xml_list(Listing("item", plain[:count], root="items"))
+        )
+        for empty in wire.EMPTY_FORMS:
+            text = "".join(wire.json_list(Listing("item", filled[:count]), empty))
+            assert json.loads(text) == json.loads("".join(wire.json_list(Listing("item", plain[:count]), empty)))

@@ -13,6 +13,8 @@ it is after, never a mixture.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -22,13 +24,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from fsspec import AbstractFileSystem
 
+    from airflow_provider_rma.ledger.destinations.staging import UnknownFields
     from airflow_provider_rma.ledger.fingerprint import Fingerprint
     from airflow_provider_rma.ledger.windows import Window
 
 __all__ = ["Destination", "Stage", "open_destination"]
 
-#: Seconds to wait for a DuckDB file that another process holds.
+#: Seconds to wait for a DuckDB file, or for a window in a database, that another process holds.
 LOCK_TIMEOUT = 120.0
+#: Schema in PostgreSQL, and the beginning of the names of tables in other databases.
+SCHEMA, TABLE_PREFIX = "rma", "rma_"
 
 
 class Stage(Protocol):
@@ -78,12 +83,14 @@ class Stage(Protocol):
 class Destination(Protocol):
     """A warehouse, opened for one run.
 
-    :ivar kind: ``duckdb`` or ``parquet``.
+    :ivar kind: ``duckdb``, ``parquet``, ``postgresql``, or the name of another database.
     :ivar location: where it is, without secrets; for logs and results.
+    :ivar unknown: fields of postings that were met and are no column; they are in the column ``extra``.
     """
 
     kind: str
     location: str
+    unknown: UnknownFields
 
     def __enter__(self) -> Self: ...
 
@@ -120,7 +127,14 @@ class Destination(Protocol):
 
 
 def open_destination(
-    url: str, *, fs: AbstractFileSystem | None = None, lock_timeout: float = LOCK_TIMEOUT
+    url: str,
+    *,
+    fs: AbstractFileSystem | None = None,
+    connect: Callable[[], Any] | None = None,
+    schema: str = SCHEMA,
+    table_prefix: str = TABLE_PREFIX,
+    history: bool = False,
+    lock_timeout: float = LOCK_TIMEOUT,
 ) -> Destination:
     """The destination that an address names. Nothing is opened or created before it is entered with ``with``.
 
@@ -130,30 +144,44 @@ def open_destination(
     ``parquet:///folder``, ``parquet:////data``    Parquet files below a local folder, relative or absolute
     ``s3://bucket/folder``, ``gs://…``, ``file:``  Parquet files on any file system that fsspec knows
     any path, with ``fs``                          Parquet files below that path of the file system
+    ``postgresql://host/database``                 PostgreSQL, by COPY
+    ``sqlite:///file.db``, ``mysql+driver://…``    any other database that SQLAlchemy knows, by DBAPI
     =============================================  ================================================================
 
-    :param url: the address; holds no credentials, those belong to ``fs`` or to the environment.
+    :param url: the address. Only that of a database may hold credentials; they appear in no message or ``location``.
     :param fs: an fsspec file system, for Parquet.
-    :param lock_timeout: seconds to wait for a DuckDB file that another process holds.
+    :param connect: gives a new connection to the database, not committing by itself: of psycopg 3 for PostgreSQL, of
+        any DBAPI driver for others. Then ``url`` needs no credentials and only says what and where it is.
+    :param schema: schema in PostgreSQL; ``?schema=…`` in the address says the same.
+    :param table_prefix: beginning of the names of tables and views in other databases; ``?table_prefix=…`` likewise.
+    :param history: keep superseded postings in ``postings_history``; not for Parquet.
+    :param lock_timeout: seconds to wait for a DuckDB file that another process holds, for another load of the same
+        window in PostgreSQL, and for a SQLite file.
     :raises ConfigurationError: the address names no destination, or an extra is not installed.
     """
-    if fs is not None:
-        from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
-
-        return ParquetDestination(fs, url)
     scheme, separator, rest = url.partition(":")
-    if scheme == "duckdb" and separator:
-        return _duckdb(_local_path(rest), lock_timeout)
-    if "://" not in url and url.endswith(".duckdb"):
-        return _duckdb(url, lock_timeout)
-    if scheme == "parquet" and separator:
-        return _parquet(_local_path(rest), "file")
-    if "://" in url:
-        return _parquet(url, scheme)
-    raise ConfigurationError(
-        "The address of the destination is not understood.",
-        advice="Use duckdb:///path/to/file.duckdb, parquet:///path/to/folder, or an address such as s3://bucket/folder.",
-    )
+    if fs is None and scheme == "duckdb" and separator:
+        return _duckdb(_local_path(rest), lock_timeout, history)
+    if fs is None and "://" not in url and url.endswith(".duckdb"):
+        return _duckdb(url, lock_timeout, history)
+    if fs is None and "://" in url and _is_database(scheme):
+        from airflow_provider_rma.ledger.destinations.databases import open_database
+
+        return open_database(
+            url, connect, schema=schema, table_prefix=table_prefix, history=history, lock_timeout=lock_timeout
+        )
+    if history:
+        raise ConfigurationError(
+            "Parquet keeps no history of superseded postings.", advice="Leave history out, or use DuckDB or PostgreSQL."
+        )
+    return _parquet(url, fs)
+
+
+def _is_database(scheme: str) -> bool:
+    """Whether an address that begins like this is one of SQLAlchemy, and not of a file system."""
+    from fsspec.registry import known_implementations
+
+    return scheme not in known_implementations and scheme != "parquet"
 
 
 def _local_path(rest: str) -> str:
@@ -166,17 +194,28 @@ def _local_path(rest: str) -> str:
     return path
 
 
-def _duckdb(path: str, lock_timeout: float) -> Destination:
+def _duckdb(path: str, lock_timeout: float, history: bool) -> Destination:
     from airflow_provider_rma.ledger.destinations.duckdb import DuckDbDestination
 
-    return DuckDbDestination(path, lock_timeout=lock_timeout)
+    return DuckDbDestination(path, lock_timeout=lock_timeout, history=history)
 
 
-def _parquet(url: str, scheme: str) -> Destination:
+def _parquet(url: str, fs: AbstractFileSystem | None) -> Destination:
     import fsspec
 
     from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
 
+    if fs is not None:
+        return ParquetDestination(fs, url)
+    scheme, separator, rest = url.partition(":")
+    if scheme == "parquet" and separator:
+        url = f"file://{os.path.abspath(_local_path(rest))}"
+    elif "://" not in url:
+        raise ConfigurationError(
+            "The address of the destination is not understood.",
+            advice="Use duckdb:///path/to/file.duckdb, parquet:///path/to/folder, s3://bucket/folder, or "
+            "postgresql://host/database.",
+        )
     try:
         filesystem, path = fsspec.core.url_to_fs(url)
     except (ValueError, ImportError) as error:

@@ -47,6 +47,7 @@ from airflow_provider_rma.ledger.destinations.manifest import (
 )
 from airflow_provider_rma.ledger.destinations.staging import (
     CheckedStage,
+    UnknownFields,
     changed_meanwhile,
     check_constant,
     conform,
@@ -86,6 +87,7 @@ class ParquetDestination:
         self.fs, self.root = _plain(fs, path)
         self.location = str(self.fs.unstrip_protocol(self.root))
         self.grace = grace
+        self.unknown = UnknownFields()
 
     def __enter__(self) -> Self:
         pyarrow("pyarrow.parquet")
@@ -169,7 +171,7 @@ class ParquetStage(CheckedStage):
     """A window that is being written to a file no manifest names yet."""
 
     def __init__(self, destination: ParquetDestination, tenant: str, window: Window) -> None:
-        super().__init__(tenant, window)
+        super().__init__(tenant, window, destination.unknown)
         self._destination = destination
         self._folder = destination.folder(tenant, window)
         self._name = ""

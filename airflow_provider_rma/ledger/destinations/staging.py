@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +18,46 @@ if TYPE_CHECKING:
 
     from airflow_provider_rma.ledger.windows import Window
 
+log = logging.getLogger(__name__)
+
+
+class UnknownFields:
+    """The fields of postings that this version does not know: each is reported once per run, when it first appears.
+
+    The first postings of each batch that have any are looked into; when the service adds a field, all of them do.
+    """
+
+    #: Postings of a batch that are looked into.
+    SAMPLE = 100
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Look into some postings."""
+        extra = batch.column("extra")
+        if extra.null_count == len(extra):
+            return
+        sample = extra.drop_null().slice(0, self.SAMPLE).unique().to_pylist()
+        new = {name for text in sample for name in _fields(json.loads(text))} - self.names
+        if new:
+            self.names |= new
+            log.warning(
+                "Postings have fields that this version does not know; they are kept in the column extra: %s.",
+                ", ".join(sorted(new)),
+            )
+
+
+def _fields(extra: Any, prefix: str = "") -> Iterator[str]:
+    """Names of the fields, those of nested objects with the names of what they are in."""
+    if not isinstance(extra, dict):
+        return
+    for name, value in extra.items():
+        if isinstance(value, dict) and value:
+            yield from _fields(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
 
 class CheckedStage(ABC):
     """The interface ``Stage`` over four things that a destination does: ``_write``, ``_replace``, ``_record``,
@@ -23,9 +66,10 @@ class CheckedStage(ABC):
     :ivar staged: postings written so far.
     """
 
-    def __init__(self, tenant: str, window: Window) -> None:
+    def __init__(self, tenant: str, window: Window, unknown: UnknownFields) -> None:
         self.tenant = tenant
         self.window = window
+        self._unknown = unknown
         self.staged = 0
         self._decided = False
 
@@ -44,6 +88,7 @@ class CheckedStage(ABC):
             raise RuntimeError("The stage has been decided already.")
         conformed = self._conform(batch, "postings")
         if conformed.num_rows:
+            self._unknown.add(conformed)
             self._write(conformed)
             self.staged += conformed.num_rows
 

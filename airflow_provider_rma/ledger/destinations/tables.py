@@ -10,7 +10,7 @@ The declaration is plain data, so importing it costs nothing; the Arrow schemas 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -218,16 +218,32 @@ TABLES: dict[str, Table] = {
     )
 }
 
+#: In a warehouse with history, `postings` has this column as well.
+VALID_FROM = Column("valid_from", "time", "When a line of this content was first read; null if that is not known.")
+
+#: Superseded postings; kept on request, so not a table that every warehouse has.
+HISTORY = Table(
+    "postings_history",
+    "One posting line as it stood from `valid_from` until `valid_to`, when a load found the books without it.",
+    (
+        # A required column of a later contract is absent in what was loaded before.
+        *(replace(column, nullable=True) for column in TABLES["postings"].columns),
+        VALID_FROM,
+        _required("valid_to", "time", "When it was found to have vanished or changed."),
+        _required("superseded_by", "text", "Load that found it; leads to `loads`."),
+    ),
+)
+
 
 @cache
 def schema(table: str) -> pa.Schema:
-    """Arrow schema of a table of :data:`TABLES`."""
+    """Arrow schema of a table of :data:`TABLES`, or of :data:`HISTORY`."""
     from airflow_provider_rma.ledger.extras import pyarrow
 
     arrow = pyarrow()
     fields = [
         arrow.field(column.name, TYPES[column.type].arrow(arrow), nullable=column.nullable)
-        for column in TABLES[table].columns
+        for column in (HISTORY if table == HISTORY.name else TABLES[table]).columns
     ]
     return arrow.schema(fields)
 

@@ -21,13 +21,17 @@ TENANT = "acme"
 class Warehouse:
     """A kind of destination under test.
 
-    :param open: gives the destination, not yet entered.
+    :param open: gives the destination, not yet entered; may be given ``history``.
     :param read: rows of a table of one tenant and window as dicts, sorted by accno and entry_id where there are.
+    :param query: rows of any statement, with the names of tables and views as in the contract.
+    :param views: whether it has the views.
     """
 
     name: str
-    open: Callable[[], Destination]
+    open: Callable[..., Destination]
     read: Callable[..., list[dict[str, Any]]]
+    query: Callable[[str], list[tuple[Any, ...]]]
+    views: bool = True
 
 
 def raw(amount: Decimal | str | int) -> Decimal:

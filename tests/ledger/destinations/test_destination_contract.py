@@ -278,18 +278,8 @@ def test_accounts_are_replaced_per_tenant(warehouse: Warehouse) -> None:
     assert _accounts_of(warehouse) == [(TENANT, "1100", "L2"), ("other", "2000", "L1")]
 
 
-def _accounts_of(warehouse: Warehouse) -> list[tuple[str, str, str]]:
-    import duckdb
-
-    from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination, create_duckdb_views
-
-    destination = warehouse.open()
-    if isinstance(destination, ParquetDestination):
-        with duckdb.connect() as connection:
-            create_duckdb_views(connection, destination.fs, destination.root)
-            return connection.execute("SELECT tenant, accno, load_id FROM accounts ORDER BY ALL").fetchall()
-    with duckdb.connect(destination.location) as connection:
-        return connection.execute("SELECT tenant, accno, load_id FROM accounts ORDER BY ALL").fetchall()
+def _accounts_of(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    return sorted(warehouse.query("SELECT tenant, accno, load_id FROM accounts"))
 
 
 def test_two_runs_on_the_same_window_leave_the_last_one(warehouse: Warehouse) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from tests.ledger.destinations.conftest import duckdb_warehouse, parquet_warehouse
+from tests.ledger.destinations.conftest import (
+    duckdb_warehouse,
+    parquet_warehouse,
+    postgres_url,
+    postgres_warehouse,
+    sqlite_warehouse,
+)
 from tests.ledger.destinations.processes import python, says
 from tests.ledger.destinations.rows import AUGUST, TENANT, Warehouse, load_window, posting
 
@@ -19,27 +25,25 @@ with open_destination(sys.argv[1]) as destination:
     load_window(destination, many("L2", 300), load="L2", stated=balances(("1000", "1", "2"), load="L2"))
 """
 
+_SESSIONS = {
+    "duckdb": "from airflow_provider_rma.ledger.destinations.duckdb import DuckDbSession as S\n",
+    "postgres": "from airflow_provider_rma.ledger.destinations.postgres import PostgresSession as S\n",
+    "dbapi-sqlite": "from airflow_provider_rma.ledger.destinations.dbapi import DbapiSession as S\n",
+}
+_STAGE = "from airflow_provider_rma.ledger.destinations.relational import RelationalStage as R\n"
 #: Where the process dies, and whether the new window counts then.
-_DUCKDB_MOMENTS = {
-    "while staging": (
-        "import airflow_provider_rma.ledger.destinations.duckdb as d; d.DuckDbStage._replace = die",
-        "L1",
-    ),
-    "after deleting": ("import airflow_provider_rma.ledger.destinations.duckdb as d; d._insert = die", "L1"),
+_TABLE_MOMENTS = {
+    "while staging": (_STAGE + "R._replace = die", "L1"),
+    "after deleting": ("S.insert = die", "L1"),
     "between two tables": (
-        "import airflow_provider_rma.ledger.destinations.duckdb as d; real = d._insert; "
-        "d._insert = lambda c, table, data: die() if table == 'proofs' else real(c, table, data)",
+        "real = S.insert; S.insert = lambda s, t, *data: die() if t == 'proofs' else real(s, t, *data)",
         "L1",
     ),
     "before the commit": (
-        "import airflow_provider_rma.ledger.destinations.duckdb as d; real = d._insert; "
-        "d._insert = lambda c, table, data: (real(c, table, data), table == 'loads' and die())",
+        "real = S.insert; S.insert = lambda s, t, *data: (real(s, t, *data), t == 'loads' and die())",
         "L1",
     ),
-    "after the commit": (
-        "import airflow_provider_rma.ledger.destinations.duckdb as d; d.DuckDbStage._discard = die",
-        "L2",
-    ),
+    "after the commit": (_STAGE + "R._discard = die", "L2"),
 }
 _PARQUET_MOMENTS = {
     "while staging": (
@@ -59,13 +63,24 @@ _PARQUET_MOMENTS = {
 }
 
 
-@pytest.fixture(params=["duckdb", "parquet"])
-def local(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Warehouse, str]:
-    if request.param == "duckdb":
+def _local(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Warehouse, str]:
+    """A warehouse, and the address by which another process opens it."""
+    if kind == "duckdb":
         path = tmp_path / "ledger.duckdb"
         return duckdb_warehouse(path), str(path)
+    if kind == "dbapi-sqlite":
+        path = tmp_path / "ledger.db"
+        return sqlite_warehouse(path), f"sqlite:///{path}"
+    if kind == "postgres":
+        url = postgres_url(request.getfixturevalue("postgres"))
+        return postgres_warehouse(url), url
     root = tmp_path / "ledger"
     return parquet_warehouse(fsspec.filesystem("file"), str(root), "parquet"), f"parquet:///{root}"
+
+
+@pytest.fixture(params=[*_SESSIONS, "parquet"])
+def local(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Warehouse, str]:
+    return _local(request.param, tmp_path, request)
 
 
 def _check_whole(warehouse: Warehouse) -> str:
@@ -93,12 +108,14 @@ def _die_at(address: str, warehouse: Warehouse, patch: str) -> str:
     return left
 
 
-@pytest.mark.parametrize("moment", list(_DUCKDB_MOMENTS))
-def test_duckdb_killed_at_a_step(tmp_path: Path, moment: str) -> None:
-    patch, expected = _DUCKDB_MOMENTS[moment]
-    path = tmp_path / "ledger.duckdb"
-    assert _die_at(str(path), duckdb_warehouse(path), patch) == expected
-    assert {file.name for file in tmp_path.iterdir()} <= {"ledger.duckdb", "ledger.duckdb.wal"}
+@pytest.mark.parametrize("moment", list(_TABLE_MOMENTS))
+@pytest.mark.parametrize("kind", list(_SESSIONS))
+def test_a_database_killed_at_a_step(tmp_path: Path, request: pytest.FixtureRequest, kind: str, moment: str) -> None:
+    patch, expected = _TABLE_MOMENTS[moment]
+    warehouse, address = _local(kind, tmp_path, request)
+    assert _die_at(address, warehouse, _SESSIONS[kind] + patch) == expected
+    left = {file.name for file in tmp_path.iterdir()}
+    assert left <= {"ledger.duckdb", "ledger.duckdb.wal", "ledger.db"}
 
 
 @pytest.mark.parametrize("moment", list(_PARQUET_MOMENTS))

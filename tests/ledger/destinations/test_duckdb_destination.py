@@ -10,9 +10,8 @@ import duckdb
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger.destinations import duckdb as module
 from airflow_provider_rma.ledger.destinations import open_destination, tables
-from airflow_provider_rma.ledger.destinations.duckdb import DuckDbDestination
+from airflow_provider_rma.ledger.destinations.duckdb import DuckDbDestination, DuckDbSession
 from tests.ledger.destinations.processes import python, says
 from tests.ledger.destinations.rows import AUGUST, TENANT, batch, load_window, posting
 
@@ -95,20 +94,6 @@ def test_the_contract_version_is_kept_and_a_newer_one_refused(path: Path) -> Non
     assert "Upgrade" in caught.value.advice
 
 
-def test_a_table_of_an_older_contract_is_widened(path: Path) -> None:
-    with duckdb.connect(str(path)) as connection:
-        for view in ("general_ledger", "trial_balance", "postings_proven"):
-            connection.execute(f"DROP VIEW {view}")
-        connection.execute("ALTER TABLE postings DROP COLUMN department_role")
-        connection.execute("UPDATE contract SET version = 0")
-    with open_destination(str(path)) as destination:
-        assert destination.rows(TENANT, AUGUST) == 1
-        load_window(destination, [posting("1000", 2, department_role="P")], tenant="other")
-    with duckdb.connect(str(path)) as connection:
-        found = connection.execute("SELECT tenant, department_role FROM postings_proven ORDER BY 1").fetchall()
-        assert found == [(TENANT, None), ("other", "P")]
-
-
 def test_opening_again_writes_nothing(path: Path) -> None:
     with duckdb.connect(str(path)) as connection:
         before = connection.execute("SELECT * EXCLUDE (written_at), written_at::VARCHAR FROM contract").fetchall()
@@ -145,14 +130,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_failed_replacement_leaves_the_old_window(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = module._insert
+    real = DuckDbSession.insert
 
-    def failing(connection: Any, table: str, data: Any) -> None:
-        real(connection, table, data)
+    def failing(session: DuckDbSession, table: str, schema: Any, batches: Any) -> None:
+        real(session, table, schema, batches)
         if table == "proofs":
             raise duckdb.IOException("No space left on device")
 
-    monkeypatch.setattr(module, "_insert", failing)
+    monkeypatch.setattr(DuckDbSession, "insert", failing)
     with open_destination(str(path)) as destination:
         with pytest.raises(DestinationError, match="IOException"):
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
@@ -161,7 +146,7 @@ def test_a_failed_replacement_leaves_the_old_window(path: Path, monkeypatch: pyt
 
 
 def test_a_replacement_that_lost_rows_is_undone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_insert", lambda *_: None)
+    monkeypatch.setattr(DuckDbSession, "insert", lambda *_: None)
     with open_destination(str(path)) as destination:
         with pytest.raises(DestinationError, match="2 postings were staged and 0 arrived"):
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")

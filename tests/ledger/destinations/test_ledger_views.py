@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,8 +9,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airflow_provider_rma.ledger.destinations import Destination
-from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination, create_duckdb_views
 from airflow_provider_rma.ledger.windows import Window
 from tests.ledger.destinations.rows import (
     AUGUST,
@@ -28,25 +24,6 @@ from tests.ledger.destinations.rows import (
 )
 
 NOVEMBER = Window.of(date(2026, 11, 1))
-
-
-@contextmanager
-def _connected(warehouse: Warehouse) -> Iterator[Any]:
-    import duckdb
-
-    destination: Destination = warehouse.open()
-    if isinstance(destination, ParquetDestination):
-        with duckdb.connect() as connection:
-            create_duckdb_views(connection, destination.fs, destination.root)
-            yield connection
-    else:
-        with duckdb.connect(destination.location) as connection:
-            yield connection
-
-
-def _query(warehouse: Warehouse, sql: str) -> list[tuple[Any, ...]]:
-    with _connected(warehouse) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def _stated(*rows: tuple[str, str | None, str | None], window: Window, signs: dict[str, int | None]) -> pa.Table:
@@ -115,10 +92,9 @@ def fill_company(warehouse: Warehouse) -> None:
         )
 
 
-def test_the_trial_balance_runs_on_from_month_to_month(warehouse: Warehouse) -> None:
-    fill_company(warehouse)
-    found = _query(
-        warehouse,
+def test_the_trial_balance_runs_on_from_month_to_month(with_views: Warehouse) -> None:
+    fill_company(with_views)
+    found = with_views.query(
         "SELECT month, accno, opening, debit, credit, closing FROM trial_balance WHERE tenant = 'acme' ORDER BY 1, 2",
     )
     d = Decimal
@@ -146,10 +122,9 @@ def test_the_trial_balance_runs_on_from_month_to_month(warehouse: Warehouse) -> 
     ]
 
 
-def test_the_trial_balance_keeps_the_raw_sign_and_says_what_is_proven(warehouse: Warehouse) -> None:
-    fill_company(warehouse)
-    assert _query(
-        warehouse,
+def test_the_trial_balance_keeps_the_raw_sign_and_says_what_is_proven(with_views: Warehouse) -> None:
+    fill_company(with_views)
+    assert with_views.query(
         "SELECT account_name, opening_raw, movement_raw, closing_raw, verdict, proven FROM trial_balance "
         "WHERE accno IN ('1020', '2100') ORDER BY month, accno",
     ) == [
@@ -164,17 +139,16 @@ def test_the_trial_balance_keeps_the_raw_sign_and_says_what_is_proven(warehouse:
     ]
 
 
-def test_an_opening_in_an_unknown_sign_is_not_guessed(warehouse: Warehouse) -> None:
-    with warehouse.open() as destination:
+def test_an_opening_in_an_unknown_sign_is_not_guessed(with_views: Warehouse) -> None:
+    with with_views.open() as destination:
         load_window(destination, [posting("1020", -5)], stated=balances(("1020", "1000", "1005"), sign=None))
-    assert _query(warehouse, "SELECT opening, debit, closing FROM trial_balance") == [(None, Decimal(5), None)]
-    assert _query(warehouse, "SELECT debit, balance FROM general_ledger") == [(Decimal(5), None)]
+    assert with_views.query("SELECT opening, debit, closing FROM trial_balance") == [(None, Decimal(5), None)]
+    assert with_views.query("SELECT debit, balance FROM general_ledger") == [(Decimal(5), None)]
 
 
-def test_the_general_ledger_has_the_balance_after_each_posting(warehouse: Warehouse) -> None:
-    fill_company(warehouse)
-    assert _query(
-        warehouse,
+def test_the_general_ledger_has_the_balance_after_each_posting(with_views: Warehouse) -> None:
+    fill_company(with_views)
+    assert with_views.query(
         "SELECT transdate, entry_id, debit, credit, balance, balance_raw FROM general_ledger "
         "WHERE accno = '1020' ORDER BY transdate, module, reference, voucher_id, entry_id",
     ) == [
@@ -182,42 +156,42 @@ def test_the_general_ledger_has_the_balance_after_each_posting(warehouse: Wareho
         (date(2026, 8, 20), 7, Decimal(100), Decimal(0), Decimal(1300), Decimal(-1300)),
         (date(2026, 11, 5), 12, Decimal(0), Decimal(50), Decimal(1250), Decimal(-1250)),
     ]
-    assert _query(warehouse, "SELECT balance FROM general_ledger WHERE accno = '3200'") == [(Decimal(300),)]
+    assert with_views.query("SELECT balance FROM general_ledger WHERE accno = '3200'") == [(Decimal(300),)]
 
 
-def test_balances_of_two_tenants_do_not_mix(warehouse: Warehouse) -> None:
-    with warehouse.open() as destination:
+def test_balances_of_two_tenants_do_not_mix(with_views: Warehouse) -> None:
+    with with_views.open() as destination:
         load_window(destination, [posting("1000", -1)])
         load_window(destination, [posting("1000", -10)], tenant="other")
-    assert _query(warehouse, "SELECT tenant, balance FROM general_ledger ORDER BY 1") == [
+    assert with_views.query("SELECT tenant, balance FROM general_ledger ORDER BY 1") == [
         (TENANT, Decimal(1)),
         ("other", Decimal(10)),
     ]
 
 
-def test_proven_postings_are_those_of_windows_whose_loaded_verdict_holds(warehouse: Warehouse) -> None:
-    with warehouse.open() as destination:
+def test_proven_postings_are_those_of_windows_whose_loaded_verdict_holds(with_views: Warehouse) -> None:
+    with with_views.open() as destination:
         load_window(destination, [posting("1000", 1)], window=JULY)
         load_window(destination, [posting("1000", 2)], window=AUGUST, verdict="tolerated")
         load_window(destination, [posting("1000", 3)], window=SEPTEMBER, verdict="broken")
         reject_window(destination, window=JULY)
-    assert _query(warehouse, "SELECT amount FROM postings_proven ORDER BY 1") == [(Decimal(1),), (Decimal(2),)]
+    assert with_views.query("SELECT amount FROM postings_proven ORDER BY 1") == [(Decimal(1),), (Decimal(2),)]
 
 
 @pytest.mark.parametrize("first_loaded", [True, False])
-def test_windows_show_what_is_loaded_and_what_was_refused_since(warehouse: Warehouse, first_loaded: bool) -> None:
-    with warehouse.open() as destination:
+def test_windows_show_what_is_loaded_and_what_was_refused_since(with_views: Warehouse, first_loaded: bool) -> None:
+    with with_views.open() as destination:
         if first_loaded:
             load_window(destination, [posting("1000", 1)])
         reject_window(destination, verdict="suspicious_empty")
     kept: tuple[Any, ...] = (True, True, "exact", "L1") if first_loaded else (False, False, None, None)
-    assert _query(warehouse, "SELECT * FROM windows") == [
+    assert with_views.query("SELECT * FROM windows") == [
         (TENANT, AUGUST.start, *kept, "suspicious_empty", "L2"),
     ]
 
 
-def test_an_empty_warehouse_has_empty_views(warehouse: Warehouse) -> None:
-    with warehouse.open():
+def test_an_empty_warehouse_has_empty_views(with_views: Warehouse) -> None:
+    with with_views.open():
         pass
     for view in ("windows", "trial_balance", "general_ledger", "postings_proven"):
-        assert _query(warehouse, f"SELECT * FROM {view}") == []
+        assert with_views.query(f"SELECT * FROM {view}") == []

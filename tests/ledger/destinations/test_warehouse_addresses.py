@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
 from tests.support import ROOT
@@ -25,6 +26,14 @@ from tests.support import ROOT
         ("parquet:///data/ledger", "parquet", f"file://{os.getcwd()}/data/ledger"),
         ("file:///data/ledger", "parquet", "file:///data/ledger"),
         ("memory://bucket/ledger", "parquet", "memory:///bucket/ledger"),
+        (
+            "postgresql://ada:secret@db:5433/books?sslmode=require",
+            "postgresql",
+            "postgresql://db:5433/books?schema=rma",
+        ),
+        ("postgres://ada:secret@db/books?schema=ledger", "postgresql", "postgresql://db/books?schema=ledger"),
+        ("postgresql+psycopg://db/books", "postgresql", "postgresql://db/books?schema=rma"),
+        ("sqlite:///data/ledger.db", "sqlite", "sqlite:///data/ledger.db"),
     ],
 )
 def test_addresses(url: str, kind: str, location: str) -> None:
@@ -45,7 +54,8 @@ def test_any_path_with_a_file_system_means_parquet(path: str) -> None:
         "",
         "warehouse",
         "data/ledger.db",
-        "postgresql://user:secret@host/db",
+        "postgresql://user:secret@host:port/db",
+        "nothing+like://user:secret@host/db",
         "duckdb:",
         "duckdb://host/file",
         "parquet:",
@@ -63,6 +73,7 @@ def test_other_addresses_are_refused_without_repeating_them(url: str) -> None:
     [
         ("duckdb", "duckdb:///{}/l.duckdb", "airflow-provider-rma[duckdb]"),
         ("pyarrow.parquet", "parquet:///{}", "airflow-provider-rma[parquet]"),
+        ("psycopg", "postgresql://localhost/{}", "airflow-provider-rma[postgres]"),
     ],
 )
 def test_a_missing_package_is_named_with_its_extra(
@@ -74,12 +85,30 @@ def test_a_missing_package_is_named_with_its_extra(
     assert extra in caught.value.advice
 
 
+def test_a_factory_of_connections_makes_credentials_in_the_address_unnecessary(tmp_path: Path) -> None:
+    address = "sqlite://somewhere/ledger?table_prefix=books_"
+    connect = lambda: sqlite3.connect(tmp_path / "ledger.db")  # noqa: E731 - a factory
+    with open_destination(address, connect=connect) as destination:
+        assert destination.location == "sqlite://somewhere/ledger"
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        assert connection.execute("SELECT count(*) FROM books_postings").fetchall() == [(0,)]
+
+
+def test_a_database_that_does_not_answer_is_worth_another_try_and_its_password_is_kept() -> None:
+    with pytest.raises(DestinationError) as caught:
+        open_destination("postgresql://ada:secret@127.0.0.1:1/books?connect_timeout=2").__enter__()
+    assert caught.value.retryable
+    assert "127.0.0.1:1/books" in str(caught.value)
+    assert "secret" not in repr(caught.value) + str(caught.value.__cause__)
+
+
 def test_naming_a_destination_imports_none_of_the_big_packages() -> None:
     program = (
         "import sys; from airflow_provider_rma.ledger.destinations import open_destination, tables, views; "
-        "open_destination('x.duckdb'); open_destination('parquet:///x'); tables.TABLES['postings'].names; "
+        "open_destination('x.duckdb'); open_destination('parquet:///x'); open_destination('postgresql://h/d'); "
+        "tables.TABLES['postings'].names; "
         "import airflow_provider_rma.ledger.fingerprint; "
-        "print([m for m in ('pyarrow', 'duckdb', 'airflow') if m in sys.modules])"
+        "print([m for m in ('pyarrow', 'duckdb', 'psycopg', 'airflow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,0 +1,218 @@
+"""``rma adopt``: take over from a script that has billed before."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from airflow_provider_rma.cli.airflow import conn_option, hook_of, journal_of, storage_folder, tenant_folder
+from airflow_provider_rma.cli.output import FINDINGS, emit, json_option, table
+from airflow_provider_rma.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_rma.billing.adopt import Adopted, Finding
+    from airflow_provider_rma.billing.report import Output
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.option("--from", "first", type=_DAY, required=True, metavar="DAY", help="First invoice date, inclusive.")
+@click.option("--to", "last", type=_DAY, required=True, metavar="DAY", help="Last invoice date, inclusive.")
+@click.option("--source", metavar="FILE", help="What the script was given: JSON, NDJSON, CSV or Parquet; path or URL.")
+@click.option("--sql-conn", metavar="CONN_ID", help="Instead: Airflow connection of the database it is read from,")
+@click.option(
+    "--sql", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", help="and the query."
+)
+@click.option("--input-timezone", metavar="ZONE", help="Zone in which date-times of the source name a day.")
+@conn_option
+@click.option("--write", is_flag=True, help="Journal what matches, and block what is probably booked already.")
+@click.option(
+    "--accept",
+    "accepted",
+    multiple=True,
+    metavar="NUMBER",
+    help="This probable duplicate is an invoice of its own: a later run may bill it. May be repeated.",
+)
+@click.option(
+    "--by", "who", metavar="WHO", help="Who accepts; kept in the journal. The user of this machine if not given."
+)
+@click.option("--report", metavar="FOLDER", help="Folder for the file with all findings; the tenant's if not given.")
+@json_option
+@click.pass_context
+def adopt(
+    ctx: click.Context,
+    first: datetime,
+    last: datetime,
+    source: str | None,
+    sql_conn: str | None,
+    sql: Path | None,
+    input_timezone: str | None,
+    conn_id: str,
+    write: bool,
+    accepted: tuple[str, ...],
+    who: str | None,
+    report: str | None,
+    as_json: bool,
+) -> None:
+    """Compare what a script was given with what the books hold.
+
+    Posts nothing. Without --write only reports; with it, what matches is journalled as booked, and what is probably
+    booked under another number is not sent by any run until a person has decided.
+
+    Exit code 1 if anything but matches was found.
+    """
+    from airflow_provider_rma.billing.adopt import Adopter
+
+    hook = hook_of(conn_id)
+    records = _records(source, sql_conn, sql)
+    with hook.get_conn() as client:
+        done = Adopter(
+            client=client,
+            journal=journal_of(hook, "invoice", "adopt"),
+            output=_output(report, conn_id, first, last),
+            first=first.date(),
+            last=last.date(),
+            write=write,
+            accepted=accepted,
+            who=(who or getpass.getuser()).strip(),
+            input_timezone=input_timezone,
+        ).run(records)
+    if as_json:
+        emit(_values(done))
+    else:
+        _print(done)
+    if not done.clean:
+        ctx.exit(FINDINGS)
+
+
+def _records(source: str | None, sql_conn: str | None, sql: Path | None) -> Iterable[Mapping[str, Any]]:
+    from airflow_provider_rma.billing.sources import nest_rows, read_file
+
+    if (source is None) == (sql_conn is None) or (sql_conn is None) != (sql is None):
+        raise ConfigurationError(
+            "The source is not clear.", advice="Give --source FILE, or --sql-conn CONN_ID together with --sql FILE."
+        )
+    if source is not None:
+        path = storage_folder(source)
+        return read_file(lambda _: _open(path), str(path), key="invnumber")
+    assert sql_conn is not None and sql is not None  # noqa: S101, PT018 - checked above
+    from airflow_provider_rma.hooks.sql import query
+
+    return nest_rows(query(sql_conn, sql.read_text(encoding="utf-8"), None), key="invnumber")
+
+
+def _open(path: Any) -> IO[bytes]:
+    try:
+        stream: IO[bytes] = path.open("rb")
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be opened.", advice="Check path and rights.") from error
+    return stream
+
+
+def _output(report: str | None, conn_id: str, first: datetime, last: datetime) -> Output:
+    from airflow_provider_rma.billing.report import Output
+
+    folder = (
+        storage_folder(report) if report else tenant_folder(conn_id) / "adopt" / f"{first:%Y-%m-%d}_{last:%Y-%m-%d}"
+    )
+    return Output(folder.fs, folder.path, str(folder))
+
+
+def _values(done: Adopted) -> dict[str, Any]:
+    return {
+        "from": done.first.isoformat(),
+        "to": done.last.isoformat(),
+        "source": done.source,
+        "outside": done.outside,
+        "read": done.read,
+        "counts": dict(done.counts),
+        "totals": {kind: f"{total:.2f}" for kind, total in done.totals.items()},
+        "fields": dict(done.fields),
+        "blocked": done.blocked,
+        "journalled": asdict(done.adoption) if done.adoption else None,
+        "accepted_without_need": list(done.unused),
+        "path": done.path,
+    }
+
+
+def _print(done: Adopted) -> None:
+    from airflow_provider_rma.billing.adopt import Kind
+
+    click.echo(
+        f"Period {done.first} to {done.last}: {done.source} invoices in the source. The books hold {done.read} in all."
+    )
+    if done.outside:
+        click.echo(f"{done.outside} invoices of the source lie outside of the period and are not compared.")
+    click.echo()
+    rows = [
+        [kind.replace("_", " "), done.counts[kind], _amount(done, kind), _MEANING[kind]]
+        for kind in map(str, Kind)
+        if done.counts[kind]
+    ]
+    table(["KIND", "INVOICES", "CHF", "WHAT"], rows, right=["INVOICES", "CHF"])
+    if done.fields:
+        fields = ", ".join(f"{name} {count}" for name, count in done.fields.most_common())
+        click.echo(f"\nFields that differ: {fields}")
+    for kind, findings in done.named.items():
+        _print_findings(kind, findings, done.counts[kind])
+    click.echo()
+    _print_journal(done)
+    click.echo(f"All findings: {done.path}")
+
+
+def _amount(done: Adopted, kind: str) -> str | None:
+    total = done.totals.get(kind)
+    return None if total is None else f"{total:,.2f}".replace(",", "'")
+
+
+def _print_findings(kind: str, findings: list[Finding], count: int) -> None:
+    if not findings:
+        return
+    click.echo(f"\n{kind.replace('_', ' ').capitalize()}:")
+    for finding in findings:
+        name = finding.number or f"record {finding.position}"
+        text = ", ".join(finding.fields) if finding.fields else _reason(finding)
+        click.echo(f"  {name}: {text}" if text else f"  {name}")
+    if count > len(findings):
+        click.echo(f"  and {count - len(findings)} more")
+
+
+def _reason(finding: Finding) -> str:
+    """Why, where the heading does not say it already."""
+    return "" if finding.kind in ("missing", "extra") else "; ".join(finding.reasons)
+
+
+def _print_journal(done: Adopted) -> None:
+    if done.adoption is None:
+        click.echo("Nothing was journalled: this is a report. Repeat it with --write.")
+    else:
+        made = done.adoption
+        click.echo(f"Journalled as booked: {made.added + made.settled} (known before: {made.known}).")
+    if done.blocked:
+        verb = "Not sent by any run" if done.adoption else "With --write, not sent by any run"
+        click.echo(
+            f"{verb} until somebody decides: {done.blocked}. Look them up in RMA, then say\n"
+            "  rma adopt … --write --accept NUMBER     or  rma journal resolve NUMBER --as absent\n"
+            "if it is an invoice of its own, else        rma journal resolve NUMBER --as booked"
+        )
+    if done.unused:
+        click.echo(f"Accepted without need, nothing was to be decided about: {', '.join(done.unused)}")
+
+
+_MEANING = {
+    "match": "in both, nothing differs",
+    "near_match": "in both, differs as by rounding, cutting or a slip over midnight",
+    "conflict": "in both under one number, and not the same invoice",
+    "missing": "in the source, not in the books: a later run bills it",
+    "probable_duplicate": "not in the books, but the same customer, date and gross under another number",
+    "duplicate": "in the books more than once under its number",
+    "extra": "in the books, not in the source",
+    "invalid": "cannot be read as an invoice",
+}

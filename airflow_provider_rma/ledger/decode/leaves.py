@@ -1,0 +1,68 @@
+"""The single values of a posting, as its schema declares them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from airflow_provider_rma.schemas.fields import Direction, Opaque
+from airflow_provider_rma.schemas.ledger import TransactionSchema
+from airflow_provider_rma.schemas.nested import Entity
+
+#: Name of the repeated element and of the root.
+ITEM, ROOT = "transaction", "transactions"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One value.
+
+    :param column: its column in a batch of texts: ``amount``, ``chart_accno``.
+    :param member: the member of the posting it is in, or is.
+    :param part: which part of the member it is, empty if the member is the value.
+    :param field: reads it, as from the wire.
+    """
+
+    column: str
+    member: str
+    part: str
+    field: Any
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a posting.
+
+    :param leaves: its values; one without ``part`` if it is a value itself.
+    :param opaque: parts nobody has documented; the fast way reads them only if they are empty.
+    """
+
+    name: str
+    leaves: tuple[Leaf, ...]
+    opaque: tuple[str, ...] = ()
+
+    @property
+    def is_value(self) -> bool:
+        return not self.leaves[0].part
+
+
+@cache
+def members() -> tuple[Member, ...]:
+    """Members of a posting in the documented order."""
+    return tuple(_member(name, field) for name, field in TransactionSchema(direction=Direction.WIRE).fields.items())
+
+
+def _member(name: str, field: Any) -> Member:
+    if not isinstance(field, Entity):
+        return Member(name, (Leaf(name, name, "", field),))
+    parts = field.schema.fields
+    opaque = tuple(part for part, inner in parts.items() if isinstance(inner, Opaque))
+    leaves = (Leaf(f"{name}_{part}", name, part, inner) for part, inner in parts.items() if part not in opaque)
+    return Member(name, tuple(leaves), opaque)
+
+
+@cache
+def leaves() -> tuple[Leaf, ...]:
+    """All values of a posting; their order is that of the columns of a batch of texts."""
+    return tuple(leaf for member in members() for leaf in member.leaves)

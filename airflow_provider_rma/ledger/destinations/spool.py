@@ -1,0 +1,63 @@
+"""Arrow batches that wait in an unnamed temporary file, which vanishes with the process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_rma.exceptions import DestinationError
+from airflow_provider_rma.ledger.extras import pyarrow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Spool:
+    """Batches of one schema: written first, then read as often as needed.
+
+    :param folder: where there is room for them; None for the system's folder for temporary files.
+    :ivar rows: rows written so far.
+    """
+
+    def __init__(self, schema: pa.Schema, folder: str | os.PathLike[str] | None = None) -> None:
+        self.schema = schema
+        self.rows = 0
+        self._folder = folder
+        self._file: Any = None
+        self._writer: Any = None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add a batch.
+
+        :raises DestinationError: there is no room, or the folder may not be written.
+        """
+        ipc = pyarrow("pyarrow.ipc")
+        try:
+            if self._writer is None:
+                self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - see close
+                options = ipc.IpcWriteOptions(compression="lz4")
+                self._writer = ipc.new_stream(self._file, self.schema, options=options)
+            self._writer.write_batch(batch)
+        except OSError as error:
+            place = self._folder or tempfile.gettempdir()
+            raise DestinationError(
+                f"The postings could not be kept in {place}: {error.strerror or 'no space'}.",
+                advice="Check the free space and the rights of the folder.",
+            ) from error
+        self.rows += batch.num_rows
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """What was written, from the beginning. Nothing may be written after that."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        self._file.seek(0)
+        with pyarrow("pyarrow.ipc").open_stream(self._file) as reader:
+            yield from reader
+
+    def close(self) -> None:
+        """Forget everything."""
+        if self._file is not None:
+            self._file.close()

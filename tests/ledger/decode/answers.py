@@ -1,0 +1,125 @@
+"""Answers made by hand, and what both ways of reading them give."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_rma.client import endpoints
+from airflow_provider_rma.client.answer import Answer
+from airflow_provider_rma.client.stream import RawEntities
+from airflow_provider_rma.exceptions import RequestError
+from airflow_provider_rma.ledger.arrow import PostingBatches
+from airflow_provider_rma.ledger.decode import PostingReader
+from airflow_provider_rma.ledger.windows import Window
+
+WINDOW = Window.of(date(2026, 3, 31))
+ENDPOINT = endpoints.LIST_TRANSACTIONS
+
+
+@dataclass
+class Outcome:
+    """What came of reading an answer.
+
+    :param doubt: why the fast way was left, empty if it was not; no part of what both ways must agree in.
+    """
+
+    rows: list[dict[str, Any]] | None = None
+    announced: int | None = None
+    error: tuple[type[RequestError], str, str | None] | None = None
+    unknown: set[str] = field(default_factory=set)
+    doubt: str = field(default="", compare=False)
+
+
+def source(body: bytes, media_type: str, unknown: set[str]) -> RawEntities:
+    """An answer as the client opens it."""
+    file = io.BytesIO(body)
+    file.seek(0, io.SEEK_END)
+    request = ENDPOINT.request("xml", segments={"accno": "x"})
+    answer = Answer(200, media_type, None, file)
+    return RawEntities(
+        ENDPOINT, request, answer, "xml", lambda mapped: ENDPOINT.reader.from_wire(mapped, unknown_fields=unknown)
+    )
+
+
+def read(body: bytes, media_type: str = "application/xml", *, strict: bool = False) -> Outcome:
+    """Read an answer one way."""
+    outcome = Outcome()
+    batches = PostingBatches("demo", WINDOW, "load-1", {"1000": "Kasse", "1020": "Bank", "3200": ""})
+    with source(body, media_type, outcome.unknown) as answer:
+        reader = PostingReader(answer, batches, strict=strict)
+        try:
+            rows = pa.Table.from_batches([*reader], schema=pa.schema(batches.take().schema)).to_pylist()
+        except RequestError as error:
+            outcome.error = type(error), str(error), error.server_message
+        else:
+            outcome.rows, outcome.announced = rows, reader.announced
+            assert reader.count == len(rows)
+    outcome.doubt = reader.doubt
+    if outcome.error:
+        outcome.unknown.clear()  # the ways stop at different places
+    return outcome
+
+
+def both(body: bytes, media_type: str = "application/xml") -> Outcome:
+    """Read an answer both ways, which must agree; gives what the fast way gave."""
+    fast, strict = read(body, media_type), read(body, media_type, strict=True)
+    assert fast == strict
+    return fast
+
+
+def document(*postings: str, count: int | None = None) -> bytes:
+    """A document in XML."""
+    announced = len(postings) if count is None else count
+    return (
+        '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+        f'<transactions number_of_transaction="{announced}">{"".join(postings)}</transactions>'
+    ).encode("utf-8", "surrogatepass")
+
+
+#: Members of a posting as they stand in a document, in the documented order.
+MEMBERS: dict[str, str] = {
+    "id": "<id>10204</id>",
+    "chart": '<chart id="0" accno="1000" link="" allow_gl="false" is_active="true"><taxes/></chart>',
+    "transdate": "<transdate>2026-03-22T00:00:00+01:00</transdate>",
+    "reference": "<reference>R-001</reference>",
+    "description": "<description>Miete M&amp;rz</description>".replace("&amp;r", "är"),
+    "amount": "<amount>-50.0</amount>",
+    "module": "<module>ar</module>",
+    "source": "<source></source>",
+    "entry_id": "<entry_id>102</entry_id>",
+    "memo": "<memo>Zeile &amp; Text &lt;1&gt;</memo>",
+    "notes": "<notes/>",
+    "intnotes": "<intnotes></intnotes>",
+    "department": '<department id="10319" name="Werkstatt" role="P"/>',
+    "accno": "<accno>1000</accno>",
+}
+
+
+def posting(**changes: str) -> str:
+    """A posting in XML; an empty text leaves a member out."""
+    return f"<transaction>{''.join((MEMBERS | changes).values())}</transaction>"
+
+
+def json_posting(**changes: Any) -> dict[str, Any]:
+    """A posting in the mapped form."""
+    return {
+        "id": "10204",
+        "chart": {"@id": "0", "@accno": "1000", "@link": "", "@allow_gl": "false", "@is_active": "true", "taxes": ""},
+        "transdate": "2026-03-22T00:00:00+01:00",
+        "reference": "R-001",
+        "description": "Miete: März",
+        "amount": "-50.0",
+        "module": "ar",
+        "source": "",
+        "entry_id": "102",
+        "memo": "Zeile & Text <1>",
+        "notes": None,
+        "intnotes": "",
+        "department": {"@id": "10319", "@name": "Werkstatt", "@role": "P"},
+        "accno": "1000",
+    } | changes

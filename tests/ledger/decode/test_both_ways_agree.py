@@ -1,0 +1,152 @@
+"""Whatever the service sends: the fast way gives the rows of the strict way, or its message."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_rma.ledger.decode import jsonform, regular, xmlform
+from tests.ledger.decode.answers import MEMBERS, both, document, json_posting, posting
+from tests.ledger.decode.strategies import damaged, json_documents, xml_postings
+
+JSON = "application/json"
+PLAIN = document(posting(), posting(amount="<amount>50.0</amount>"), posting(notes="", department=""))
+PLAIN_JSON = json.dumps({"@number_of_transaction": "2", "transaction": [json_posting(), json_posting(id="7")]}).encode()
+
+
+@pytest.fixture(params=["whole", "in pieces"])
+def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents are looked at as a whole, and in pieces of little more than one posting."""
+    if request.param == "in pieces":
+        monkeypatch.setattr(regular, "CHUNK", 1100)
+        monkeypatch.setattr(xmlform, "BATCH_ROWS", 2)
+        monkeypatch.setattr(jsonform, "PIECE", 900)
+
+
+@settings(deadline=None)
+@given(st.lists(xml_postings(), max_size=4), st.integers(0, 12))
+def test_xml_postings_of_every_kind(postings: list[str], announced: int) -> None:
+    both(document(*postings, count=len(postings) if announced > 4 else announced))
+
+
+@settings(deadline=None)
+@given(json_documents())
+def test_json_postings_of_every_kind(body: bytes) -> None:
+    both(body, JSON)
+
+
+@settings(deadline=None)
+@given(damaged(PLAIN))
+def test_damaged_xml(body: bytes) -> None:
+    both(body)
+
+
+@settings(deadline=None)
+@given(damaged(PLAIN_JSON))
+def test_damaged_json(body: bytes) -> None:
+    both(body, JSON)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=60), st.sampled_from(["application/xml", JSON]))
+def test_anything_at_all(body: bytes, media_type: str) -> None:
+    both(body, media_type)
+
+
+@pytest.mark.usefixtures("pieces")
+@pytest.mark.parametrize("between", ["", "\n", "\r\n    "])
+def test_an_ordinary_document_is_read_the_fast_way_to_its_end(between: str) -> None:
+    inside = between.join(["", *MEMBERS.values(), ""])
+    lines = [posting(), f"<transaction>{inside}</transaction>{between}", posting(department="", notes=""), posting()]
+    outcome = both(document(*lines))
+    assert outcome.doubt == ""
+    assert outcome.rows is not None
+    assert len(outcome.rows) == outcome.announced == 4
+    assert outcome.rows[0]["memo"] == "Zeile & Text <1>"
+
+
+def test_the_order_of_members_is_that_of_the_first_postings() -> None:
+    turned = "".join(reversed(MEMBERS.values()))
+    bare = turned.replace(MEMBERS["department"], "").replace(MEMBERS["id"], "<id>1</id>")
+    outcome = both(document(f"<transaction>{bare}</transaction>", f"<transaction>{turned}</transaction>"))
+    assert outcome.doubt == ""
+    assert outcome.error is None
+
+
+@pytest.mark.usefixtures("pieces")
+def test_an_ordinary_document_in_json_is_read_the_fast_way_to_its_end() -> None:
+    lines = [json_posting(), json_posting(memo="a:b"), json_posting(department="", chart={"@accno": "1000"})]
+    bare = [json_posting(chart={"accno": "1000", "taxes": None}, department=None)]
+    for postings in (lines * 3, bare):
+        for indent in (None, 2):
+            whole = {"@number_of_transaction": str(len(postings)), "transaction": postings}
+            outcome = both(json.dumps(whole, indent=indent, ensure_ascii=False).encode(), JSON)
+            assert outcome.doubt == ""
+            assert outcome.rows is not None
+            assert len(outcome.rows) == outcome.announced == len(postings)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("1.0E7", "10000000"), ("-106.92", "-106.92"), ("-0.0", "0"), ("33.019999999999996", "33.02"), (" +5. ", "5"),
+     ("0.000000005", "0"), ("9999999999999999.99999999", "9999999999999999.99999999")],
+)  # fmt: skip
+def test_amounts_are_exact_the_fast_way_too(text: str, amount: str) -> None:
+    outcome = both(document(posting(), posting(amount=f"<amount>{text}</amount>"), posting()))
+    assert outcome.doubt == ""
+    assert outcome.rows is not None
+    assert [row["amount"] for row in outcome.rows] == [Decimal("-50"), Decimal(amount), Decimal("-50")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"amount": "<amount>1,5</amount>"}, "transaction: amount: cannot be read as an amount"),
+        ({"amount": ""}, "posting 2 of 2026-03 has no amount"),
+        ({"transdate": "<transdate>2026-02-30</transdate>"}, "cannot be read as a date"),
+        ({"transdate": "<transdate>2026-04-01T00:00:00+02:00</transdate>"}, "posting 2 of 2026-03 is dated 2026-04-01"),
+        ({"entry_id": ""}, "entry_id is missing"),
+        ({"accno": "<accno>1020</accno>"}, "names two accounts"),
+        ({"chart": '<chart id="x" accno="1000"/>'}, "chart.@id: cannot be read as a whole number"),
+        ({"chart": '<chart accno="1000" allow_gl="vielleicht"/>'}, "chart.@allow_gl: cannot be read as true or false"),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_the_schema(changes: dict[str, str], told: str) -> None:
+    outcome = both(document(posting(), posting(**changes), posting()))
+    assert outcome.error is not None
+    assert told in outcome.error[1]
+
+
+@pytest.mark.usefixtures("pieces")
+@pytest.mark.parametrize("place", [0, 3, 6])
+def test_unknown_elements_are_kept_and_reported(place: int) -> None:
+    lines = [posting() for _ in range(7)]
+    lines[place] = posting(notes="<colour>blau</colour>", chart='<chart accno="1000" gifi="7"/>')
+    outcome = both(document(*lines))
+    assert outcome.doubt
+    assert outcome.rows is not None
+    assert json.loads(outcome.rows[place]["extra"]) == {"colour": "blau", "chart": {"@gifi": "7"}}
+    assert outcome.unknown == {"colour", "chart.@gifi"}
+    assert len(outcome.rows) == 7
+
+
+def test_an_unknown_member_in_json_does_not_need_the_whole_body() -> None:
+    lines = [json_posting(colour="blau"), json_posting()]
+    outcome = both(json.dumps({"transaction": lines}).encode(), JSON)
+    assert outcome.doubt == ""
+    assert outcome.rows is not None
+    assert json.loads(outcome.rows[0]["extra"]) == {"colour": "blau"}
+
+
+def test_a_name_that_comes_twice_in_json_is_noticed() -> None:
+    line = json.dumps(json_posting())
+    for twice in ('"memo":"a",', '"chart":null,', '"@accno":"1020",'):
+        where = line.index('"@id"') if "@" in twice else 1
+        body = f'{{"transaction":[{line[:where]}{twice}{line[where:]}]}}'.encode()
+        outcome = both(body, JSON)
+        assert outcome.error is not None
+        assert "the same member twice" in outcome.error[1]

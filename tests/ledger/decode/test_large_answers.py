@@ -1,0 +1,76 @@
+"""Answers that do not fit into memory wait in a file; without the native decoder the strict way reads them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.client.stream import RawEntities
+from airflow_provider_rma.ledger.arrow import PostingBatches
+from airflow_provider_rma.ledger.decode import PostingReader, jsonform, xmlform
+from tests.client.server import ScriptedServer, answer
+from tests.ledger.decode.answers import WINDOW, both, document, json_posting, posting
+
+COUNT = 25_000
+
+
+@pytest.fixture(scope="module")
+def bodies() -> dict[str, bytes]:
+    postings = [posting(entry_id=f"<entry_id>{number}</entry_id>") for number in range(COUNT)]
+    listed = [json_posting(entry_id=str(number)) for number in range(COUNT)]
+    whole = {"@number_of_transaction": str(COUNT), "transaction": listed}
+    return {"xml": document(*postings), "json": json.dumps(whole, ensure_ascii=False).encode()}
+
+
+@pytest.mark.parametrize("form", ["xml", "json"])
+@pytest.mark.parametrize("has_path", [True, False])
+def test_a_large_answer_is_read_from_its_file(
+    bodies: dict[str, bytes], form: str, has_path: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_path:
+        monkeypatch.setattr(RawEntities, "path", lambda _: None)
+    server = ScriptedServer([answer(200, bodies[form], Content_Type=f"application/{form}")])
+    with server, RunMyAccountsClient(server.config()) as client, client.open_transactions() as source:
+        reader = PostingReader(source, PostingBatches("demo", WINDOW, "load-1", {}))
+        numbers = [number for batch in reader for number in batch.column("entry_id").to_pylist()]
+        assert reader.doubt == ""
+        assert reader.announced == COUNT
+    assert numbers == list(range(COUNT))
+
+
+def test_a_reader_may_be_left_early(bodies: dict[str, bytes]) -> None:
+    server = ScriptedServer([answer(200, bodies["xml"], Content_Type="application/xml")])
+    with server, RunMyAccountsClient(server.config()) as client, client.open_transactions() as source:
+        batches = iter(PostingReader(source, PostingBatches("demo", WINDOW, "load-1", {})))
+        assert next(batches).num_rows
+        batches.close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An environment without the native decoders."""
+    for module, decoder in (("xml2arrow", xmlform._decoder), ("msgspec", jsonform._decoder)):
+        monkeypatch.setitem(sys.modules, module, None)
+        decoder.cache_clear()
+    yield
+    xmlform._decoder.cache_clear()
+    jsonform._decoder.cache_clear()
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("form", ["xml", "json"])
+def test_without_the_native_decoder_the_strict_way_is_taken_and_said_once(
+    form: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = document(posting()) if form == "xml" else json.dumps({"transaction": [json_posting()]}).encode()
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            outcome = both(body, f"application/{form}")
+            assert outcome.rows is not None
+            assert len(outcome.rows) == 1
+    assert len([record for record in caplog.records if "is not installed" in record.message]) == 1

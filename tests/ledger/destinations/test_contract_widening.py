@@ -1,0 +1,94 @@
+"""A later version of the contract finds the tables of an earlier one; fields that none of them knows are kept."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.ledger.destinations import tables
+from tests.ledger.destinations.rows import AUGUST, JULY, TENANT, Warehouse, batch, load_window, posting
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """From the call on, the contract is one version later and has a column more."""
+
+    def happen() -> None:
+        new = tables.Column("project", "text", "New.", nullable=False)
+        postings = tables.TABLES["postings"]
+        monkeypatch.setitem(tables.TABLES, "postings", replace(postings, columns=(*postings.columns, new)))
+        *columns, valid_from, valid_to, by = tables.HISTORY.columns
+        wider = (*columns, replace(new, nullable=True), valid_from, valid_to, by)
+        monkeypatch.setattr(tables, "HISTORY", replace(tables.HISTORY, columns=wider))
+        monkeypatch.setattr(tables, "CONTRACT_VERSION", tables.CONTRACT_VERSION + 1)
+        tables.schema.cache_clear()
+
+    yield happen
+    monkeypatch.undo()
+    tables.schema.cache_clear()
+
+
+@pytest.mark.parametrize("history", [False, True])
+def test_a_column_of_a_later_contract_is_added(database: Warehouse, later: Any, history: bool) -> None:
+    before = {"history": history} if history else {}
+    with database.open(**before) as destination:
+        load_window(destination, [posting("1000", 1)])
+        load_window(destination, [posting("1000", 9)], window=JULY)
+    later()
+    with database.open(**before) as destination:
+        assert destination.rows(TENANT, AUGUST) == 1
+        load_window(destination, [posting("1000", 2, project="P-7")], tenant="other")
+        if history:
+            load_window(destination, [posting("2000", 1, project="P-8")], load="L2", window=JULY)
+            load_window(destination, [], load="L3", window=JULY)
+    found = database.query("SELECT tenant, project FROM postings ORDER BY 1")
+    assert [row for row in found if row != (TENANT, None)] == [("other", "P-7")]
+    if history:
+        superseded = database.query("SELECT accno, project FROM postings_history ORDER BY 1")
+        assert superseded == [("1000", None), ("2000", "P-8")]
+    assert database.query("SELECT version FROM contract") == [(tables.CONTRACT_VERSION,)]
+    if database.views:
+        assert ("other", "P-7") in database.query("SELECT tenant, project FROM postings_proven")
+
+
+def test_a_newer_contract_is_refused(database: Warehouse) -> None:
+    with database.open():
+        pass
+    database.query("UPDATE contract SET version = version + 1")
+    with pytest.raises(ConfigurationError, match="newer version of this provider") as caught:
+        database.open().__enter__()
+    assert "Upgrade" in caught.value.advice
+
+
+def test_columns_of_the_user_are_left_alone(database: Warehouse) -> None:
+    with database.open() as destination:
+        load_window(destination, [posting("1000", 1)])
+        database.query("ALTER TABLE postings ADD COLUMN my_note VARCHAR(20)")
+        load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
+    assert database.query("SELECT my_note FROM postings") == [(None,), (None,)]
+
+
+def test_unknown_fields_are_kept_and_reported_once(warehouse: Warehouse, caplog: pytest.LogCaptureFixture) -> None:
+    texts = ['{"neu": 1}', '{"neu": 2, "chart": {"farbe": "rot"}}', None, '{"neu": 3}']
+    rows = [posting("1000", number, entry_id=number, extra=text) for number, text in enumerate(texts)]
+    with caplog.at_level(logging.WARNING), warehouse.open() as destination:
+        load_window(destination, rows)
+        load_window(destination, rows, load="L2")
+        assert destination.unknown.names == {"neu", "chart.farbe"}
+    told = [record.getMessage() for record in caplog.records if "does not know" in record.getMessage()]
+    assert len(told) == 1
+    assert told[0].endswith("chart.farbe, neu.")
+    assert [row["extra"] for row in warehouse.read("postings")] == texts
+
+
+def test_a_field_that_appears_later_is_reported_then(warehouse: Warehouse, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    with warehouse.open() as destination, destination.stage(TENANT, AUGUST) as stage:
+        for name in ("eins", "zwei", "eins"):
+            stage.write(batch(posting("1000", 1, extra=f'{{"{name}": {{}}}}')))
+    told = [record.getMessage() for record in caplog.records if "does not know" in record.getMessage()]
+    assert [text.rpartition(": ")[2] for text in told] == ["eins.", "zwei."]

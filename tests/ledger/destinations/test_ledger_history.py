@@ -1,0 +1,175 @@
+"""What a replacement supersedes is kept on request, and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.ledger.destinations import Destination, open_destination, tables
+from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement
+from tests.ledger.destinations.rows import (
+    AUGUST,
+    JULY,
+    TENANT,
+    Warehouse,
+    batch,
+    load_row,
+    load_window,
+    posting,
+    proofs,
+    raw,
+)
+
+FIRST, SECOND, THIRD = (datetime(2026, 9, day, 3, 0, 0, 123456, UTC) for day in (1, 2, 3))
+VOUCHER = [
+    posting("1100", -300, voucher_id=7, entry_id=1),
+    posting("3200", 300, voucher_id=7, entry_id=2),
+    posting("6500", -20, voucher_id=8, entry_id=3),
+    posting("1020", 20, voucher_id=8, entry_id=4),
+]
+
+
+def load(destination: Destination, rows: list[dict[str, Any]], name: str, moment: datetime) -> None:
+    with destination.stage(TENANT, AUGUST) as stage:
+        if rows:
+            stage.write(batch(*({**row, "load_id": name} for row in rows)))
+        stage.commit(
+            balances=tables.empty("balances"),
+            proofs=proofs(load=name),
+            load=load_row(len(rows), load=name, finished_at=moment),
+        )
+
+
+def saved_again(rows: list[dict[str, Any]], **changes: Any) -> list[dict[str, Any]]:
+    """As the service does it: new line numbers, and texts that were nothing may be empty."""
+    return [{**row, "entry_id": row["entry_id"] + 100, "memo": row.get("memo") or "", **changes} for row in rows]
+
+
+def history(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    names = ("accno", "entry_id", "load_id", "valid_from", "valid_to", "superseded_by")
+    return sorted(tuple(row[name] for name in names) for row in warehouse.read("postings_history"))
+
+
+def test_a_voucher_that_was_saved_again_without_a_change_leaves_no_history(database: Warehouse) -> None:
+    with database.open(history=True) as destination:
+        load(destination, VOUCHER, "L1", FIRST)
+        load(destination, saved_again(VOUCHER[:2]) + VOUCHER[2:], "L2", SECOND)
+    assert history(database) == []
+    rows = database.read("postings")
+    assert [row["entry_id"] for row in rows if row["voucher_id"] == 7] == [101, 102]
+    assert {row["valid_from"] for row in rows} == {FIRST}
+
+
+def test_an_amended_voucher_leaves_exactly_its_old_lines(database: Warehouse) -> None:
+    with database.open(history=True) as destination:
+        load(destination, VOUCHER, "L1", FIRST)
+        amended = [posting("1100", -310, voucher_id=7, entry_id=5), posting("3200", 310, voucher_id=7, entry_id=6)]
+        load(destination, amended + saved_again(VOUCHER[2:]), "L2", SECOND)
+        assert history(database) == [
+            ("1100", 1, "L1", FIRST, SECOND, "L2"),
+            ("3200", 2, "L1", FIRST, SECOND, "L2"),
+        ]
+        since = {row["accno"]: row["valid_from"] for row in database.read("postings")}
+        assert since == {"1100": SECOND, "3200": SECOND, "6500": FIRST, "1020": FIRST}
+        load(destination, [], "L3", THIRD)
+    assert history(database) == [
+        ("1020", 104, "L2", FIRST, THIRD, "L3"),
+        ("1100", 1, "L1", FIRST, SECOND, "L2"),
+        ("1100", 5, "L2", SECOND, THIRD, "L3"),
+        ("3200", 2, "L1", FIRST, SECOND, "L2"),
+        ("3200", 6, "L2", SECOND, THIRD, "L3"),
+        ("6500", 103, "L2", FIRST, THIRD, "L3"),
+    ]
+    old = next(row for row in database.read("postings_history") if row["entry_id"] == 1)
+    assert {name: old[name] for name in tables.TABLES["postings"].names} == {
+        **dict.fromkeys(tables.TABLES["postings"].names),
+        **VOUCHER[0],
+    }
+
+
+def test_of_equal_lines_as_many_are_superseded_as_vanish(database: Warehouse) -> None:
+    same = [posting("1000", -5, entry_id=number) for number in range(4)]
+    with database.open(history=True) as destination:
+        load(destination, same, "L1", FIRST)
+        load(destination, saved_again(same[:3]), "L2", SECOND)
+    assert [row[0] for row in history(database)] == ["1000"]
+    assert len(database.read("postings")) == 3
+
+
+def test_history_may_begin_later_and_rows_are_valid_since_they_are_known(database: Warehouse) -> None:
+    with database.open() as destination:
+        load(destination, VOUCHER, "L1", FIRST)
+        load_window(destination, [posting("1000", 1)], window=JULY)
+    with database.open(history=True) as destination:
+        load(destination, VOUCHER[2:], "L2", SECOND)
+        load(destination, VOUCHER[3:], "L3", THIRD)
+    assert history(database) == [
+        ("1100", 1, "L1", FIRST, SECOND, "L2"),
+        ("3200", 2, "L1", FIRST, SECOND, "L2"),
+        ("6500", 3, "L2", FIRST, THIRD, "L3"),
+    ]
+
+
+def test_other_tenants_and_windows_have_no_part_in_it(database: Warehouse) -> None:
+    with database.open(history=True) as destination:
+        load_window(destination, VOUCHER, window=JULY)
+        load_window(destination, VOUCHER, tenant="other")
+        load(destination, VOUCHER, "L1", FIRST)
+        load_window(destination, [], window=JULY, load="L2")
+    assert history(database) == []
+    assert len(database.read("postings_history", window=JULY)) == 4
+    assert database.read("postings_history", tenant="other") == []
+
+
+def test_without_it_there_is_no_history(database: Warehouse) -> None:
+    with database.open() as destination:
+        load(destination, VOUCHER, "L1", FIRST)
+        load(destination, [], "L2", SECOND)
+    with pytest.raises(Exception, match="postings_history"):
+        database.query("SELECT * FROM postings_history")
+
+
+def test_a_run_without_history_still_loads_such_a_warehouse(database: Warehouse) -> None:
+    with database.open(history=True) as destination:
+        load(destination, VOUCHER, "L1", FIRST)
+    with database.open() as destination:
+        load(destination, VOUCHER[:2], "L2", SECOND)
+    assert history(database) == []
+    assert {row["valid_from"] for row in database.read("postings")} == {None}
+
+
+def test_parquet_refuses_to_keep_one() -> None:
+    with pytest.raises(ConfigurationError, match="no history"):
+        open_destination("memory://bucket/ledger", history=True)
+
+
+LINES = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 3)), max_size=12)
+
+
+@given(before=LINES, after=LINES, cut=st.integers(1, 5))
+def test_the_superseded_are_the_difference_of_the_two(before: Any, after: Any, cut: int) -> None:
+    def made(lines: Any) -> pa.RecordBatch:
+        rows = [posting(f"{name}1", amount, entry_id=number) for number, (name, amount) in enumerate(lines)]
+        return pa.RecordBatch.from_pylist(rows, schema=tables.schema("postings"))
+
+    def read() -> Any:
+        whole = made(before)
+        for start in range(0, whole.num_rows, cut):
+            part = whole.slice(start, cut)
+            nulls = pa.nulls(part.num_rows, tables.schema("postings_history").field("valid_from").type)
+            yield part.append_column("valid_from", nulls)
+
+    arrivals = Arrivals()
+    arrivals.add(made(after))
+    found = Replacement(read, {"L1": FIRST}, arrivals.hashes(), SECOND).superseded("L2")
+    gone = Counter((row["accno"][0], row["amount"]) for one in found for row in one.to_pylist())
+    assert gone == Counter((name, raw(amount)) for name, amount in before) - Counter(
+        (name, raw(amount)) for name, amount in after
+    )

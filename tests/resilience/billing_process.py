@@ -1,0 +1,73 @@
+"""A process that bills through the core, and stops for ever at a point where a test wants to kill it.
+
+Started with one argument, JSON: ``url``, ``token``, ``journal`` (SQLAlchemy URL), ``folder``, ``records``, and optionally
+``stop_at`` with ``nth``, ``wait_for`` (a file that starts it) and ``settle_time``. It says ``at <point>`` when it stops.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from fsspec.implementations.local import LocalFileSystem
+
+from airflow_provider_rma.billing.journal import open_engine
+from airflow_provider_rma.billing.outcomes import failing_outcomes
+from airflow_provider_rma.billing.policy import Policy
+from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.client.config import ClientConfig
+from airflow_provider_rma.exceptions import BillingError
+from tests.resilience.workers import MortalClient, MortalJournal, MortalOutput, Worker
+
+DEADLINE = 2.0
+
+
+def bill(given: dict[str, Any]) -> None:
+    """Bill, or stop on the way."""
+    passages = {given.get("stop_at"): given.get("nth", 1)}
+    lock = threading.Lock()
+
+    def step(_: str, point: str) -> None:
+        with lock:
+            if point not in passages:
+                return
+            passages[point] -= 1
+            if passages[point] == 0:
+                print(f"at {point}", flush=True)
+                time.sleep(3600)
+
+    worker = Worker(f"process-{given['folder']}", step)
+    config = ClientConfig(
+        host=given["url"],
+        tenant="demo",
+        token=given["token"],
+        allow_writes=True,
+        total_deadline=DEADLINE,
+        read_timeout=5.0,
+        max_in_flight=given.get("max_in_flight", 1),
+    )
+    journal = MortalJournal(
+        open_engine(given["journal"]), base_url=given["url"], tenant="demo", kind="invoice", run=worker.name
+    )
+    journal.worker = worker
+    policy = Policy(total_deadline=DEADLINE, settle_time=given.get("settle_time", 1.0))
+    output = MortalOutput(LocalFileSystem(), given["folder"], given["folder"], worker=worker)
+    print("ready", flush=True)
+    while given.get("wait_for") and not Path(given["wait_for"]).exists():
+        time.sleep(0.002)
+    with MortalClient(config) as client:
+        client.worker = worker
+        run = InvoiceRun(client, journal, policy, output, worker.name, failing_outcomes(None))
+        run.bill(given["records"])
+
+
+if __name__ == "__main__":
+    try:
+        bill(json.loads(sys.argv[1]))
+    except BillingError as error:
+        print(error, flush=True)
+        sys.exit(1)

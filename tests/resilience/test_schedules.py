@@ -1,0 +1,71 @@
+"""Billing under thousands of schedules of faults, deaths, retries and workers at the same time."""
+
+from __future__ import annotations
+
+import os
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_rma.billing.journal import Journal
+from tests.resilience.chaos import engines, run, run_in_processes
+from tests.resilience.schedules import POST_FAULTS, READ_FAULTS, Schedule
+from tests.resilience.service import BooksServer
+from tests.resilience.workers import DEATHS
+
+SCHEDULES = int(os.environ.get("CHAOS_SCHEDULES", "2000"))
+FIRST = int(os.environ.get("CHAOS_FIRST", "0"))
+PROCESSES = min(2, os.cpu_count() or 1)
+
+
+def test_nothing_is_booked_twice_and_nothing_is_lost() -> None:
+    tally = run_in_processes(FIRST, SCHEDULES, PROCESSES, seconds=3600)
+    assert tally.schedules == SCHEDULES
+    assert not tally.failures, "\n\n".join(tally.failures[:3])
+    # That it held says something only if everything was met.
+    wanted = [f"death {point}" for point in DEATHS]
+    wanted += [f"post {answer}" for answer, _ in POST_FAULTS if answer != "normal"]
+    wanted += [f"{kind} {answer}" for kind in ("list", "get") for answer in READ_FAULTS]
+    wanted += ["outcome duplicate", "outcome unknown taken", "outcome held", "outcome rejected", "late numbers"]
+    assert [what for what in wanted if not tally.met[what]] == []
+
+
+def test_a_settle_time_that_is_too_short_is_noticed() -> None:
+    stories = run(100, 100, settle_time=0.0).failures
+    assert any("in the books 2 times" in story for story in stories)
+
+
+def test_a_claim_that_is_not_written_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schedules see a POST without a claim: what they prove, they prove of the journal."""
+    real = Journal.claim
+
+    def forgetful(self: Journal, *args: Any, **values: Any) -> Any:
+        entry = real(self, *args, **values)
+        if entry is not None:
+            self._change(entry, {"state": "released", "settles_at": None}, None)
+        return entry
+
+    monkeypatch.setattr(Journal, "claim", forgetful)
+    stories = run(0, 60).failures
+    assert any("in the books 2 times" in story for story in stories)
+
+
+def test_a_seed_tells_the_same_story_twice(tmp_path: Path) -> None:
+    told = 0
+    with BooksServer() as server:
+        for seed in count():
+            stories = []
+            for attempt in (1, 2):
+                folder = tmp_path / f"{seed}-{attempt}"
+                schedule = Schedule(seed, server, engines(folder))
+                if schedule.shop.max_in_flight > 1:
+                    break
+                schedule.run()
+                stories.append(schedule.log)
+            if stories:
+                told += 1
+                assert stories[0] == stories[1]
+            if told == 10:
+                return
