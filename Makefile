@@ -30,6 +30,11 @@ demo-clean: ## forget the demo's books, ERP and journal
 test: $(INSTALLED) ## run the whole test suite
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
+.PHONY: fuzz
+fuzz: $(INSTALLED) ## feed damaged and made-up answers to the decoders, some minutes
+	$(BIN)/python -m pytest tests/client/test_codecs.py tests/ledger/decode/test_both_ways_agree.py \
+	  --hypothesis-profile=fuzz
+
 .PHONY: lint
 lint: $(INSTALLED) ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

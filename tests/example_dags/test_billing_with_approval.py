@@ -55,6 +55,7 @@ def answer(option: str, seen: dict[str, Any], stop: threading.Event) -> None:
     from airflow.api_fastapi.core_api.datamodels.hitl import UpdateHITLDetailPayload
     from airflow.api_fastapi.core_api.routes.public.hitl import update_hitl_detail
     from airflow.models.dagrun import DagRun  # noqa: TID251 - the metadata database itself is meant
+    from airflow.models.hitl import HITLDetail  # noqa: TID251
     from airflow.models.taskinstance import TaskInstance  # noqa: TID251
     from airflow.utils.session import create_session
 
@@ -63,7 +64,8 @@ def answer(option: str, seen: dict[str, Any], stop: threading.Event) -> None:
         with create_session() as session:
             waiting = session.query(TaskInstance).filter_by(task_id="approve", state="awaiting_input").first()
             if waiting is not None:
-                seen["subject"], seen["body"] = waiting.hitl_detail.subject, waiting.hitl_detail.body
+                question = session.get(HITLDetail, waiting.id)
+                seen["subject"], seen["body"] = question.subject, question.body
                 payload = UpdateHITLDetailPayload(chosen_options=[option], params_input={})
                 update_hitl_detail(waiting.dag_id, waiting.run_id, waiting.task_id, payload, Person(), session)
                 return

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_rma.ledger.fingerprint import Fingerprint
     from airflow_provider_rma.ledger.windows import Window
 
-__all__ = ["Destination", "Stage", "open_destination"]
+__all__ = ["Destination", "Stage", "is_database", "open_destination"]
 
 #: Seconds to wait for a DuckDB file, or for a window in a database, that another process holds.
 LOCK_TIMEOUT = 120.0
@@ -164,7 +164,7 @@ def open_destination(
         return _duckdb(_local_path(rest), lock_timeout, history)
     if fs is None and "://" not in url and url.endswith(".duckdb"):
         return _duckdb(url, lock_timeout, history)
-    if fs is None and "://" in url and _is_database(scheme):
+    if fs is None and is_database(url):
         from airflow_provider_rma.ledger.destinations.databases import open_database
 
         return open_database(
@@ -177,11 +177,12 @@ def open_destination(
     return _parquet(url, fs)
 
 
-def _is_database(scheme: str) -> bool:
-    """Whether an address that begins like this is one of SQLAlchemy, and not of a file system."""
+def is_database(url: str) -> bool:
+    """Whether an address is one of a database that SQLAlchemy would know, and not of a file or file system."""
     from fsspec.registry import known_implementations
 
-    return scheme not in known_implementations and scheme != "parquet"
+    scheme, separator, _ = url.partition("://")
+    return bool(separator) and scheme not in ("duckdb", "parquet") and scheme not in known_implementations
 
 
 def _local_path(rest: str) -> str:

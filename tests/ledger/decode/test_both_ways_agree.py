@@ -10,12 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_rma.ledger.decode import jsonform, regular, xmlform
+from airflow_provider_rma.ledger.decode.leaves import leaves
 from tests.ledger.decode.answers import MEMBERS, both, document, json_posting, posting
 from tests.ledger.decode.strategies import damaged, json_documents, xml_postings
 
 JSON = "application/json"
 PLAIN = document(posting(), posting(amount="<amount>50.0</amount>"), posting(notes="", department=""))
 PLAIN_JSON = json.dumps({"@number_of_transaction": "2", "transaction": [json_posting(), json_posting(id="7")]}).encode()
+
+
+def test_what_is_inside_a_member_is_an_attribute_or_opaque() -> None:
+    inner = [leaf for leaf in leaves() if leaf.part]
+    assert {leaf.member for leaf in inner} == {"chart", "department"}
+    assert all(leaf.field.metadata["attribute"] for leaf in inner), "the fast way reads no elements inside of members"
+    assert {leaf.member for leaf in leaves()} == set(MEMBERS)
 
 
 @pytest.fixture(params=["whole", "in pieces"])

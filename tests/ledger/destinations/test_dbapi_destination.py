@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import logging
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
+from airflow_provider_rma.ledger.destinations import dbapi, open_destination, tables
+from airflow_provider_rma.ledger.destinations.dbapi import DbapiDestination, DbapiSession
+from airflow_provider_rma.ledger.destinations.dialects import DIALECTS, STANDARD
+from tests.ledger.destinations.conftest import postgres_url, sqlite_warehouse
+from tests.ledger.destinations.rows import AUGUST, TENANT, load_window, posting
+from tests.postgres import PostgresServer
+
+
+class Counted(sqlite3.Connection):
+    """A connection that counts."""
+
+    made = 0
+    commits = 0
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        type(self).made += 1
+
+    def commit(self) -> None:
+        type(self).commits += 1
+        super().commit()
+
+
+def test_a_window_takes_one_connection_and_one_commit(tmp_path: Path) -> None:
+    Counted.made = 0
+    address = f"sqlite:///{tmp_path / 'ledger.db'}"
+    connect = lambda: sqlite3.connect(tmp_path / "ledger.db", factory=Counted)  # noqa: E731 - a factory
+    with open_destination(address, connect=connect) as destination:
+        Counted.commits = 0
+        load_window(destination, [posting("1000", number, entry_id=number) for number in range(12_000)])
+        assert (Counted.made, Counted.commits) == (1, 1)
+        assert destination.rows(TENANT, AUGUST) == 12_000
+
+
+def test_views_that_the_database_does_not_take_are_left_out_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warehouse = sqlite_warehouse(tmp_path / "ledger.db")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            with warehouse.open() as destination:
+                load_window(destination, [posting("1000", 1)])
+    (told,) = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+    assert "trial_balance" in told
+    assert "postings_proven" not in told
+    assert warehouse.query("SELECT accno, amount FROM postings_proven") == [("1000", "1.00000000")]
+    found = warehouse.query("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY 1")
+    assert found == [("rma_postings_proven",), ("rma_windows",)]
+
+
+def test_amounts_are_exact_where_the_database_has_no_decimals(tmp_path: Path) -> None:
+    warehouse = sqlite_warehouse(tmp_path / "ledger.db")
+    with warehouse.open() as destination:
+        load_window(destination, [posting("1000", "0.00000001"), posting("1000", "-99999999999999999999.99999999")])
+    found = warehouse.query("SELECT amount, typeof(amount), debit FROM postings ORDER BY debit")
+    assert found == [
+        ("0.00000001", "text", "0.00000000"),
+        ("-99999999999999999999.99999999", "text", "99999999999999999999.99999999"),
+    ]
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_drivers_with_other_marks(postgres: PostgresServer, driver: str) -> None:
+    module = pytest.importorskip(driver)
+    url = postgres_url(postgres)
+    with DbapiDestination(lambda: module.connect(url), "postgresql", "here") as destination:
+        load_window(destination, [posting("1000", 1), posting("1000", 2)])
+        assert destination.fingerprints(TENANT, AUGUST)["1000"].count == 2
+
+
+@pytest.mark.parametrize("style", ["qmark", "numeric", "named"])
+def test_marks_of_a_driver_may_be_given(tmp_path: Path, style: str) -> None:
+    connect = lambda: sqlite3.connect(tmp_path / "ledger.db")  # noqa: E731 - a factory
+    with DbapiDestination(connect, "sqlite", "here", paramstyle=style) as destination:
+        destination.save_convention(TENANT, {"a": 1})
+        if style != "numeric" or sqlite3.sqlite_version_info >= (3,):
+            load_window(destination, [posting("1000", 1, memo="wie? so!")])
+        assert destination.convention(TENANT) == {"a": 1}
+
+
+def test_what_is_no_connection_or_no_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="PEP 249"):
+        DbapiDestination(Path, "sqlite", "here").__enter__()
+    with pytest.raises(ConfigurationError, match="table_prefix"):
+        open_destination("sqlite:///ledger.db", table_prefix='x"; --')
+    connect = lambda: sqlite3.connect(tmp_path / "ledger.db")  # noqa: E731 - a factory
+    with pytest.raises(ConfigurationError, match="paramstyle"):
+        DbapiDestination(connect, "sqlite", "here", paramstyle="odd").__enter__()
+
+
+def test_a_failed_replacement_leaves_the_old_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = DbapiSession.insert
+
+    def failing(session: DbapiSession, table: str, schema: Any, batches: Any) -> None:
+        real(session, table, schema, batches)
+        if table == "proofs":
+            raise sqlite3.OperationalError("disk full")
+
+    with open_destination(f"sqlite:///{tmp_path / 'ledger.db'}") as destination:
+        load_window(destination, [posting("1000", 1)])
+        monkeypatch.setattr(DbapiSession, "insert", failing)
+        with pytest.raises(DestinationError, match="OperationalError") as caught:
+            load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
+        monkeypatch.undo()
+        assert caught.value.retryable
+        assert destination.rows(TENANT, AUGUST) == 1
+
+
+def test_tables_that_another_run_creates_at_the_same_moment_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"sqlite:///{tmp_path / 'ledger.db'}"
+    real = DbapiSession.columns
+    blind = iter([True] * 7)
+    with open_destination(address):
+        pass
+    monkeypatch.setattr(DbapiSession, "columns", lambda s, table: [] if next(blind, False) else real(s, table))
+    monkeypatch.setattr(dbapi, "_AGAIN", (0.01,))
+    with open_destination(address) as destination:
+        assert destination.rows(TENANT, AUGUST) == 0
+
+
+@pytest.mark.parametrize("dialect", [*DIALECTS.values(), STANDARD])
+def test_every_type_of_the_contract_has_one_in_every_dialect(dialect: Any) -> None:
+    for table in tables.TABLES.values():
+        for column in table.columns:
+            text = dialect.definition(column)
+            assert text.startswith(f"{dialect.quotes[0]}{column.name}{dialect.quotes[1]} ")
+            assert text.endswith(" NOT NULL") is not column.nullable
+            if column.type == "money":
+                assert "DECIMAL(28, 8)" in text or dialect is DIALECTS["sqlite"]
