@@ -15,13 +15,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pendulum
+
+from airflow_provider_rma.billing.closing import Witness, close_run
 from airflow_provider_rma.billing.documents import record_number
 from airflow_provider_rma.billing.journal import OPEN, Entry, Journal, State, business_key
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.post import Sent, note_down, refused, send_once, taken
 from airflow_provider_rma.billing.progress import Progress
-from airflow_provider_rma.billing.report import Output, finish
+from airflow_provider_rma.billing.report import Output, finish, hash_records
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import (
     ConfigurationError,
@@ -47,6 +50,7 @@ class CustomerRun:
     :param managed_fields: fields that are written to existing customers as well; none by default.
     :param failing: outcomes that fail the run.
     :param stop: set by whoever wants the run to end: nothing further is sent then.
+    :param witness: what puts the run on record.
     :raises ConfigurationError: for a managed field that cannot be managed.
     """
 
@@ -58,6 +62,7 @@ class CustomerRun:
     failing: frozenset[Outcome]
     managed_fields: Sequence[str] = ()
     stop: threading.Event = field(default_factory=threading.Event)
+    witness: Witness = field(default_factory=Witness)
 
     def __post_init__(self) -> None:
         possible = set(_SCHEMA.fields) - _NOT_MANAGED
@@ -77,14 +82,25 @@ class CustomerRun:
         """
         summary = Summary("customers", self.run)
         failure: RunMyAccountsError | None = None
+        started = pendulum.now("UTC")
         records = list(records)
+        summary.input_hash = hash_records(records)
         rows: dict[int, Row] = {}
         try:
             self._carry_out(self._load(records, rows), rows, summary)
         except RunMyAccountsError as error:
             failure = error
         finally:
-            self.output.write(self._report(records, rows, summary, failure), summary)
+            close_run(
+                lambda: self._report(records, rows, summary, failure),
+                summary,
+                output=self.output,
+                config=self.client.config,
+                policy=self.policy,
+                witness=self.witness,
+                started=started,
+                failure=failure,
+            )
         return finish(summary, self.failing, failure)
 
     def _load(self, records: Sequence[Mapping[str, Any]], rows: dict[int, Row]) -> dict[int, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Collection, Iterable, Mapping
@@ -97,6 +98,19 @@ def finish(summary: Summary, failing: Collection[Outcome], failure: RunMyAccount
             outcome_path=summary.outcome_path,
         )
     raise BillingError(message, advice=files, counts=dict(summary.counts), outcome_path=summary.outcome_path)
+
+
+def hash_record(record: Mapping[str, Any]) -> bytes:
+    """A record of the input in the form over which inputs are hashed."""
+    return json.dumps(record, default=str, sort_keys=True).encode() + b"\n"
+
+
+def hash_records(records: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 over the records of an input, in their order."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(hash_record(record))
+    return digest.hexdigest()
 
 
 def _when(retry_at: float | None) -> str:

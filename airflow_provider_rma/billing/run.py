@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pendulum
 
+from airflow_provider_rma.billing.closing import Witness, close_run
 from airflow_provider_rma.billing.documents import Document, read_invoice, record_number
-from airflow_provider_rma.billing.evidence import EvidenceWriter, RunFacts
 from airflow_provider_rma.billing.journal import Journal
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
-from airflow_provider_rma.billing.pages import plan_html, plan_markdown, review_plan, run_html
+from airflow_provider_rma.billing.pages import plan_html, plan_markdown, review_plan
 from airflow_provider_rma.billing.plan import Planner
 from airflow_provider_rma.billing.planfile import PlanHeader, PlanReader, load_plan, plan_lines, write_plan
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.post import Poster
-from airflow_provider_rma.billing.report import Output, finish
+from airflow_provider_rma.billing.report import Output, finish, hash_record
 from airflow_provider_rma.billing.send import Sender
 from airflow_provider_rma.billing.spool import Spool
 from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -59,9 +57,7 @@ class InvoiceRun:
     :param failing: outcomes that fail the run.
     :param refused_customers: reasons by number of customers who were refused before.
     :param stop: set by whoever wants the run to end: no further document is sent then.
-    :param evidence: writer of the tenant's chain of evidence; None leaves none.
-    :param approver: who approved the plan, for the evidence.
-    :param versions: versions that only the caller knows, for the evidence.
+    :param witness: what puts the run on record.
     """
 
     client: RunMyAccountsClient
@@ -72,9 +68,7 @@ class InvoiceRun:
     failing: frozenset[Outcome]
     refused_customers: Mapping[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
-    evidence: EvidenceWriter | None = None
-    approver: str = ""
-    versions: Mapping[str, str] = field(default_factory=dict)
+    witness: Witness = field(default_factory=Witness)
 
     def plan(self, records: Iterable[Mapping[str, Any]]) -> PlanResult:
         """Validate and decide, and write the plan with a page to read; nothing is sent."""
@@ -152,42 +146,17 @@ class InvoiceRun:
                 failure = error
             finally:
                 # Also when the task is being killed: what was sent must be on file.
-                self.output.write(spool.rows(), summary)
-                self._leave_evidence(spool, summary, started, failure)
+                close_run(
+                    spool.rows,
+                    summary,
+                    output=self.output,
+                    config=self.client.config,
+                    policy=self.policy,
+                    witness=self.witness,
+                    started=started,
+                    failure=failure,
+                )
         return finish(summary, self.failing, failure)
-
-    def _leave_evidence(
-        self, spool: Spool, summary: Summary, started: datetime, failure: RunMyAccountsError | None
-    ) -> None:
-        """Add a link to the tenant's chain of evidence, and write a page of the run."""
-        config = self.client.config
-        facts = RunFacts(
-            run=self.run,
-            kind=summary.kind,
-            started=started,
-            finished=pendulum.now("UTC"),
-            plan_hash=summary.plan_hash,
-            input_hash=summary.input_hash,
-            approver=self.approver,
-            stopped=summary.stopped or (failure.message if failure else ""),
-            brakes={"max_count": self.policy.max_count, "max_amount": str(self.policy.max_amount)},
-            versions=self.versions,
-        )
-        ref = None
-        if self.evidence is not None:
-            ref = self.evidence.write(facts, (row.as_dict() for row, _ in spool.rows()))
-            summary.evidence_path, summary.evidence_hash = ref.path, ref.hash
-        page = run_html(
-            facts,
-            (row.as_dict() for row, _ in spool.rows()),
-            service=config.origin,
-            tenant=config.tenant,
-            outcome_path=summary.outcome_path,
-            rejects_path=summary.rejects_path,
-            retry_at=summary.retry_at,
-            evidence=ref,
-        )
-        summary.page_path = self.output.text("outcomes.html", page)
 
     def _planner(self, spool: Spool) -> Planner:
         return Planner(spool, self.client, self.journal, self.policy, self.refused_customers)
@@ -199,7 +168,7 @@ class InvoiceRun:
         """
         digest = hashlib.sha256()
         for position, record in enumerate(records, start=1):
-            digest.update(json.dumps(record, default=str, sort_keys=True).encode() + b"\n")
+            digest.update(hash_record(record))
             result: Document | Row
             try:
                 result = read_invoice(record, position, self.policy.rules)

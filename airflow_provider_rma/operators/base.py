@@ -16,7 +16,7 @@ from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_rma.billing.evidence import EvidenceWriter
+    from airflow_provider_rma.billing.closing import Witness
     from airflow_provider_rma.billing.journal import Journal
     from airflow_provider_rma.billing.report import Output
     from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -151,14 +151,18 @@ class RecordsOperator(BaseOperator):
         source = ObjectStoragePath(str(self.source), conn_id=self.source_conn_id)
         return read_file(lambda _: open_bytes(source), str(source), key=self._key)
 
-    def _evidence(self, client: RunMyAccountsClient) -> EvidenceWriter:
-        """Writer of the tenant's chain of evidence, beside the files of all runs."""
+    def _witness(self, client: RunMyAccountsClient, approver: str = "") -> Witness:
+        """What puts a run on record: the tenant's chain of evidence lies beside the files of all runs."""
+        from importlib.metadata import version
+
+        from airflow_provider_rma.billing.closing import Witness
         from airflow_provider_rma.billing.evidence import EvidenceWriter
         from airflow_provider_rma.hooks.settings import journal_engine
 
         config = client.config
         folder = self._storage() / _safe(config.tenant) / "evidence"
-        return EvidenceWriter(journal_engine(), folder.fs, folder.path, config.origin, config.tenant)
+        writer = EvidenceWriter(journal_engine(), folder.fs, folder.path, config.origin, config.tenant)
+        return Witness(writer, approver, {"apache-airflow": version("apache-airflow")})
 
     def _storage(self) -> ObjectStoragePath:
         from airflow_provider_rma.hooks.settings import storage_path

@@ -81,6 +81,7 @@ class RunMyAccountsCreateCustomersOperator(RecordsOperator):
             failing_outcomes(self.fail_on),
             managed_fields=self.managed_fields,
             stop=self._stop,
+            witness=self._witness(client),
         )
         return run.create(self._records()).as_dict()
 
@@ -120,7 +121,12 @@ class _InvoicesOperator(RecordsOperator):
         self.mark = mark
 
     def _run(
-        self, client: RunMyAccountsClient, journal: Journal, output: Output, failing: frozenset[Outcome]
+        self,
+        client: RunMyAccountsClient,
+        journal: Journal,
+        output: Output,
+        failing: frozenset[Outcome],
+        approver: str = "",
     ) -> InvoiceRun:
         from airflow_provider_rma.billing.report import refused_numbers
         from airflow_provider_rma.billing.run import InvoiceRun
@@ -131,7 +137,15 @@ class _InvoicesOperator(RecordsOperator):
                 refused = refused_numbers(stream)
         policy = self._policy(client)
         return InvoiceRun(
-            client, journal, policy, output, journal.run, failing, refused_customers=refused, stop=self._stop
+            client,
+            journal,
+            policy,
+            output,
+            journal.run,
+            failing,
+            refused_customers=refused,
+            stop=self._stop,
+            witness=self._witness(client, approver),
         )
 
     def _policy(self, client: RunMyAccountsClient) -> Policy:
@@ -243,8 +257,7 @@ class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
         from airflow_provider_rma.billing.outcomes import failing_outcomes
         from airflow_provider_rma.billing.planfile import PlanReader
 
-        run = self._run(client, journal, output, failing_outcomes(self.fail_on))
-        run.evidence, run.approver = self._evidence(client), self.approver
+        run = self._run(client, journal, output, failing_outcomes(self.fail_on), approver=self.approver)
         if self.plan is None:
             return run.bill(self._records()).as_dict()
         if self.invoices is not None or self.source is not None:

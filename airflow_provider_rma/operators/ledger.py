@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
 from airflow_provider_rma.exceptions import RunMyAccountsError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
@@ -28,8 +28,9 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
     .. seealso:: :doc:`/ledger`
 
     :param destination: address of the warehouse: ``duckdb:////data/ledger.duckdb`` (four slashes begin an absolute
-        path), a path that ends in ``.duckdb``, or a folder for Parquet files on any object storage, e.g.
-        ``s3://bucket/ledger`` or ``file:///data/ledger``. (templated)
+        path), a path that ends in ``.duckdb``, a folder for Parquet files on any object storage, e.g.
+        ``s3://bucket/ledger`` or ``file:///data/ledger``, or ``conn://ID`` for the database of an Airflow connection.
+        (templated)
     :param destination_conn_id: Airflow connection of that object storage. (templated)
     :param rma_conn_id: connection of the tenant; reading needs no ``allow_writes``. (templated)
     :param from_date: a day in the first month, ``YYYY-MM-DD`` or a date. (templated)
@@ -100,13 +101,9 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         return result.as_dict()
 
     def _open(self) -> Destination:
-        from airflow_provider_rma.ledger.destinations import open_destination
+        from airflow_provider_rma.hooks.warehouse import open_warehouse
 
-        address = str(self.destination)
-        if "://" not in address or address.startswith(("duckdb:", "parquet:")):
-            return open_destination(address)
-        folder = ObjectStoragePath(address, conn_id=self.destination_conn_id)
-        return open_destination(folder.path, fs=folder.fs)
+        return open_warehouse(str(self.destination), self.destination_conn_id)
 
 
 def _run(ti: Any) -> str:

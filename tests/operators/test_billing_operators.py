@@ -13,7 +13,9 @@ from typing import Any
 import pendulum
 import pytest
 from airflow.sdk import DAG, task
+from fsspec.implementations.local import LocalFileSystem
 
+from airflow_provider_rma.billing.evidence import verify_chain
 from airflow_provider_rma.operators.billing import (
     RunMyAccountsCreateCustomersOperator,
     RunMyAccountsCreateInvoicesOperator,
@@ -143,7 +145,16 @@ def test_customers_then_invoices(rma: SimulatorProcess, storage: Path, run_dag: 
     run = run_dag(one)
     assert run.state == "success"
     assert results(run, "customers")["counts"] == {"created": 1}
-    assert results(run)["counts"] == {"created": 1}
+    result = results(run)
+    assert result["counts"] == {"created": 1}
+    page = Path(result["page_path"].removeprefix("file://"))
+    assert record["invnumber"] in page.read_text(encoding="utf-8")
+    # Each run has left a link in the tenant's chain of evidence, and the chain holds.
+    folder = Path(result["evidence_path"]).parent
+    assert len(list(folder.glob("*.json"))) == 2
+    assert verify_chain(LocalFileSystem(), str(folder)) == []
+    facts = json.loads(Path(result["evidence_path"]).read_text(encoding="utf-8"))
+    assert facts["versions"]["apache-airflow"].startswith("3.")
 
 
 def test_a_refused_record_fails_the_task_for_good_and_is_on_file(
