@@ -35,6 +35,24 @@ fuzz: $(INSTALLED) ## feed damaged and made-up answers to the decoders, some min
 	$(BIN)/python -m pytest tests/client/test_codecs.py tests/ledger/decode/test_both_ways_agree.py \
 	  --hypothesis-profile=fuzz
 
+# How long `make chaos` may take, and where it begins; a failure names its seed.
+CHAOS_SECONDS ?= 600
+CHAOS_SCHEDULES ?= 1000000
+CHAOS_FIRST ?= 100000
+
+.PHONY: chaos
+chaos: $(INSTALLED) ## bill under faults, deaths and retries, for CHAOS_SECONDS
+	$(BIN)/python -m tests.resilience.chaos --first $(CHAOS_FIRST) --schedules $(CHAOS_SCHEDULES) \
+	  --seconds $(CHAOS_SECONDS) --processes $(TEST_PROCESSES)
+
+# An interpreter that has benchmarks/requirements-peers.txt; without it peers are "not installed".
+PEERS ?= $(BIN)/python
+
+.PHONY: bench
+bench: $(INSTALLED) ## measure; see benchmarks/README.md
+	$(BIN)/python -m benchmarks.billing_throughput
+	$(BIN)/python -m benchmarks.billing_lost_reply --peers $(PEERS)
+
 .PHONY: lint
 lint: $(INSTALLED) ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -30,10 +30,12 @@ _ACCOUNTS = ("1000", "1020", "1100", "2200", "3200", "6500")
 
 def postings(count: int) -> Iterator[dict[str, Any]]:
     """Invented postings of one month in the mapped form, three to a voucher, as long as real ones."""
-    made = random.Random(1)
+    made, open_cents = random.Random(1), 0
     for index in range(count):
         voucher = 1000 + index // 3
-        cents = made.randrange(1, 10**7)
+        # The third line of a voucher balances the two before it.
+        cents = made.randrange(-(10**7), 10**7) if index % 3 < 2 else -open_cents
+        open_cents = cents if index % 3 == 0 else open_cents + cents
         accno = made.choice(_ACCOUNTS)
         yield {
             "id": str(voucher),
@@ -48,7 +50,7 @@ def postings(count: int) -> Iterator[dict[str, Any]]:
             "transdate": f"2026-03-{1 + index * 28 // count:02}T00:00:00+01:00",
             "reference": f"R-{voucher}",
             "description": f"Rechnung {voucher} für Muster & Söhne",
-            "amount": str((cents if index % 2 else -cents) / 100),
+            "amount": str(cents / 100),
             "module": "ar",
             "source": "",
             "entry_id": str(index),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from airflow_provider_rma.billing.html import money, number, plural
 from airflow_provider_rma.billing.review import Named, PlanReview
 from airflow_provider_rma.billing.words import (
     TAX,
@@ -20,6 +19,7 @@ from airflow_provider_rma.billing.words import (
     warnings,
     zurich,
 )
+from airflow_provider_rma.html import money, number, plural
 
 #: Airflow shows a plan's Markdown in a form; what is longer nobody reads there.
 MARKDOWN_LIMIT = 4_000

@@ -12,7 +12,6 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.evidence import EvidenceRef, RunFacts
-from airflow_provider_rma.billing.html import Html, facts, join, money, number, page, plural, section, table, tag, tiles
 from airflow_provider_rma.billing.markdown import plan_markdown
 from airflow_provider_rma.billing.outcomes import BOOKED, CREATE, GOOD, Outcome
 from airflow_provider_rma.billing.review import (
@@ -43,6 +42,7 @@ from airflow_provider_rma.billing.words import (
     warnings,
     zurich,
 )
+from airflow_provider_rma.html import Html, facts, join, money, number, page, plural, section, table, tag, tiles
 
 __all__ = ["plan_html", "plan_markdown", "review_plan", "run_html"]
 

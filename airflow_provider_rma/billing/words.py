@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pendulum
 
-from airflow_provider_rma.billing.html import money, number, plural
 from airflow_provider_rma.billing.outcomes import CREATE, Outcome
 from airflow_provider_rma.billing.review import CREDIT_NOTE, INVOICE, MANY, UNUSUAL, Named, PlanReview, Tally
+from airflow_provider_rma.html import money, number, plural
 
 MEANING = {
     CREATE: "will be sent, booked and read back",

@@ -38,7 +38,8 @@ class ClientConfig:
     :param connect_timeout: seconds to make a connection, for each address of the host.
     :param read_timeout: seconds of silence after which a read is given up (lists can take minutes, seen in clients).
     :param total_deadline: seconds for one POST, from connecting to the last byte of the answer.
-    :param max_in_flight: requests at the same time; connections kept open.
+    :param max_in_flight: requests at the same time; connections kept open. Reads are counted over all clients of this
+        process at the same host.
     :param verify: True checks certificates, a path names the file of the certificate authorities to trust, False
         checks nothing (the token can then be stolen).
     :param proxies: proxy address by scheme, e.g. ``{"https": "http://proxy.example:3128"}``. Proxies of the environment

@@ -29,6 +29,7 @@ from airflow_provider_rma.client.classify import in_doubt, interrupted, not_made
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.deadline import Exchange, WatchedAdapter
 from airflow_provider_rma.client.endpoints import Request
+from airflow_provider_rma.client.limiter import gate
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import ConfigurationError, RequestError, WritesNotAllowedError
 
@@ -95,6 +96,9 @@ class Transport:
     def read(self, request: Request, decode: Callable[[Answer], T]) -> T:
         """Execute a GET, again if the retry policy says so, and decode its answer.
 
+        Of all reads of this process, no more than ``max_in_flight`` are under way at the host at the same time; pauses
+        and decoding do not count.
+
         :param decode: turns the answer into what is wanted; if it finds that the answer ended early, the request is
             repeated like after a lost connection. It closes the answer, or hands it on.
         :raises RequestError: see the subclasses.
@@ -102,7 +106,8 @@ class Transport:
         begin = time.monotonic()
         tried = 0
         while True:
-            outcome = self._once(request, self._config.read_deadline)
+            with gate(self._config.origin).entered(self._config.max_in_flight):
+                outcome = self._once(request, self._config.read_deadline)
             tried += 1
             if isinstance(outcome, Answer):
                 try:

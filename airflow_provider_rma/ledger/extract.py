@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from airflow_provider_rma.exceptions import ConfigurationError, IncompleteAnswerError, UnprovenError
+from airflow_provider_rma.exceptions import ConfigurationError, UnprovenError
 from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.balances import CALLS, Statement, read_statement
+from airflow_provider_rma.ledger.changes import Changes, compare
 from airflow_provider_rma.ledger.convention import Convention
 from airflow_provider_rma.ledger.fingerprint import Fingerprint
-from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Proof, Verdict, prove, unsettled
+from airflow_provider_rma.ledger.parts import Plan, StartOverError
+from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
 from airflow_provider_rma.ledger.read import Reading, read_postings, total_of_account
 from airflow_provider_rma.ledger.records import accounts_table, balances_table, load_table, proofs_table
 from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, State, WindowResult
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: How often a window is read before its books are called unsettled.
+#: How often the books may move while a window is read before they are called unsettled.
 ATTEMPTS = 3
 
 
@@ -134,6 +136,9 @@ class _Extract:
     _convention: Convention = field(init=False)
     _names: Mapping[str, str] = field(init=False)
     _looked_up: set[str] = field(init=False, default_factory=set)
+    #: Days of the longest part that could be had of the last window that was split. The next one begins with them:
+    #: finding out again what is too much can take many minutes.
+    _days: int | None = field(init=False, default=None)
 
     def all(self, period: list[Window]) -> LedgerResult:
         """All windows, oldest first."""
@@ -162,17 +167,19 @@ class _Extract:
         if self.destination.is_loaded(self.tenant, window):
             visit.loaded = self.destination.fingerprints(self.tenant, window)
         statement, result = self._statement(visit), None
+        visit.plan = Plan(window, self._names.keys() | statement.accounts.keys(), self._days)
         while result is None:
             visit.attempts += 1
-            result, statement = self._attempt(visit, statement, last=visit.attempts == ATTEMPTS)
+            result, statement = self._attempt(visit, statement)
+        if visit.plan.refused:
+            self._days = visit.plan.longest
         _tell(result)
         return result
 
-    def _attempt(self, visit: _Visit, before: Statement, *, last: bool) -> tuple[WindowResult | None, Statement]:
+    def _attempt(self, visit: _Visit, before: Statement) -> tuple[WindowResult | None, Statement]:
         """Read and decide.
 
         :param before: what the service stated just before.
-        :param last: whether a decision must be made.
         :returns: the result, None if the month has to be read again, and what the service states now.
         """
         window = visit.window
@@ -180,19 +187,20 @@ class _Extract:
         batches = PostingBatches(self.tenant, window, self.load_id, names)
         with self.destination.stage(self.tenant, window) as stage:
             try:
-                visit.calls += 1
-                reading = read_postings(self.client, window, batches, stage.write, self.content_type)
-            except IncompleteAnswerError:
-                if last:
-                    raise
-                log.warning("%s: the answer was not complete; reading the month again.", window)
+                reading = read_postings(
+                    self.client, visit.plan, batches, stage.write, self.content_type,
+                    by_voucher=visit.loaded is not None,
+                )  # fmt: skip
+            except StartOverError as broken:
+                log.warning("%s: %s Reading the month again.", window, broken)
                 return None, self._statement(visit)
             after = self._statement(visit)
             moved = after.moved_since(before)
-            if moved and not last:
+            visit.moves += bool(moved)
+            if moved and visit.moves < ATTEMPTS:
                 log.warning("%s: balances moved while the postings were read; reading the month again.", window)
                 return None, after
-            proof = unsettled(moved, visit.attempts, self._convention) if moved else self._prove(visit, reading, after)
+            proof = unsettled(moved, visit.moves, self._convention) if moved else self._prove(visit, reading, after)
             result = self._decide(visit, stage, reading, after, names, proof)
         if proof.convention != self._convention:
             self._convention = proof.convention
@@ -251,7 +259,10 @@ class _Extract:
         else:
             state = State.CHANGED
         window, loaded = visit.window, state is not State.REJECTED
-        result = visit.result(state, proof, reading.postings.rows)
+        changes = self._changes(visit, reading) if state is State.CHANGED else None
+        if changes:
+            proof = replace(proof, reasons=(*proof.reasons, *self._alarm(window, changes)))
+        result = visit.result(state, proof, reading.postings.rows, changes)
         proofs = proofs_table(self.tenant, self.load_id, window, proof, loaded=loaded)
         load = load_table(self._load(visit, result, reading.postings.announced))
         if not loaded:
@@ -261,6 +272,19 @@ class _Extract:
         keep = stage.confirm if state is State.UNCHANGED else stage.commit
         keep(balances=balances, proofs=proofs, load=load)
         return result
+
+    def _changes(self, visit: _Visit, reading: Reading) -> Changes | None:
+        """What became of the vouchers since the month was loaded before; None if it never was."""
+        if visit.loaded is None or reading.vouchers is None:
+            return None
+        return compare(self.destination.vouchers(self.tenant, visit.window), reading.vouchers)
+
+    def _alarm(self, window: Window, changes: Changes) -> Iterator[Reason]:
+        closed = self.client.config.closed_until
+        if closed is not None and window.end <= closed:
+            text = f"The books are closed until {closed.isoformat()}, and this month has changed: {changes}."
+            log.warning("%s: %s", window, text)
+            yield Reason(Code.CLOSED_MONTH_CHANGED, text, Verdict.EXACT)
 
     def _load(self, visit: _Visit, result: WindowResult, announced: int | None) -> dict[str, Any]:
         return {
@@ -287,6 +311,10 @@ class _Visit:
     """One window while it is worked on.
 
     :param rows_before: postings loaded at the beginning.
+    :param loaded: fingerprints of what is loaded, None if the window never was.
+    :param attempts: how often it was read.
+    :param moves: how often the books moved meanwhile.
+    :param calls: requests made, those for postings not counted.
     """
 
     window: Window
@@ -294,12 +322,14 @@ class _Visit:
     rows_before: int
     loaded: Mapping[str, Fingerprint] | None = None
     attempts: int = 0
+    moves: int = 0
     calls: int = 0
 
     def __post_init__(self) -> None:
+        self.plan = Plan(self.window)
         self._clock = time.monotonic()
 
-    def result(self, state: State, proof: Proof, rows: int) -> WindowResult:
+    def result(self, state: State, proof: Proof, rows: int, changes: Changes | None) -> WindowResult:
         """What is known at the moment of decision."""
         return WindowResult(
             window=self.window,
@@ -309,7 +339,9 @@ class _Visit:
             rows=rows,
             rows_before=self.rows_before,
             attempts=self.attempts,
-            calls=self.calls,
+            calls=self.calls + self.plan.calls,
+            parts=tuple(map(str, self.plan.parts)) if self.plan.is_split else (),
+            changes=changes,
             seconds=time.monotonic() - self._clock,
         )
 
@@ -323,6 +355,10 @@ def _tell(result: WindowResult) -> None:
         result.window, f"{result.rows:,}", f"{result.rows_before:,}", result.verdict.value, result.state.value,
         result.calls, result.seconds,
     )  # fmt: skip
+    if result.parts:
+        log.info("%s: read in %d parts: %s.", result.window, len(result.parts), "; ".join(result.parts))
+    if result.changes:
+        log.info("%s: vouchers since it was loaded before: %s.", result.window, result.changes)
     for reason in result.reasons[:FIRST_REASONS]:
         log.log(logging.INFO if reason.verdict is Verdict.EXACT else logging.WARNING, "%s: %s", result.window, reason)
     if len(result.reasons) > FIRST_REASONS:

@@ -66,6 +66,7 @@ class Code(StrEnum):
     SIGN_CHANGED = "sign_changed"
     SIGN_UNKNOWN = "sign_unknown"
     SIGN_DEVIATES = "sign_deviates"
+    CLOSED_MONTH_CHANGED = "closed_month_changed"
 
 
 @dataclass(frozen=True)

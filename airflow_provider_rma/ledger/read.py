@@ -10,10 +10,13 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from airflow_provider_rma.exceptions import IncompleteAnswerError, RequestError
 from airflow_provider_rma.ledger.arrow import PostingBatches
+from airflow_provider_rma.ledger.changes import Vouchers
 from airflow_provider_rma.ledger.decode import PostingReader
 from airflow_provider_rma.ledger.extras import pyarrow
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
+from airflow_provider_rma.ledger.parts import Part, Plan, StartOverError
 from airflow_provider_rma.ledger.proof import ZERO, Postings, UnbalancedVoucher
 from airflow_provider_rma.ledger.windows import Window
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.codecs import ContentType
+    from airflow_provider_rma.client.stream import RawEntities
 
 log = logging.getLogger(__name__)
 
@@ -38,48 +42,105 @@ class Reading:
 
     :param postings: what it adds up to.
     :param fingerprints: content by account number.
+    :param vouchers: content by voucher, None if it was not asked for.
     """
 
     postings: Postings
     fingerprints: Mapping[str, Fingerprint]
+    vouchers: Vouchers | None = None
 
 
 def read_postings(
     client: RunMyAccountsClient,
-    window: Window,
+    plan: Plan,
     batches: PostingBatches,
     write: Callable[[pa.RecordBatch], None],
     content_type: ContentType | None = None,
+    *,
+    by_voucher: bool = False,
 ) -> Reading:
-    """Stream the postings of a window, all accounts.
+    """Stream the postings of a window, all accounts, part by part.
 
     Openings and closings are not asked for: they are sums of postings, not postings.
 
+    :param plan: the parts; it becomes finer where the service does not give one.
     :param batches: makes rows of the postings.
     :param write: takes each batch. What it was given must be undone if this raises: whether the answer was complete
         shows only at its end.
-    :raises RequestError: as of the client; :class:`IncompleteAnswerError` if the answer ended early or not as many
-        postings came as were announced.
+    :param by_voucher: note the content of each voucher as well, for :func:`~.changes.compare`.
+    :raises StartOverError: an answer ended early after some of it was written, or not as many postings came as were
+        announced. To be called again, with the same plan.
+    :raises RequestError: as of the client, for a part that cannot be made smaller.
     :raises UnexpectedAnswerError: for a posting outside of the window, or without account, voucher or amount.
     """
-    sums, fingerprints, progress = _Sums(), Fingerprinter(), _Progress(window)
-    with client.open_transactions(
-        "x",
-        from_date=window.start,
-        to_date=window.end,
-        include_openings=False,
-        include_closings=False,
-        content_type=content_type,
-    ) as source:
-        reader = PostingReader(source, batches)
+    reading = _Read(client, plan, batches, write, content_type, Vouchers() if by_voucher else None)
+    index = 0
+    while index < len(plan.parts):
+        index += reading.part(plan.parts[index])
+    return reading.result()
+
+
+class _Read:
+    """One reading of a window."""
+
+    def __init__(
+        self,
+        client: RunMyAccountsClient,
+        plan: Plan,
+        batches: PostingBatches,
+        write: Callable[[pa.RecordBatch], None],
+        content_type: ContentType | None,
+        vouchers: Vouchers | None,
+    ) -> None:
+        self._client, self._plan, self._batches = client, plan, batches
+        self._write, self._content_type, self._vouchers = write, content_type, vouchers
+        self._sums, self._fingerprints, self._progress = _Sums(), Fingerprinter(), _Progress(plan.window)
+        self._count = 0
+        self._announced: int | None = 0
+
+    def part(self, part: Part) -> bool:
+        """Read a part; False if smaller ones have taken its place."""
+        try:
+            source = self._open(part)
+        except RequestError as error:
+            self._plan.refine(part, error)
+            return False
+        try:
+            with source:
+                self._take(PostingReader(source, self._batches))
+        except IncompleteAnswerError as error:
+            self._plan.broke_off(part, error)
+            raise StartOverError(str(error)) from error
+        return True
+
+    def result(self) -> Reading:
+        prints = self._fingerprints.result()
+        accounts = {accno: account.sum for accno, account in prints.items()}
+        postings = Postings(self._count, self._announced, accounts, self._sums.unbalanced())
+        return Reading(postings, prints, self._vouchers)
+
+    def _open(self, part: Part) -> RawEntities:
+        self._plan.calls += 1
+        return self._client.open_transactions(
+            part.accounts,
+            from_date=part.start,
+            to_date=part.end,
+            include_openings=False,
+            include_closings=False,
+            content_type=self._content_type,
+        )
+
+    def _take(self, reader: PostingReader) -> None:
         for batch in reader:
-            sums.add(batch)
-            fingerprints.add(batch)
-            write(batch)
-            progress.tell(reader.count, reader.announced)
-    prints = fingerprints.result()
-    accounts = {accno: account.sum for accno, account in prints.items()}
-    return Reading(Postings(reader.count, reader.announced, accounts, sums.unbalanced()), prints)
+            self._sums.add(batch)
+            self._fingerprints.add(batch)
+            if self._vouchers is not None:
+                self._vouchers.add(batch)
+            self._write(batch)
+            self._progress.tell(self._count + reader.count, reader.announced if not self._count else None)
+        self._count += reader.count
+        if self._announced is not None:
+            self._announced = None if reader.announced is None else self._announced + reader.announced
 
 
 def total_of_account(

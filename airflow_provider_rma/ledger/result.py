@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_rma.ledger.proof import PROVEN, Reason, Verdict, gravest
+from airflow_provider_rma.ledger.changes import Changes
+from airflow_provider_rma.ledger.proof import PROVEN, Code, Reason, Verdict, gravest
 from airflow_provider_rma.ledger.windows import Window
 
 #: Reasons that a result and an error name; the table of proofs has all of them.
@@ -33,8 +34,10 @@ class WindowResult:
     :param rows: postings read.
     :param rows_before: postings that were loaded before.
     :param attempts: how often it was read.
-    :param calls: requests for it.
-    :param seconds: how long it took.
+    :param calls: requests for it; those that the client repeated are counted once.
+    :param seconds: how long it took, from the first request to the decision.
+    :param parts: the parts in which it was read, none if it came as a whole.
+    :param changes: what became of its vouchers, None if it was not replaced or loaded for the first time.
     """
 
     window: Window
@@ -46,6 +49,8 @@ class WindowResult:
     attempts: int
     calls: int
     seconds: float
+    parts: Sequence[str] = ()
+    changes: Changes | None = None
 
     def sentences(self) -> list[str]:
         """The reasons that call for attention, with the month."""
@@ -73,6 +78,16 @@ class LedgerResult:
         return sum(one.rows for one in self.windows)
 
     @property
+    def calls(self) -> int:
+        """Requests over all windows."""
+        return sum(one.calls for one in self.windows)
+
+    @property
+    def seconds(self) -> float:
+        """Duration of all windows."""
+        return sum(one.seconds for one in self.windows)
+
+    @property
     def verdict(self) -> Verdict:
         """The gravest verdict of all windows."""
         return gravest(one.verdict for one in self.windows)
@@ -85,6 +100,15 @@ class LedgerResult:
     def unproven(self) -> dict[str, str]:
         """Windows that are not proven, with their verdict; loaded only if that was wanted."""
         return {one.window.name: one.verdict.value for one in self.windows if one.verdict not in PROVEN}
+
+    @property
+    def closed_month_changed(self) -> list[str]:
+        """Windows of the closed period that have changed since they were loaded."""
+        return [
+            one.window.name
+            for one in self.windows
+            if any(reason.code is Code.CLOSED_MONTH_CHANGED for reason in one.reasons)
+        ]
 
     def reasons(self, limit: int = FIRST_REASONS) -> list[str]:
         """The first reasons, as sentences with their month."""
@@ -107,6 +131,12 @@ class LedgerResult:
             "unchanged": len(self.months(State.UNCHANGED)),
             "rejected": self.months(State.REJECTED),
             "unproven": self.unproven,
+            "changes": {one.window.name: dict(one.changes.counts) for one in self.windows if one.changes},
+            "closed_month_changed": self.closed_month_changed,
+            "split": {one.window.name: len(one.parts) for one in self.windows if one.parts},
+            "calls": self.calls,
+            "seconds": round(self.seconds, 3),
+            "seconds_per_call": round(self.seconds / self.calls, 3) if self.calls else None,
             "reasons": self.reasons(),
             "convention": dict(self.convention),
         }

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
+from airflow_provider_rma.ledger.changes import Vouchers
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
 from airflow_provider_rma.ledger.windows import Window
 
@@ -49,6 +50,12 @@ class MemoryDestination:
         for batch in self.postings[tenant, window.name].to_batches():
             fingerprints.add(batch)
         return fingerprints.result()
+
+    def vouchers(self, tenant: str, window: Window) -> Vouchers:
+        vouchers = Vouchers()
+        for batch in self.postings[tenant, window.name].to_batches():
+            vouchers.add(batch)
+        return vouchers
 
     def convention(self, tenant: str) -> dict[str, Any] | None:
         return self.conventions.get(tenant)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.exceptions import IncompleteAnswerError
 from airflow_provider_rma.ledger.accounts import AccountKinds
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.balances import read_statement
+from airflow_provider_rma.ledger.parts import Plan, StartOverError
 from airflow_provider_rma.ledger.read import read_postings
 from airflow_provider_rma.ledger.windows import Window
 from tests.client.server import ScriptedServer, answer
@@ -44,7 +44,7 @@ def read(body: bytes, window: Window) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with serving(body) as client:
         batches = PostingBatches("demo", window, "load", {"1000": "Kasse"})
-        read_postings(client, window, batches, lambda batch: rows.extend(batch.to_pylist()), "xml")
+        read_postings(client, Plan(window), batches, lambda batch: rows.extend(batch.to_pylist()), "xml")
     return rows
 
 
@@ -69,7 +69,7 @@ def test_documented_postings(shared_dir: Path, reference: str, expected: dict[st
 
 def test_the_documented_sample_as_it_stands_is_incomplete(shared_dir: Path) -> None:
     """It announces five postings and shows two."""
-    with pytest.raises(IncompleteAnswerError, match="announced 5 entries and sent 1"):
+    with pytest.raises(StartOverError, match="announced 5 entries and sent 1"):
         read(transactions(shared_dir, "R-001", announced=5), WINDOWS["R-001"])
 
 

@@ -111,6 +111,8 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
     assert json.loads(json.dumps(result)) == result
     load_id = result.pop("load_id")
     assert load_id
+    assert result.pop("calls") == 3 * 7
+    assert 0 < result.pop("seconds_per_call") < result.pop("seconds")
     assert result == {
         "tenant": "demo",
         "destination": "memory",
@@ -125,6 +127,9 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
         "unchanged": 0,
         "rejected": [],
         "unproven": {},
+        "changes": {},
+        "closed_month_changed": [],
+        "split": {},
         "reasons": [],
         "convention": {"balance_sheet": "natural", "income_statement": "natural"},
     }

@@ -1,7 +1,7 @@
 """A process that runs a billing DAG in the Airflow of its environment, for tests that send it signals.
 
-Started with one argument, JSON: ``dag_id``, ``source``, and optionally ``execution_timeout`` (seconds). The run is always the
-same one: started again, it is what clearing the task is.
+Started with one argument, JSON: ``dag_id``, ``source``, and optionally ``execution_timeout`` (seconds). The run is
+always the same one: started again, it is what clearing the task is.
 """
 
 from __future__ import annotations
@@ -44,4 +44,4 @@ def run(given: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(f"state {run(json.loads(sys.argv[1]))}", flush=True)
+    sys.stdout.write(f"state {run(json.loads(sys.argv[1]))}\n")

@@ -1,7 +1,8 @@
 """A process that bills through the core, and stops for ever at a point where a test wants to kill it.
 
-Started with one argument, JSON: ``url``, ``token``, ``journal`` (SQLAlchemy URL), ``folder``, ``records``, and optionally
-``stop_at`` with ``nth``, ``wait_for`` (a file that starts it) and ``settle_time``. It says ``at <point>`` when it stops.
+Started with one argument, JSON: ``url``, ``token``, ``journal`` (SQLAlchemy URL), ``folder``, ``records``, and
+optionally ``stop_at`` with ``nth``, ``wait_for`` (a file that starts it), ``settle_time`` and ``max_in_flight``. It
+says ``at <point>`` when it stops.
 """
 
 from __future__ import annotations
@@ -26,6 +27,12 @@ from tests.resilience.workers import MortalClient, MortalJournal, MortalOutput, 
 DEADLINE = 2.0
 
 
+def say(what: str) -> None:
+    """Tell the test."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
 def bill(given: dict[str, Any]) -> None:
     """Bill, or stop on the way."""
     passages = {given.get("stop_at"): given.get("nth", 1)}
@@ -37,7 +44,7 @@ def bill(given: dict[str, Any]) -> None:
                 return
             passages[point] -= 1
             if passages[point] == 0:
-                print(f"at {point}", flush=True)
+                say(f"at {point}")
                 time.sleep(3600)
 
     worker = Worker(f"process-{given['folder']}", step)
@@ -56,7 +63,7 @@ def bill(given: dict[str, Any]) -> None:
     journal.worker = worker
     policy = Policy(total_deadline=DEADLINE, settle_time=given.get("settle_time", 1.0))
     output = MortalOutput(LocalFileSystem(), given["folder"], given["folder"], worker=worker)
-    print("ready", flush=True)
+    say("ready")
     while given.get("wait_for") and not Path(given["wait_for"]).exists():
         time.sleep(0.002)
     with MortalClient(config) as client:
@@ -69,5 +76,5 @@ if __name__ == "__main__":
     try:
         bill(json.loads(sys.argv[1]))
     except BillingError as error:
-        print(error, flush=True)
+        say(str(error))
         sys.exit(1)

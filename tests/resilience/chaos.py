@@ -1,6 +1,6 @@
 """Many schedules: ``python -m tests.resilience.chaos --schedules 20000``, or ``make chaos``.
 
-A failure names its seed and tells its story; ``--first SEED --schedules 1`` repeats it.
+A failure names its seed and tells its story; ``--first SEED --schedules 1 --processes 1`` repeats it.
 """
 
 from __future__ import annotations
@@ -119,11 +119,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         tally = run(given.first, given.schedules, seconds=given.seconds, step=given.step)
     if given.json:
-        print(json.dumps(vars(tally)))
+        lines = [json.dumps(vars(tally))]
     else:
-        print(f"{tally.schedules} schedules in {time.monotonic() - begin:.0f} s, {len(tally.failures)} failed")
-        print("\n".join(f"{count:8} {what}" for what, count in sorted(tally.met.items())))
-        print("\n\n".join(tally.failures[:3]))
+        lines = [f"{tally.schedules} schedules in {time.monotonic() - begin:.0f} s, {len(tally.failures)} failed"]
+        lines += [f"{count:8} {what}" for what, count in sorted(tally.met.items())]
+        lines += tally.failures[:3]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 1 if tally.failures else 0
 
 

@@ -72,7 +72,7 @@ class Schedule:
     met: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(self.seed)
+        self.dice = random.Random(self.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
         self.tenant = f"t{self.seed}-{id(self)}"
         self.books = Books(self._decide, lambda: self.now)
         self.server.tenants[self.tenant] = self.books

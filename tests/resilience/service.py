@@ -64,7 +64,7 @@ class Reply:
     """What becomes of a request.
 
     :param answer: ``normal``, ``lost`` (the connection is reset), ``error`` (500), ``busy`` (429), ``page`` (HTML),
-        ``refused`` (400), ``truncated`` (fewer bytes than announced) or ``cut`` (a well-framed document that ends early).
+        ``refused`` (400), ``truncated`` (fewer bytes than announced) or ``cut`` (well framed, but it ends early).
     :param commit_at: when a sent document comes into the books; None if it never does.
     """
 
@@ -114,9 +114,9 @@ class Books:
             "netamount": str(net),
             "amount": str(net + tax),
             "currency": sent.get("currency") or "CHF",
-            "customer": {"customernumber": sent["customernumber"]},
+            "customer": {"customernumber": sent.get("customernumber", "")},
         }
-        day = str(sent["transdate"])[:10]
+        day = str(sent.get("transdate", ""))[:10]
         return Booked(number, call.number, due, net + tax, json.dumps(booked).encode(), day, call.actor)
 
     def _answer(self, call: Call) -> tuple[int, bytes]:
@@ -242,9 +242,9 @@ def _receive(client: socket.socket, data: bytes) -> tuple[Call, str, bytes] | No
     # /api/latest/clients/TENANT/invoices[/NUMBER]
     parts = [unquote(part) for part in address.path.split("/")[4:]]
     actor = headers.get("authorization", "").removeprefix("Bearer ")
-    if method == "POST":
+    if method in ("POST", "PUT"):
         sent = json.loads(body[:length])
-        call = Call(actor, "post", sent["invnumber"], {}, sent)
+        call = Call(actor, "post", sent.get("invnumber", ""), {}, sent)
     elif len(parts) > 2:
         call = Call(actor, "get", parts[2], {})
     else:

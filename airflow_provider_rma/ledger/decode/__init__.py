@@ -39,7 +39,7 @@ class PostingReader:
     :param batches: makes rows of postings; says to which tenant, window and load they belong.
     :param strict: take the strict way from the beginning.
     :ivar count: postings handed out so far.
-    :ivar announced: how many the service announced; known at the end, None if it announced none.
+    :ivar announced: how many the service announced; certain at the end, None if it announced none.
     :ivar doubt: why the strict way was taken, empty if it was not.
     """
 

@@ -1,8 +1,8 @@
 """The documented form of an answer in XML, as one regular expression made from the schema.
 
 The interface nests three levels deep and no deeper, so "well-formed, and nothing in it that is not declared" is a
-regular language. A finite automaton recognises it over the raw bytes faster than any parser could, and without Python's
-lock (``re2`` in Arrow). What it accepts is:
+regular language. A finite automaton (RE2, in Arrow) recognises it over the raw bytes as fast as a parser that builds
+nothing, sees the names as well, and does without Python's lock. What it accepts is:
 
 * tags exactly as the service writes them: no blanks inside, attributes after one blank and in double quotes;
 * each member of a posting at most once, in the order that the first postings show;

@@ -40,10 +40,10 @@ def xml_batches(
     with Recogniser(source.reader()) as recogniser, source.reader() as body:
         for texts in _decoded(decoder, source.path() or body):
             recogniser.wait_for(progress.count + texts.num_rows)
+            progress.announced = recogniser.announced
             yield columns.convert(texts)
         if recogniser.wait_for_end() != progress.count:
             raise DoubtError("some postings were not decoded")
-        progress.announced = recogniser.announced
         if progress.announced not in (None, progress.count):
             raise DoubtError("the announced count does not hold")
 

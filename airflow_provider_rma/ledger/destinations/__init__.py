@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from fsspec import AbstractFileSystem
 
+    from airflow_provider_rma.ledger.changes import Vouchers
     from airflow_provider_rma.ledger.destinations.staging import UnknownFields
     from airflow_provider_rma.ledger.fingerprint import Fingerprint
     from airflow_provider_rma.ledger.windows import Window
@@ -106,6 +107,9 @@ class Destination(Protocol):
 
     def fingerprints(self, tenant: str, window: Window) -> dict[str, Fingerprint]:
         """Fingerprint of what is loaded now, by account number; computed from the rows themselves."""
+
+    def vouchers(self, tenant: str, window: Window) -> Vouchers:
+        """Content of what is loaded now, voucher by voucher; computed from the rows themselves."""
 
     def convention(self, tenant: str) -> dict[str, Any] | None:
         """Sign convention of the tenant's balances as it was stored, None if it never was."""

@@ -30,6 +30,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_rma.exceptions import DestinationError
+from airflow_provider_rma.ledger.changes import COLUMNS, Vouchers
 from airflow_provider_rma.ledger.destinations import tables, views
 from airflow_provider_rma.ledger.destinations.manifest import (
     Manifest,
@@ -117,6 +118,16 @@ class ParquetDestination:
                 for batch in content.iter_batches(_BATCH_ROWS, columns=list(BUSINESS_COLUMNS)):
                     fingerprinter.add(batch)
         return fingerprinter.result()
+
+    def vouchers(self, tenant: str, window: Window) -> Vouchers:
+        folder = self.folder(tenant, window)
+        manifest = read_manifest(self.fs, folder)
+        vouchers = Vouchers()
+        for name in manifest.names("postings") if manifest else ():
+            with _opened(self.fs, folder, name) as content:
+                for batch in content.iter_batches(_BATCH_ROWS, columns=list(COLUMNS)):
+                    vouchers.add(batch)
+        return vouchers
 
     def convention(self, tenant: str) -> dict[str, Any] | None:
         return read_json(self.fs, f"{self.folder(tenant)}/convention.json")
@@ -255,7 +266,7 @@ class ParquetStage(CheckedStage):
     def _loads(self, old: Manifest | None, load: Any) -> dict[str, Any]:
         """The history of the window with one more row, as a new file."""
         parts = [_read(self._destination.fs, self._folder, old, "loads")] if old else []
-        history = pyarrow().concat_tables([*parts, load])
+        history = pyarrow().concat_tables([*parts, load], promote_options="default")
         return self._destination.write_file(self._folder, "loads", load.column("load_id")[0].as_py(), history)
 
     def _discard(self) -> None:
@@ -348,7 +359,8 @@ def _read(fs: AbstractFileSystem, folder: str, manifest: Manifest | None, table:
         for name in manifest.names(kind) if manifest else ():
             with _opened(fs, folder, name) as content:
                 parts.append(content.read())
-    return pa.concat_tables(parts)
+    # A file of an older contract has fewer columns.
+    return pa.concat_tables(parts, promote_options="default")
 
 
 @contextmanager

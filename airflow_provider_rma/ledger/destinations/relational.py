@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
+from airflow_provider_rma.ledger.changes import COLUMNS, Vouchers
 from airflow_provider_rma.ledger.destinations import tables, views
 from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement, kept_schema
 from airflow_provider_rma.ledger.destinations.spool import Spool
@@ -219,6 +220,14 @@ class RelationalDestination(ABC):
             for batch in session.read("postings", schema, tenant, window):
                 fingerprinter.add(batch)
         return fingerprinter.result()
+
+    def vouchers(self, tenant: str, window: Window) -> Vouchers:
+        vouchers = Vouchers()
+        schema = _columns_of(tables.schema("postings"), COLUMNS)
+        with self.transaction() as session:
+            for batch in session.read("postings", schema, tenant, window):
+                vouchers.add(batch)
+        return vouchers
 
     def convention(self, tenant: str) -> dict[str, Any] | None:
         with self.transaction() as session:

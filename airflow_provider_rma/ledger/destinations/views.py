@@ -17,6 +17,29 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from airflow_provider_rma.ledger.destinations.tables import TABLES
+from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS
+
+
+def _content() -> str:
+    """What a posting says, as one text: tenant and business columns, null and empty being the same.
+
+    Dates become numbers because a date's text depends on settings of the session.
+    """
+    types = {column.name: column.type for column in TABLES["postings"].columns}
+    parts = [_as_text(name, types[name]) for name in ("tenant", *BUSINESS_COLUMNS)]
+    return " || chr(31) || ".join(parts)
+
+
+def _as_text(name: str, kind: str) -> str:
+    if kind == "text":
+        return f"coalesce({name}, '')"
+    if kind == "date":
+        day = f"extract(year FROM {name}) * 10000 + extract(month FROM {name}) * 100 + extract(day FROM {name})"
+        return f"coalesce(CAST(CAST({day} AS INTEGER) AS VARCHAR), '')"
+    return f"coalesce(CAST({name} AS VARCHAR), '')"
+
+
 #: In which order they can be created: a later one may use an earlier one.
 VIEWS: dict[str, str] = {
     # One row per month that is loaded, or that was tried and refused.
@@ -145,6 +168,183 @@ FROM postings
 JOIN windows ON windows.tenant = postings.tenant AND windows.month = postings.month
 WHERE windows.proven
 """,
+    # What kind each account is that has a name, a balance or a posting, and how that is known. The literal is in two
+    # pieces because the view of that name gets a prefix in some databases, and the literal must not.
+    "account_kinds": """
+SELECT found.tenant, found.accno,
+       coalesce(accounts.description, found.account_name) AS account_name,
+       coalesce(accounts.kind,
+                CASE WHEN found.basis = 'to' OR substr(found.accno, 1, 1) IN ('1', '2') THEN 'balance' || '_sheet'
+                     WHEN substr(found.accno, 1, 1) IN ('3', '4', '5', '6', '7', '8') THEN 'income_statement'
+                     WHEN substr(found.accno, 1, 1) = '9' THEN 'closing'
+                     ELSE 'unknown' END) AS kind,
+       coalesce(accounts.kind_source, CASE WHEN found.basis = 'to' THEN 'basis' ELSE 'first_digit' END) AS kind_source
+FROM (SELECT tenant, accno, max(account_name) AS account_name, max(basis) AS basis
+      FROM (SELECT tenant, accno, account_name, CAST(NULL AS VARCHAR) AS basis FROM postings
+            UNION ALL
+            SELECT tenant, accno, account_name, basis FROM balances
+            UNION ALL
+            SELECT tenant, accno, description, CAST(NULL AS VARCHAR) FROM accounts) AS everywhere
+      GROUP BY tenant, accno) AS found
+LEFT JOIN accounts ON accounts.tenant = found.tenant AND accounts.accno = found.accno
+""",
+    # Vouchers that look like the ledger's own year-end closing. It is not marked in what the service sends.
+    "year_end_vouchers": """
+WITH candidates AS (
+    SELECT postings.tenant, postings.module, postings.voucher_id,
+           max(postings.month) AS month, max(postings.transdate) AS transdate, max(postings.reference) AS reference,
+           max(CASE WHEN account_kinds.kind <> 'income_statement' THEN postings.accno END) AS equity_accno,
+           sum(CASE WHEN account_kinds.kind <> 'income_statement' THEN postings.amount ELSE 0 END) AS result,
+           count(*) - 1 AS swept_accounts
+    FROM postings
+    JOIN account_kinds ON account_kinds.tenant = postings.tenant AND account_kinds.accno = postings.accno
+    WHERE postings.module = 'gl' AND postings.voucher_id IS NOT NULL
+    GROUP BY postings.tenant, postings.module, postings.voucher_id
+    HAVING count(*) >= 3
+       AND sum(CASE WHEN account_kinds.kind = 'income_statement' THEN 0 ELSE 1 END) = 1
+       AND count(DISTINCT postings.accno) = count(*)
+       AND sum(CASE WHEN postings.reference <> '' AND postings.source = postings.reference THEN 0 ELSE 1 END) = 0
+       AND min(postings.transdate) = max(postings.transdate)
+       AND max(postings.transdate) = CAST(max(postings.month) + INTERVAL '1 month' - INTERVAL '1 day' AS DATE)
+), cleared AS (
+    SELECT candidates.tenant, candidates.voucher_id,
+           sum(CASE WHEN trial_balance.closing_raw = 0 THEN 1 ELSE 0 END) AS cleared_accounts
+    FROM candidates
+    JOIN postings
+      ON postings.tenant = candidates.tenant AND postings.month = candidates.month
+     AND postings.module = candidates.module AND postings.voucher_id = candidates.voucher_id
+     AND postings.accno <> candidates.equity_accno
+    JOIN trial_balance
+      ON trial_balance.tenant = postings.tenant AND trial_balance.month = postings.month
+     AND trial_balance.accno = postings.accno
+    GROUP BY candidates.tenant, candidates.voucher_id
+)
+SELECT candidates.tenant, candidates.module, candidates.voucher_id, candidates.reference, candidates.transdate,
+       candidates.equity_accno, candidates.result, candidates.swept_accounts,
+       CAST(coalesce(cleared.cleared_accounts, 0) AS BIGINT) AS cleared_accounts
+FROM candidates
+LEFT JOIN cleared ON cleared.tenant = candidates.tenant AND cleared.voucher_id = candidates.voucher_id
+""",
+    # Income and expense by month and cumulated over the calendar year, without and with year-end closings.
+    "profit_and_loss": """
+WITH moved AS (
+    SELECT postings.tenant, postings.month, postings.accno,
+           sum(postings.amount) AS booked,
+           sum(CASE WHEN year_end_vouchers.voucher_id IS NULL THEN postings.amount ELSE 0 END) AS result
+    FROM postings
+    JOIN account_kinds ON account_kinds.tenant = postings.tenant AND account_kinds.accno = postings.accno
+    LEFT JOIN year_end_vouchers
+      ON year_end_vouchers.tenant = postings.tenant AND year_end_vouchers.module = postings.module
+     AND year_end_vouchers.voucher_id = postings.voucher_id
+    WHERE account_kinds.kind = 'income_statement'
+    GROUP BY postings.tenant, postings.month, postings.accno
+), years AS (
+    SELECT tenant, CAST(extract(year FROM month) AS INTEGER) AS fiscal_year, accno, min(month) AS since
+    FROM moved
+    GROUP BY tenant, CAST(extract(year FROM month) AS INTEGER), accno
+), loaded_months AS (
+    SELECT tenant, month, CAST(extract(year FROM month) AS INTEGER) AS fiscal_year, verdict, proven,
+           count(*) OVER so_far = extract(month FROM month) AS complete,
+           min(CASE WHEN proven THEN 1 ELSE 0 END) OVER so_far = 1 AS proven_cumulated
+    FROM windows
+    WHERE loaded
+    WINDOW so_far AS (PARTITION BY tenant, extract(year FROM month) ORDER BY month ROWS UNBOUNDED PRECEDING)
+), figures AS (
+    SELECT loaded_months.*, years.accno,
+           coalesce(moved.result, 0) AS result,
+           sum(coalesce(moved.result, 0)) OVER so_far AS result_cumulated,
+           coalesce(moved.booked, 0) AS booked,
+           sum(coalesce(moved.booked, 0)) OVER so_far AS booked_cumulated
+    FROM loaded_months
+    JOIN years
+      ON years.tenant = loaded_months.tenant AND years.fiscal_year = loaded_months.fiscal_year
+     AND years.since <= loaded_months.month
+    LEFT JOIN moved
+      ON moved.tenant = loaded_months.tenant AND moved.month = loaded_months.month AND moved.accno = years.accno
+    WINDOW so_far AS (PARTITION BY loaded_months.tenant, loaded_months.fiscal_year, years.accno
+                      ORDER BY loaded_months.month ROWS UNBOUNDED PRECEDING)
+)
+SELECT figures.tenant, figures.fiscal_year, figures.month, figures.accno, account_kinds.account_name,
+       CASE WHEN substr(figures.accno, 1, 1) = '3' THEN result ELSE -result END AS amount,
+       CASE WHEN substr(figures.accno, 1, 1) = '3' THEN result_cumulated ELSE -result_cumulated END
+           AS amount_cumulated,
+       result, result_cumulated,
+       booked AS result_with_closings, booked_cumulated AS result_with_closings_cumulated,
+       complete, verdict, proven, proven_cumulated, account_kinds.kind_source
+FROM figures
+JOIN account_kinds ON account_kinds.tenant = figures.tenant AND account_kinds.accno = figures.accno
+""",
+    # Closing balances at the end of each month, and the result that no closing has carried into equity yet.
+    "balance_sheet": """
+WITH closings AS (
+    SELECT trial_balance.tenant, trial_balance.month, trial_balance.accno, account_kinds.account_name,
+           account_kinds.kind, account_kinds.kind_source, trial_balance.closing_raw
+    FROM trial_balance
+    JOIN account_kinds
+      ON account_kinds.tenant = trial_balance.tenant AND account_kinds.accno = trial_balance.accno
+), brought AS (
+    SELECT tenant, chain, CASE WHEN count(*) = count(opening_raw) THEN -sum(opening_raw) END AS amount
+    FROM account_openings
+    GROUP BY tenant, chain
+), earned AS (
+    SELECT tenant, month, sum(closing_raw) AS amount
+    FROM closings
+    WHERE kind = 'income_statement'
+    GROUP BY tenant, month
+), results AS (
+    SELECT window_chains.tenant, window_chains.month,
+           CASE WHEN brought.tenant IS NULL THEN 0 ELSE brought.amount END AS brought_forward,
+           coalesce(earned.amount, 0) AS earned
+    FROM window_chains
+    LEFT JOIN brought ON brought.tenant = window_chains.tenant AND brought.chain = window_chains.chain
+    LEFT JOIN earned ON earned.tenant = window_chains.tenant AND earned.month = window_chains.month
+), lines AS (
+    SELECT tenant, month,
+           CASE WHEN kind IN ('closing', 'unknown') THEN 'other'
+                WHEN substr(accno, 1, 1) = '1' THEN 'assets'
+                WHEN substr(accno, 1, 1) = '2' THEN 'liabilities'
+                ELSE 'other' END AS side,
+           accno, account_name, kind_source, closing_raw, CAST(NULL AS DECIMAL(28, 8)) AS brought_forward
+    FROM closings
+    WHERE kind <> 'income_statement' AND (closing_raw IS NULL OR closing_raw <> 0)
+    UNION ALL
+    SELECT tenant, month, 'result', NULL, 'Result not yet closed', NULL, brought_forward + earned, brought_forward
+    FROM results
+)
+SELECT lines.tenant, lines.month, lines.side, lines.accno, lines.account_name,
+       CASE WHEN lines.side = 'assets' THEN -lines.closing_raw ELSE lines.closing_raw END AS closing,
+       lines.closing_raw, lines.brought_forward, lines.kind_source, window_chains.verdict, window_chains.proven
+FROM lines
+JOIN window_chains ON window_chains.tenant = lines.tenant AND window_chains.month = lines.month
+""",
+    # Keys that stay when a voucher is saved again and its lines get new numbers.
+    "postings_keys": f"""
+SELECT tenant, month, voucher_key,
+       md5(content || chr(31) || CAST(occurrence AS VARCHAR)) AS line_hash,
+       CAST(occurrence AS INTEGER) AS occurrence,
+       module, voucher_id, transdate, accno, amount, entry_id, load_id
+FROM (SELECT hashed.*,
+             row_number() OVER (PARTITION BY tenant, month, content ORDER BY entry_id) AS occurrence
+      FROM (SELECT tenant, month, module, voucher_id, transdate, accno, amount, entry_id, load_id,
+                   tenant || ':' || module || ':' || CAST(voucher_id AS VARCHAR) AS voucher_key,
+                   md5({_content()}) AS content
+            FROM postings) AS hashed) AS counted
+""",  # noqa: S608 - names of ours
+}
+
+#: What each view shows, for people and for tools that list the warehouse.
+NOTES: dict[str, str] = {
+    "windows": "One row per tenant and month that was loaded or tried: what is loaded, and what was refused since.",
+    "window_chains": "The chain of months without a gap that each loaded month belongs to.",
+    "account_openings": "Raw opening balance of each balance-sheet account of a chain, as the service states it.",
+    "trial_balance": "One row per loaded month and account: opening, debit, credit, closing.",
+    "general_ledger": "One row per posting, with the balance of its account after it.",
+    "postings_proven": "The postings of the months whose loaded verdict is exact or tolerated.",
+    "account_kinds": "Kind of each account, and how it is known.",
+    "year_end_vouchers": "Vouchers that look like the ledger's year-end closing, which the service does not mark.",
+    "profit_and_loss": "Income and expense by month and account, and cumulated over the calendar year.",
+    "balance_sheet": "Closing balances by month, and the result not yet closed; each month adds up to 0.",
+    "postings_keys": "Keys of vouchers and lines that stay when a voucher is saved again.",
 }
 
 

@@ -94,7 +94,7 @@ def sqlite_warehouse(path: Path) -> Warehouse:
 def _psycopg(url: str, schema: str) -> Any:
     import psycopg
 
-    return psycopg.connect(url, options=f"-c search_path={schema} -c timezone=UTC")
+    return psycopg.connect(url, options=f"-c search_path={schema} -c timezone=UTC -c datestyle=ISO")
 
 
 def _database(name: str, opened: Any, connect: Any, prefix: str, mark: str, *, views: bool = True) -> Warehouse:
@@ -114,11 +114,8 @@ def _database(name: str, opened: Any, connect: Any, prefix: str, mark: str, *, v
     def read(table: str, tenant: str = TENANT, window: Window = AUGUST) -> list[dict[str, Any]]:
         where = f"WHERE tenant = {mark} AND month = {mark}"
         names, rows = run(f"SELECT * FROM {prefix}{table} {where}", tenant, window.start.isoformat())
-        types = (
-            {column.name: column.type for column in (*tables.TABLES[table].columns, *tables.HISTORY.columns)}
-            if (table != "postings_history")
-            else {column.name: column.type for column in tables.HISTORY.columns}
-        )
+        declared = () if table == "postings_history" else tables.TABLES[table].columns
+        types = {column.name: column.type for column in (*declared, *tables.HISTORY.columns)}
         return _sorted(
             [
                 {one: None if value is None else READ[types[one]](value) for one, value in zip(names, row, strict=True)}

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.ledger.destinations import tables
+from tests.ledger.destinations.conftest import parquet_warehouse
 from tests.ledger.destinations.rows import AUGUST, JULY, TENANT, Warehouse, batch, load_window, posting
 
 
@@ -53,6 +56,18 @@ def test_a_column_of_a_later_contract_is_added(database: Warehouse, later: Any, 
     assert database.query("SELECT version FROM contract") == [(tables.CONTRACT_VERSION,)]
     if database.views:
         assert ("other", "P-7") in database.query("SELECT tenant, project FROM postings_proven")
+
+
+def test_parquet_files_of_an_older_contract_are_read_beside_newer_ones(tmp_path: Path, later: Any) -> None:
+    warehouse = parquet_warehouse(fsspec.filesystem("file"), str(tmp_path), "parquet")
+    with warehouse.open() as destination:
+        load_window(destination, [posting("1000", 1)])
+    later()
+    with warehouse.open() as destination:
+        assert destination.rows(TENANT, AUGUST) == 1
+        load_window(destination, [posting("1000", 2, project="P-7")], tenant="other")
+    assert [row["project"] for row in warehouse.read("postings")] == [None]
+    assert warehouse.query("SELECT tenant, project FROM postings ORDER BY 1") == [(TENANT, None), ("other", "P-7")]
 
 
 def test_a_newer_contract_is_refused(database: Warehouse) -> None:

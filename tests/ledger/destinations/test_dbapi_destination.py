@@ -83,8 +83,7 @@ def test_marks_of_a_driver_may_be_given(tmp_path: Path, style: str) -> None:
     connect = lambda: sqlite3.connect(tmp_path / "ledger.db")  # noqa: E731 - a factory
     with DbapiDestination(connect, "sqlite", "here", paramstyle=style) as destination:
         destination.save_convention(TENANT, {"a": 1})
-        if style != "numeric" or sqlite3.sqlite_version_info >= (3,):
-            load_window(destination, [posting("1000", 1, memo="wie? so!")])
+        load_window(destination, [posting("1000", 1, memo="wie? so!")])
         assert destination.convention(TENANT) == {"a": 1}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.ledger.destinations import Destination, open_destination, tables
 from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement
+from tests.ledger.destinations.columns_page import PAGE
 from tests.ledger.destinations.rows import (
     AUGUST,
     JULY,
@@ -126,6 +128,18 @@ def test_other_tenants_and_windows_have_no_part_in_it(database: Warehouse) -> No
     assert history(database) == []
     assert len(database.read("postings_history", window=JULY)) == 4
     assert database.read("postings_history", tenant="other") == []
+
+
+@pytest.mark.parametrize(("day", "total"), [("2026-09-02", -300), ("2026-09-04", -310)])
+def test_what_was_known_on_a_day_can_be_asked_for(database: Warehouse, day: str, total: int) -> None:
+    if not database.views:
+        pytest.skip("amounts are texts in this database")
+    with database.open(history=True) as destination:
+        load(destination, VOUCHER, "L1", FIRST)
+        load(destination, [posting("1100", -310, voucher_id=7), *VOUCHER[1:]], "L2", THIRD)
+    (query,) = re.findall(r"```sql\n(SELECT accno, sum\(amount\) FROM \(.*?)```", PAGE.read_text(), re.DOTALL)
+    found = dict(database.query(query.replace("demo", TENANT).replace("2026-10-01", day).replace(";", "")))
+    assert found["1100"] == total
 
 
 def test_without_it_there_is_no_history(database: Warehouse) -> None:

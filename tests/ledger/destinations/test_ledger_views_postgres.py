@@ -13,6 +13,7 @@ from tests.ledger.destinations.conftest import (
     postgres_warehouse,
 )
 from tests.ledger.destinations.rows import Warehouse
+from tests.ledger.destinations.test_ledger_statements import fill_year_end
 from tests.ledger.destinations.test_ledger_views import fill_company
 from tests.postgres import PostgresServer
 
@@ -25,6 +26,7 @@ def test_views_agree(tmp_path: Path, postgres: PostgresServer) -> None:
     )
     for warehouse in (one, *others):
         fill_company(warehouse)
+        fill_year_end(warehouse)
     for view in views.VIEWS:
         expected = _rows(one, view)
         assert expected

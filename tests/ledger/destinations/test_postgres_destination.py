@@ -66,9 +66,12 @@ def test_it_gives_up_waiting_with_an_error_that_says_so(url: str) -> None:
     with open_destination(url) as destination:
         load_window(destination, [posting("1000", 1)])
         assert isinstance(destination, PostgresDestination)
-        with destination.transaction(TENANT, AUGUST.name), open_destination(url, lock_timeout=0.2) as other:
-            with pytest.raises(DestinationError, match=r"for 0\.2 seconds") as caught:
-                load_window(other, [posting("1000", 2)], load="L2")
+        with (
+            destination.transaction(TENANT, AUGUST.name),
+            open_destination(url, lock_timeout=0.2) as other,
+            pytest.raises(DestinationError, match=r"for 0\.2 seconds") as caught,
+        ):
+            load_window(other, [posting("1000", 2)], load="L2")
     assert caught.value.retryable
 
 

@@ -1,7 +1,7 @@
 """Building blocks of HTML pages: everything that is not markup already is escaped.
 
 Pages are files that a person opens, mails or prints: no script, nothing loaded from elsewhere, and a policy that
-forbids both. Built without a template library: two pages do not justify a further dependency of the core, and with
+forbids both. Built without a template library: a few pages do not justify a further dependency of the core, and with
 escaping in the one function that makes an element none can be forgotten.
 """
 
@@ -101,14 +101,17 @@ def section(title: str, *content: str) -> Html:
     return tag("section", tag("h2", title), content) if any(content) else Html("")
 
 
-def page(title: str, *content: str) -> str:
-    """A whole page."""
+def page(title: str, *content: str, style: str = "") -> str:
+    """A whole page.
+
+    :param style: rules of this page, beside :data:`STYLE`.
+    """
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n"
+        f"<title>{html.escape(title)}</title><style>{STYLE}{style}</style></head>\n"
         f"<body><main>{''.join(_parts(content))}</main></body></html>\n"
     )
 

@@ -1,0 +1,191 @@
+"""The warehouse as a source of dbt: ``sources.yml`` made from the column contract, so that it never says otherwise.
+
+``python -m airflow_provider_rma.ledger.dbt`` writes it to standard output. The form is that of dbt 1.10 and later
+(``data_tests``, ``arguments``, freshness under ``config``). No package of dbt is needed unless ``dbt_utils`` is asked
+for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow_provider_rma.ledger.accounts import Kind
+from airflow_provider_rma.ledger.destinations.tables import CONTRACT_VERSION, TABLES, Column, Table
+from airflow_provider_rma.ledger.destinations.views import NOTES
+from airflow_provider_rma.ledger.proof import PROVEN, Verdict
+
+__all__ = ["main", "sources_yml"]
+
+#: Columns that together identify a row.
+KEYS = {
+    "accounts": ("tenant", "accno"),
+    "balances": ("tenant", "month", "accno"),
+    "proofs": ("tenant", "month", "accno", "loaded"),
+    "loads": ("load_id", "tenant", "month"),
+}
+
+_VERDICTS = [verdict.value for verdict in Verdict]
+#: Values that a column may have, by table and column.
+VALUES: dict[tuple[str, str], list[str]] = {
+    ("accounts", "kind"): [kind.value for kind in Kind],
+    ("accounts", "kind_source"): ["first_digit", "mapping"],
+    ("balances", "basis"): ["to", "from_to"],
+    ("proofs", "verdict"): _VERDICTS,
+    ("loads", "verdict"): _VERDICTS,
+}
+
+#: Columns of views that are worth a test: name, meaning, tests.
+_VIEW_COLUMNS: dict[str, tuple[tuple[str, str, tuple[Any, ...]], ...]] = {
+    "windows": (
+        (
+            "verdict",
+            "Verdict on what is loaded; null if nothing is. A warning: some month is loaded and not proven.",
+            (
+                {
+                    "accepted_values": {
+                        "arguments": {"values": [one.value for one in Verdict if one in PROVEN]},
+                        "config": {"severity": "warn"},
+                    }
+                },
+            ),
+        ),
+    ),
+    "postings_keys": (
+        ("line_hash", "Key of a line that stays when its voucher is saved again.", ("not_null", "unique")),
+    ),
+}
+
+
+def sources_yml(
+    *,
+    source: str = "rma",
+    schema: str = "rma",
+    database: str = "",
+    table_prefix: str = "",
+    warn_after_hours: int = 36,
+    error_after_hours: int = 72,
+    dbt_utils: bool = False,
+) -> str:
+    """The text of a ``sources.yml``: every table and view, with meaning, tests, and freshness of ``loads``.
+
+    :param source: name of the source in dbt.
+    :param schema: schema in which the tables are: ``rma`` in PostgreSQL, ``main`` in a DuckDB file.
+    :param database: database, where dbt needs one (the name of an attached DuckDB file, for example).
+    :param table_prefix: what the names of tables and views begin with, as given to the destination.
+    :param warn_after_hours: hours since the last window that was loaded, after which freshness warns.
+    :param error_after_hours: likewise, after which it fails.
+    :param dbt_utils: add tests of combined keys, which need the package ``dbt_utils`` in the project.
+    """
+    freshness = {
+        "loaded_at_field": "finished_at",
+        "freshness": {
+            "warn_after": {"count": warn_after_hours, "period": "hour"},
+            "error_after": {"count": error_after_hours, "period": "hour"},
+            # An attempt that was refused makes nothing fresher.
+            "filter": "loaded",
+        },
+    }
+    listed = [
+        *(_table(table, table_prefix, freshness, dbt_utils=dbt_utils) for table in TABLES.values()),
+        *(_view(name, note, table_prefix) for name, note in NOTES.items()),
+    ]
+    about = f"Ledger of Run my Accounts, column contract {CONTRACT_VERSION}. Debit is negative in raw amounts."
+    place = {"database": database} if database else {}
+    content = {
+        "version": 2,
+        "sources": [{"name": source, "description": about, **place, "schema": schema, "tables": listed}],
+    }
+    return "# Made by: python -m airflow_provider_rma.ledger.dbt\n" + "\n".join(_lines(content)) + "\n"
+
+
+def _table(table: Table, prefix: str, freshness: Mapping[str, Any], *, dbt_utils: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": table.name, **_identifier(table.name, prefix), "description": table.grain}
+    if table.name == "loads":
+        entry["config"] = freshness
+    key = KEYS.get(table.name)
+    if dbt_utils and key:
+        unique = {"arguments": {"combination_of_columns": list(key)}}
+        entry["data_tests"] = [{"dbt_utils.unique_combination_of_columns": unique}]
+    entry["columns"] = [_column(table.name, column) for column in table.columns]
+    return entry
+
+
+def _column(table: str, column: Column) -> dict[str, Any]:
+    tests: list[Any] = [] if column.nullable else ["not_null"]
+    values = VALUES.get((table, column.name))
+    if values:
+        tests.append({"accepted_values": {"arguments": {"values": values}}})
+    return {"name": column.name, "description": column.note, **({"data_tests": tests} if tests else {})}
+
+
+def _view(name: str, note: str, prefix: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": name, **_identifier(name, prefix), "description": note}
+    columns = [
+        {"name": column, "description": meaning, "data_tests": list(tests)}
+        for column, meaning, tests in _VIEW_COLUMNS.get(name, ())
+    ]
+    return {**entry, "columns": columns} if columns else entry
+
+
+def _identifier(name: str, prefix: str) -> dict[str, str]:
+    return {"identifier": prefix + name} if prefix else {}
+
+
+def _lines(value: Any, indent: str = "") -> Iterator[str]:
+    """YAML of mappings, lists and scalars. Texts are written as in JSON, which YAML reads alike."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _entry(f"{indent}{key}:", inner, indent)
+    else:
+        for inner in value:
+            yield from _item(inner, indent)
+
+
+def _entry(head: str, inner: Any, indent: str) -> Iterator[str]:
+    if isinstance(inner, Mapping) or _nested(inner):
+        yield head
+        yield from _lines(inner, indent + "  ")
+    else:
+        yield f"{head} {json.dumps(inner, ensure_ascii=False)}"
+
+
+def _item(inner: Any, indent: str) -> Iterator[str]:
+    if not isinstance(inner, Mapping):
+        yield f"{indent}- {inner}"
+        return
+    first, *others = _lines(inner, indent + "  ")
+    yield f"{indent}- {first.lstrip()}"
+    yield from others
+
+
+def _nested(inner: Any) -> bool:
+    """Whether a list is written on several lines: tests and columns are, lists of values are not."""
+    return isinstance(inner, Sequence) and not isinstance(inner, str) and any(_long(one) for one in inner)
+
+
+def _long(one: Any) -> bool:
+    return isinstance(one, Mapping) or one in ("not_null", "unique")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write ``sources.yml`` to standard output.
+
+    :param arguments: as on the command line; by default those of the process.
+    """
+    parser = argparse.ArgumentParser(prog="python -m airflow_provider_rma.ledger.dbt", description=main.__doc__)
+    parser.add_argument("--source", default="rma", help="name of the source in dbt")
+    parser.add_argument("--schema", default="rma", help="schema of the tables: rma in PostgreSQL, main in DuckDB")
+    parser.add_argument("--database", default="", help="database, where dbt needs one")
+    parser.add_argument("--table-prefix", default="", help="what the names of the tables begin with")
+    parser.add_argument("--warn-after-hours", type=int, default=36, help="freshness: warn after")
+    parser.add_argument("--error-after-hours", type=int, default=72, help="freshness: fail after")
+    parser.add_argument("--dbt-utils", action="store_true", help="test combined keys with the package dbt_utils")
+    sys.stdout.write(sources_yml(**vars(parser.parse_args(arguments))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""In which parts a window is read: as a whole, and in ever smaller ones where the service cannot give it as a whole."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from airflow_provider_rma.exceptions import IncompleteAnswerError, RequestError, ServerError
+from airflow_provider_rma.ledger.windows import Window
+
+log = logging.getLogger(__name__)
+
+#: All accounts, as the service writes it (documented).
+ALL = "x"
+
+_TOO_LARGE = 413
+
+
+class StartOverError(Exception):
+    """A part broke off when some of it had been handed on; the window has to be read anew, in the parts of its plan."""
+
+
+@dataclass(frozen=True, order=True)
+class Part:
+    """Some days of a window, or some accounts on one day.
+
+    :param start: first day, inclusive.
+    :param end: last day, inclusive.
+    :param accounts: account number, ``x`` for any digit, ``x`` alone for all accounts.
+    """
+
+    start: date
+    end: date
+    accounts: str = ALL
+
+    @property
+    def days(self) -> int:
+        """Days of the part, at least 1."""
+        return (self.end - self.start).days + 1
+
+    def split(self, classes: Iterable[str]) -> list[Part]:
+        """Smaller parts that together are this one; none if it is the smallest.
+
+        :param classes: patterns that together cover all accounts, and no account twice.
+        """
+        if self.days > 1:
+            middle = self.start + timedelta(days=self.days // 2 - 1)
+            return [Part(self.start, middle), Part(middle + timedelta(days=1), self.end)]
+        if self.accounts == ALL:
+            return [Part(self.start, self.end, pattern) for pattern in classes]
+        return []
+
+    def __str__(self) -> str:
+        days = self.start.isoformat() if self.days == 1 else f"{self.start.isoformat()} to {self.end.isoformat()}"
+        return days if self.accounts == ALL else f"{days}, accounts {self.accounts}"
+
+
+def account_classes(numbers: Iterable[str]) -> list[str]:
+    """Patterns that cover these accounts, each once: ``1xxx`` for every account of four digits that begins with 1.
+
+    A number that does not consist of digits stands for itself: no placeholder for letters is documented.
+    """
+    return sorted(
+        {
+            f"{number[0]}{'x' * (len(number) - 1)}" if number.isascii() and number.isdigit() else number
+            for number in numbers
+            if number
+        }
+    )
+
+
+class Plan:
+    """The parts of one window. It becomes finer when a part cannot be had, never coarser.
+
+    :param accounts: known account numbers. Postings of an account that is not among them would be missing from a day
+        that is read by accounts; the proof then finds the gap.
+    :param days: days of the longest part to begin with; None for the whole window.
+    :ivar calls: requests made, those that the client repeated counted once.
+    :ivar refused: whether a part could not be had, so that it was split.
+    """
+
+    def __init__(self, window: Window, accounts: Iterable[str] = (), days: int | None = None) -> None:
+        self.window = window
+        self.calls = 0
+        self.refused = False
+        self.parts = [Part(window.start, window.end)]
+        self._classes = account_classes(accounts)
+        self._broke_off: set[Part] = set()
+        while days and self.longest > max(days, 1):
+            self.parts = [one for part in self.parts for one in (part.split(()) or [part])]
+
+    @property
+    def longest(self) -> int:
+        """Days of the longest part."""
+        return max(part.days for part in self.parts)
+
+    @property
+    def is_split(self) -> bool:
+        return len(self.parts) > 1
+
+    def refine(self, part: Part, error: RequestError) -> None:
+        """Put smaller parts in the place of one that the service did not give.
+
+        :param error: why.
+        :raises RequestError: the error, if it is none that a smaller part could help against, or if there is no smaller
+            part; the message then names the window and the part.
+        """
+        if not is_too_much(error):
+            raise error
+        smaller = part.split(self._classes)
+        if not smaller:
+            error.message = (
+                f"{error.message.rstrip('.')}; {self.window} was asked for in ever smaller parts, and even the "
+                f"smallest ({part}) could not be had"
+            )
+            raise error
+        self.refused = True
+        index = self.parts.index(part)
+        self.parts[index : index + 1] = smaller
+        log.warning("%s: %s could not be had (%s); asking for it in %d parts.", self.window, part, error, len(smaller))
+
+    def broke_off(self, part: Part, error: RequestError) -> None:
+        """Take note of a part whose content ended early. It may have been an accident; the second time it is split.
+
+        :raises RequestError: as :meth:`refine`.
+        """
+        if part in self._broke_off:
+            self.refine(part, error)
+        self._broke_off.add(part)
+
+
+def is_too_much(error: RequestError) -> bool:
+    """Whether less may be had where this was not: time-outs, lost connections, answers that ended early, 5xx, 413.
+
+    The client has tried again by itself before it raises them.
+    """
+    return isinstance(error, (IncompleteAnswerError, ServerError)) or error.status == _TOO_LARGE

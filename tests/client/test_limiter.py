@@ -1,0 +1,113 @@
+"""Reads of all clients of a process share the patience of a host."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.client.limiter import Gate, gate
+from airflow_provider_rma.client.retry import RetryPolicy
+from tests.client.server import ScriptedServer, answer
+
+BODY = b'{"chart": [{"accno": "1000"}]}'
+
+
+class Crowd:
+    """A reply that takes its time and notes how many get it at once."""
+
+    def __init__(self) -> None:
+        self.most = self._now = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, client: socket.socket) -> None:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(0.02)
+        # The client may let the next one in as soon as it has the answer.
+        with self._lock:
+            self._now -= 1
+        answer(200, BODY)(client)
+
+
+def crowd(limits: list[int], each: int = 4) -> int:
+    """How many requests were under way at once: clients with these limits, each used by some threads."""
+    reply = Crowd()
+    with ScriptedServer([reply]) as server:
+        clients = [RunMyAccountsClient(server.config(max_in_flight=limit)) for limit in limits]
+        with ThreadPoolExecutor(each * len(clients)) as pool:
+            lists = list(pool.map(lambda client: client.list_charts(), clients * each))
+        for client in clients:
+            client.close()
+    assert len(lists) == each * len(limits)
+    return reply.most
+
+
+def test_clients_of_one_host_read_one_after_the_other_unless_told_otherwise() -> None:
+    assert crowd([1, 1, 1]) == 1
+
+
+def test_as_many_as_are_allowed_are_under_way() -> None:
+    assert crowd([3, 3]) == 3
+
+
+def test_different_hosts_do_not_wait_for_each_other() -> None:
+    assert gate("https://a.example") is gate("https://A.example")
+    assert gate("https://a.example") is not gate("https://b.example")
+
+
+def test_a_failure_lets_the_next_one_in() -> None:
+    with ScriptedServer([answer(500), answer(200, BODY)]) as server:
+        config = server.config()
+        with RunMyAccountsClient(config, retry=RetryPolicy(tries=2), sleep=lambda _: None) as client:
+            assert client.list_charts() == [{"accno": "1000"}]
+            assert client.list_charts() == [{"accno": "1000"}]
+
+
+def test_who_waits_between_two_tries_holds_up_nobody() -> None:
+    with ScriptedServer([answer(500), answer(200, BODY)]) as server:
+        waiting, free = threading.Event(), threading.Event()
+
+        def sleep(_: float) -> None:
+            waiting.set()
+            assert free.wait(5)
+
+        with (
+            RunMyAccountsClient(server.config(), sleep=sleep) as first,
+            RunMyAccountsClient(server.config()) as second,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            slow = pool.submit(first.list_charts)
+            assert waiting.wait(5)
+            assert second.list_charts() == [{"accno": "1000"}]
+            free.set()
+            assert slow.result(5) == [{"accno": "1000"}]
+
+
+def test_an_error_inside_leaves_the_gate_open() -> None:
+    one = Gate()
+    with pytest.raises(RuntimeError), one.entered(1):
+        raise RuntimeError
+    with one.entered(1):
+        pass
+
+
+def test_a_forked_process_does_not_wait_for_threads_that_it_does_not_have() -> None:
+    with gate("https://forked.example").entered(1):
+        child = os.fork()
+        if child == 0:
+            with gate("https://forked.example").entered(1):
+                os._exit(0)
+        deadline = time.monotonic() + 5
+        while (done := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if done == (0, 0):
+            os.kill(child, 9)
+            os.waitpid(child, 0)
+        assert done == (child, 0)
