@@ -134,6 +134,7 @@ class Summary:
     plan_hash: str = ""
     input_hash: str = ""
     stopped: str = ""
+    alarms: list[str] = field(default_factory=list)
     retry_at: float | None = None
 
     def add(self, row: Row) -> None:
@@ -178,6 +179,8 @@ class Summary:
         for name in ("page_path", "evidence_path", "evidence_hash"):
             if getattr(self, name):
                 values[name] = getattr(self, name)
+        if self.alarms:
+            values["alarms"] = self.alarms
         if self.stopped:
             values["stopped"] = self.stopped
         return values

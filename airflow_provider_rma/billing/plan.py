@@ -28,6 +28,7 @@ class Planner:
 
     :param refused_customers: reasons by number of customers who were refused before: their invoices name the cause.
     :ivar seen: the journal's rows on which decisions to send rest, by business key.
+    :ivar alarms: what is wrong in the books with documents of earlier runs that this run's input does not carry.
     :ivar retry_at: when the last document in doubt resolves itself (seconds since 1970), None without any doubt.
     """
 
@@ -37,6 +38,7 @@ class Planner:
     policy: Policy
     refused_customers: Mapping[str, str] = field(default_factory=dict)
     seen: dict[str, Entry] = field(default_factory=dict)
+    alarms: list[str] = field(default_factory=list)
     retry_at: float | None = None
 
     def run(self) -> None:
@@ -101,7 +103,7 @@ class Planner:
             hits = self.spool.hits(key)
             if len(hits) > 1:
                 record_created(self.journal, entry, hits[0], note="duplicate")
-                log.warning("Invoice %s of an earlier run: %s.", entry.number, _repeated(hits))
+                self.alarms.append(f"invoice {entry.number} of an earlier run: {_repeated(hits)}")
             elif hits:
                 record_created(self.journal, entry, hits[0], note="found by a later run")
                 log.info("Invoice %s of an earlier run is in the books.", entry.number)

@@ -152,9 +152,11 @@ class Poster:
         try:
             found = self._find(document)
         except RequestError as error:
-            if sent.refusal is not None:
+            if sent.refusal is not None and sent.entry.attempts == 1:
                 return refused(self.journal, sent, document.position)
-            reason = f"{sent.doubt or 'accepted'}, and reading back failed ({error.message})"
+            # A refused second attempt may mean that the first one has been carried out.
+            said = "refused" if sent.refusal is not None else sent.doubt or "accepted"
+            reason = f"{said}, and reading back failed ({error.message})"
             return self._unknown(document, sent.entry, reason)
         if found:
             return self._found(document, sent, found)

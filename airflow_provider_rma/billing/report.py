@@ -83,12 +83,13 @@ def finish(summary: Summary, failing: Collection[Outcome], failure: RunMyAccount
     if failure is not None:
         raise failure
     failed = summary.failed(failing)
-    if not failed:
+    if not failed and not summary.alarms:
         return summary
-    counts = ", ".join(f"{count} {name}" for name, count in failed.items())
+    counts = ", ".join(f"{count} {name}" for name, count in failed.items()) or "none"
     message = f"{counts} of {sum(summary.counts.values())} {summary.kind}" + (
         f"; stopped: {summary.stopped}" if summary.stopped else ""
     )
+    message = "; ".join([message, *summary.alarms])
     files = f"Reasons: {summary.outcome_path}; records to correct: {summary.rejects_path}."
     if Outcome.UNKNOWN in failed:
         raise UnsettledError(

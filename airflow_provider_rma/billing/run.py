@@ -140,7 +140,7 @@ class InvoiceRun:
                 load(spool)
                 planner = self._planner(spool)
                 planner.run()
-                summary.retry_at = planner.retry_at
+                summary.retry_at, summary.alarms = planner.retry_at, planner.alarms
                 self._send(spool, planner, summary)
             except RunMyAccountsError as error:
                 failure = error

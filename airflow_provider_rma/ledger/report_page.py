@@ -1,0 +1,263 @@
+"""One page for a run of the ledger extract: what was read, whether it is proven, and what to do where it is not.
+
+A pure function of the result and of rows as the destination holds them; it reads nothing and writes nothing. The page
+has account names, amounts, and references of vouchers that do not balance, so it is as confidential as the books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+
+from airflow_provider_rma.html import Html, facts, join, number, page, plural, section, table, tag, tiles
+from airflow_provider_rma.ledger.proof import PROVEN, Code, Reason, Verdict
+from airflow_provider_rma.ledger.report_map import SIGNS, STYLE, Cell, amount, cells_of, heat_map, volumes
+from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
+
+if TYPE_CHECKING:
+    from airflow_provider_rma.ledger.changes import Changes
+
+__all__ = ["ADVICE", "ledger_page"]
+
+#: Reasons of a month that the page names.
+_REASONS = 25
+_ZERO = Decimal(0)
+
+_MEANING: Mapping[Verdict, tuple[str, str]] = {
+    Verdict.EXACT: ("Proven, exact", "Every account and every voucher agrees with the service to the last digit."),
+    Verdict.TOLERATED: ("Proven, within tolerance", "What differs is within the declared tolerance, and named below."),
+    Verdict.UNPROVEN: ("Not proven", "There was nothing to hold some postings against."),
+    Verdict.BROKEN: ("Broken", "Postings and stated balances contradict each other."),
+    Verdict.SUSPICIOUS_EMPTY: ("Suspiciously empty", "Postings have vanished, yet the service's balances still move."),
+    Verdict.UNSETTLED: ("Unsettled", "The books moved while they were read, each time."),
+}
+
+#: What to do, by reason.
+ADVICE: Mapping[Code, str] = {
+    Code.ACCOUNT_DIFFERENCE: "Run again. If it stays, compare the account sheet of this month with the postings here.",
+    Code.ACCOUNT_WITHOUT_POSTINGS: "Postings are missing. Run again; if it stays, ask for the account's sheet.",
+    Code.ACCOUNT_NOT_STATED: "See in the chart whether the account is new or was deleted, and run again.",
+    Code.VOUCHER_UNBALANCED: "Have the voucher looked at in RMA. Above the tolerance, it must be corrected there.",
+    Code.COUNT_WRONG: "The answer was cut or mixed. Run again; nothing of it is to be used.",
+    Code.COUNT_NOT_ANNOUNCED: "The service left out its count. Run again; if it stays, it has changed its interface.",
+    Code.EMPTIED: "Ask whoever keeps the books whether the month was really emptied. If so, nothing is to be done.",
+    Code.BALANCES_MOVED: "Run at a quiet hour, when nobody books.",
+    Code.SIGN_CHANGED: "The service states the account the other way round. Do not trust its balances until it is known why.",
+    Code.SIGN_UNKNOWN: "Load a longer period: a month in which the account moves shows its sign.",
+    Code.SIGN_DEVIATES: "Nothing is to be done.",
+}
+
+
+def ledger_page(
+    result: LedgerResult,
+    *,
+    proofs: Iterable[Mapping[str, Any]],
+    balances: Iterable[Mapping[str, Any]] = (),
+    changes: Mapping[str, Changes] | None = None,
+    run: str = "",
+    made_at: datetime | None = None,
+) -> str:
+    """The page of a run.
+
+    :param result: what the run reports.
+    :param proofs: rows of the table ``proofs`` by column, as Arrow's ``to_pylist`` gives them; those of other loads are
+        passed over, so all rows of the tenant's months will do.
+    :param balances: rows of ``balances`` of these months; they give the names of accounts, and which of them have a
+        balance at all.
+    :param changes: what became of vouchers, by month (``2026-08``).
+    :param run: identity of the run, as in ``loads``.
+    :param made_at: moment that the page states; now by default.
+    :returns: HTML without script and without anything that is loaded from elsewhere.
+    """
+    own = [row for row in proofs if row["load_id"] == result.load_id and row["tenant"] == result.tenant]
+    stated = [row for row in balances if row["tenant"] == result.tenant]
+    names = {row["accno"]: row["account_name"] or "" for row in stated}
+    cells = cells_of(own)
+    return page(
+        f"Ledger of {result.tenant}: {_MEANING[result.verdict][0].lower()}",
+        _head(result, run, made_at),
+        _verdict(result),
+        _tiles(result, cells),
+        section("Differences and what to do", *_differences(result)),
+        section("Months and accounts", heat_map(result.windows, cells, names)),
+        section("Postings by month", volumes(result.windows), _volume_note() if result.windows else Html("")),
+        section("Changes since the last load", _changes(changes or {})),
+        section("Balances", _balances(own, stated, names)),
+        section("Signs", *_signs(result)),
+        section("Loads", _loads(result)),
+        style=STYLE,
+    )
+
+
+def _head(result: LedgerResult, run: str, made_at: datetime | None) -> Html:
+    moment = pendulum.instance(made_at) if made_at else pendulum.now("UTC")
+    entries = [
+        ("Period", _period(result)),
+        ("Into", f"{result.kind} {result.location}"),
+        ("Load", result.load_id),
+        ("Run", run),
+        ("Page made", moment.in_timezone("Europe/Zurich").format("YYYY-MM-DD HH:mm [Zurich]")),
+    ]
+    return join(tag("h1", f"Ledger of {result.tenant}"), facts(entries))
+
+
+def _period(result: LedgerResult) -> str:
+    if not result.windows:
+        return ""
+    first, last = result.windows[0].window, result.windows[-1].window
+    return f"{first.start.isoformat()} to {last.end.isoformat()}"
+
+
+def _verdict(result: LedgerResult) -> Html:
+    sign, _ = SIGNS[result.verdict]
+    title, meaning = _MEANING[result.verdict]
+    if not result.windows:
+        title, meaning = "Nothing was read", "The period holds no month."
+    below = [meaning]
+    rejected = result.months(State.REJECTED)
+    if rejected:
+        below.append(f"Not loaded, so the state of before stays: {', '.join(rejected)}.")
+    kept = [month for month in result.unproven if month not in rejected]
+    if kept:
+        below.append(f"Loaded although not proven: {', '.join(kept)}.")
+    kind = "good" if result.verdict is Verdict.EXACT else "" if result.verdict in PROVEN else "attention"
+    return tag(
+        "div",
+        tag("span", sign, class_="seal", aria_hidden="true"),
+        tag("div", tag("strong", title), (tag("p", sentence) for sentence in below)),
+        class_=f"verdict notice {kind}".rstrip(),
+    )
+
+
+def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Html:
+    proven = sum(one.verdict in PROVEN for one in result.windows)
+    differing = sum(any(cell.difference for cell in row.values()) for row in cells.values())
+    changed, rejected = len(result.months(State.CHANGED)), len(result.months(State.REJECTED))
+    still = len(result.months(State.UNCHANGED))
+    return tiles(
+        [
+            (f"{proven} of {len(result.windows)}", "months proven", "", "" if proven == len(result.windows) else "attention"),
+            (number(result.rows), "postings read", "", ""),
+            (number(changed), "months replaced", f"{still} unchanged", ""),
+            (number(rejected), "months not loaded", "", "attention" if rejected else ""),
+            (number(differing), "accounts with a difference", f"of {number(len(cells))}", "attention" if differing else ""),
+        ]
+    )
+
+
+def _differences(result: LedgerResult) -> Iterator[Html]:
+    for one in result.windows:
+        told = [reason for reason in one.reasons if reason.verdict is not Verdict.EXACT]
+        if told:
+            sign, word = SIGNS[one.verdict]
+            yield tag("h3", f"{one.window.name} · {sign} {word}")
+            yield from _reasons(told)
+
+
+def _reasons(told: Sequence[Reason]) -> Iterator[Html]:
+    by_code: dict[Code, list[Reason]] = {}
+    for reason in told[:_REASONS]:
+        by_code.setdefault(reason.code, []).append(reason)
+    for code, reasons in by_code.items():
+        lines = (tag("p", SIGNS[reason.verdict][0], " ", reason.text) for reason in reasons)
+        advice = tag("p", tag("strong", "What to do: "), ADVICE[code], class_="numbers")
+        yield tag("div", lines, advice, class_="reason")
+    if len(told) > _REASONS:
+        left = len(told) - _REASONS
+        yield tag("p", f"{plural(left, 'further reason')} in the table proofs.", class_="note")
+
+
+def _volume_note() -> Html:
+    return tag(
+        "p",
+        "A bar is what was read, the line across it what was loaded before. Pale: unchanged. Dashed: not loaded.",
+        class_="note",
+    )
+
+
+def _changes(changes: Mapping[str, Changes]) -> Html:
+    rows = [
+        (month, kind, number(count), _vouchers(change.first.get(kind, ()), count))
+        for month, change in sorted(changes.items())
+        for kind, count in change.counts.items()
+        if count
+    ]
+    return table(["Month", "Vouchers", ">Number", "First of them"], rows) if rows else Html("")
+
+
+def _vouchers(first: Sequence[str], count: int) -> str:
+    return ", ".join(first) + (", …" if count > len(first) else "")
+
+
+def _balances(
+    proofs: Sequence[Mapping[str, Any]], stated: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> Html:
+    """Each account over the period. A gap between two months would show as a difference in one of them."""
+    basis = {row["accno"]: row["basis"] for row in stated}
+    by_account: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted((row for row in proofs if row["accno"] is not None), key=lambda row: row["month"]):
+        by_account.setdefault(row["accno"], []).append(row)
+    if not by_account:
+        return Html("")
+    rows = [
+        _balance(accno, names.get(accno, ""), found, period=basis.get(accno, "to") == "from_to")
+        for accno, found in sorted(by_account.items())
+    ]
+    heads = ["Account", "?Name", ">?Opening", ">Movement", ">Closing", ">Difference"]
+    caption = "CHF, raw: debit negative, credit positive. Closing as the service states it in the last month."
+    return table(heads, rows, caption=caption)
+
+
+def _balance(accno: str, name: str, found: Sequence[Mapping[str, Any]], *, period: bool) -> tuple[str, ...]:
+    """:param period: whether only a period has a figure, as of income and expenses."""
+    opening, closing = (None, None) if period else (found[0]["opening"], found[-1]["closing"])
+    difference = sum((row["difference"] or _ZERO for row in found), _ZERO)
+    moved = sum((row["movements"] or _ZERO for row in found), _ZERO)
+    differs = any(row["difference"] for row in found)
+    shown = tag("strong", f"✗ {amount(difference)}") if differs else amount(difference)
+    return accno, name, amount(opening), amount(moved), amount(closing), shown
+
+
+_CONVENTIONS = {
+    "natural": "natural: assets and expenses positive when debited, the others when credited",
+    "raw": "as in the postings: credit positive",
+    "debit_positive": "debit positive throughout",
+    "unknown": "not known yet: no account of this kind has moved in a proven month",
+    "contradictory": "contradictory: the signs follow no known convention",
+}
+
+
+def _signs(result: LedgerResult) -> Iterator[Html]:
+    yield tag("p", "Amounts on this page have the sign of the postings: debit negative, credit positive.")
+    entries = [
+        (f"{kind.replace('_', ' ').capitalize()} accounts", _CONVENTIONS.get(name, name))
+        for kind, name in result.convention.items()
+    ]
+    if entries:
+        yield tag("p", "The service states its balances in this sign, learnt once from the data and kept:")
+        yield facts(entries)
+
+
+def _loads(result: LedgerResult) -> Html:
+    rows = [_load(one) for one in result.windows]
+    heads = ["Month", "Verdict", "State", ">Postings", ">?Before", ">?Read", ">?Calls", ">?Seconds"]
+    caption = f"All under load {result.load_id}; the tables proofs and loads have it in load_id."
+    return table(heads, rows, caption=caption) if rows else Html("")
+
+
+def _load(one: WindowResult) -> tuple[str, ...]:
+    sign, word = SIGNS[one.verdict]
+    return (
+        one.window.name,
+        f"{sign} {word}",
+        one.state.value,
+        number(one.rows),
+        number(one.rows_before),
+        f"{one.attempts}×",
+        number(one.calls),
+        f"{one.seconds:.1f}",
+    )
