@@ -21,9 +21,12 @@ class Html(str):
 def tag(name: str, *content: str | Iterable[str], **attributes: str) -> Html:
     """An element. Text in it is escaped.
 
-    :param attributes: ``class_`` and ``for_`` stand for names that are words of Python, ``aria_label`` for ``aria-label``.
+    :param attributes: ``class_`` and ``for_`` stand for names that are words of Python, ``aria_label`` for
+        ``aria-label``.
     """
-    names = "".join(f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items() if value)
+    names = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items() if value
+    )
     return Html(f"<{name}{names}>{''.join(_parts(content))}</{name}>")
 
 

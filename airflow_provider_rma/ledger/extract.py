@@ -25,8 +25,9 @@ from airflow_provider_rma.ledger.fingerprint import Fingerprint
 from airflow_provider_rma.ledger.parts import Plan, StartOverError
 from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
 from airflow_provider_rma.ledger.read import Reading, read_postings, total_of_account
-from airflow_provider_rma.ledger.records import accounts_table, balances_table, load_table, proofs_table
+from airflow_provider_rma.ledger.records import accounts_table, balances_table, load_table, proofs_table, reasons_json
 from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.skip import marked, not_read, stands_since
 from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, windows
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def extract_ledger(
     tolerance: Decimal | int | str = TOLERANCE,
     account_kinds: Mapping[str, str] | None = None,
     content_type: ContentType | None = None,
+    skip_unchanged: bool = False,
     run: str = "",
     today: date | None = None,
 ) -> LedgerResult:
@@ -70,6 +72,8 @@ def extract_ledger(
     :param account_kinds: kind by account number or pattern where the first digit does not tell; see
         :class:`~airflow_provider_rma.ledger.accounts.AccountKinds`.
     :param content_type: ``xml`` by default, the form that is documented for the ledger; ``json`` gives the same rows.
+    :param skip_unchanged: do not read a month whose balances are those of its last full reading; it is then
+        ``balances_only``. Each month is read in full at least every seven days all the same.
     :param run: identity of the run, kept in ``loads``.
     :param today: the run's day; by default the day it is in Zurich.
     :raises ConfigurationError: for a parameter that cannot be understood; nothing was sent.
@@ -89,6 +93,7 @@ def extract_ledger(
         keep=on_unproven == "keep",
         content_type=content_type or "xml",
         run=run,
+        skip=skip_unchanged,
     )
     result = extract.all(period)
     _report(result)
@@ -133,6 +138,7 @@ class _Extract:
     keep: bool
     content_type: ContentType
     run: str
+    skip: bool
     _convention: Convention = field(init=False)
     _names: Mapping[str, str] = field(init=False)
     _looked_up: set[str] = field(init=False, default_factory=set)
@@ -167,12 +173,33 @@ class _Extract:
         if self.destination.is_loaded(self.tenant, window):
             visit.loaded = self.destination.fingerprints(self.tenant, window)
         statement, result = self._statement(visit), None
+        since = self._stands_since(visit, statement)
+        if since is not None:
+            return self._skip(visit, statement, since)
         visit.plan = Plan(window, self._names.keys() | statement.accounts.keys(), self._days)
         while result is None:
             visit.attempts += 1
             result, statement = self._attempt(visit, statement)
         if visit.plan.refused:
             self._days = visit.plan.longest
+        _tell(result)
+        return result
+
+    def _stands_since(self, visit: _Visit, statement: Statement) -> datetime | None:
+        if not self.skip or visit.loaded is None:
+            return None
+        return stands_since(self.destination, self.tenant, visit.window, statement, visit.started)
+
+    def _skip(self, visit: _Visit, statement: Statement, since: datetime) -> WindowResult:
+        """Leave the month as it is loaded, and mark it."""
+        window, why = visit.window, not_read(since)
+        result = visit.result(State.SKIPPED, Proof(Verdict.BALANCES_ONLY, (why,)), visit.rows_before)
+        loaded = self.destination.table("proofs", self.tenant, window)
+        proofs = marked(loaded, self.load_id, reasons_json([why]))
+        names = {**statement.names, **{accno: name for accno, name in self._names.items() if name}}
+        balances = balances_table(self.tenant, self.load_id, window, statement, names, self._convention)
+        with self.destination.stage(self.tenant, window) as stage:
+            stage.confirm(balances=balances, proofs=proofs, load=load_table(self._load(visit, result, None)))
         _tell(result)
         return result
 
@@ -329,7 +356,7 @@ class _Visit:
         self.plan = Plan(self.window)
         self._clock = time.monotonic()
 
-    def result(self, state: State, proof: Proof, rows: int, changes: Changes | None) -> WindowResult:
+    def result(self, state: State, proof: Proof, rows: int, changes: Changes | None = None) -> WindowResult:
         """What is known at the moment of decision."""
         return WindowResult(
             window=self.window,
@@ -346,6 +373,9 @@ class _Visit:
         )
 
 
+_CALM = (Verdict.EXACT, Verdict.BALANCES_ONLY)
+
+
 def _tell(result: WindowResult) -> None:
     """One line for a window, and one for each of its first reasons."""
     level = logging.INFO if result.state is not State.REJECTED else logging.WARNING
@@ -360,7 +390,7 @@ def _tell(result: WindowResult) -> None:
     if result.changes:
         log.info("%s: vouchers since it was loaded before: %s.", result.window, result.changes)
     for reason in result.reasons[:FIRST_REASONS]:
-        log.log(logging.INFO if reason.verdict is Verdict.EXACT else logging.WARNING, "%s: %s", result.window, reason)
+        log.log(logging.INFO if reason.verdict in _CALM else logging.WARNING, "%s: %s", result.window, reason)
     if len(result.reasons) > FIRST_REASONS:
         log.warning(
             "%s: %d further reasons are in the table of proofs.", result.window, len(result.reasons) - FIRST_REASONS

@@ -31,6 +31,8 @@ class Verdict(StrEnum):
     """Every figure agrees to the last digit."""
     TOLERATED = "tolerated"
     """Something differs, each time by no more than the declared tolerance; it is named."""
+    BALANCES_ONLY = "balances_only"
+    """Not read: the service states the balances that it stated when the month was last read in full."""
     UNPROVEN = "unproven"
     """There is nothing to hold the postings against, or no known way to read it."""
     BROKEN = "broken"
@@ -67,6 +69,7 @@ class Code(StrEnum):
     SIGN_UNKNOWN = "sign_unknown"
     SIGN_DEVIATES = "sign_deviates"
     CLOSED_MONTH_CHANGED = "closed_month_changed"
+    NOT_READ = "not_read"
 
 
 @dataclass(frozen=True)

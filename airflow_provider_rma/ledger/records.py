@@ -72,7 +72,7 @@ def proofs_table(tenant: str, load_id: str, window: Window, proof: Proof, *, loa
         "movements": _sum(account.movements for account in proof.accounts),
         "difference": _sum(account.difference for account in proof.accounts),
         "verdict": proof.verdict.value,
-        "reasons": _reasons(proof.reasons),
+        "reasons": reasons_json(proof.reasons),
     }
     rows = [
         {
@@ -83,7 +83,7 @@ def proofs_table(tenant: str, load_id: str, window: Window, proof: Proof, *, loa
             "expected_closing": _money(account.expected),
             "difference": _money(account.difference),
             "verdict": account.verdict.value,
-            "reasons": _reasons(account.reasons),
+            "reasons": reasons_json(account.reasons),
         }
         for account in proof.accounts
     ]
@@ -115,7 +115,8 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, Decimal(0)).quantize(_STEP)
 
 
-def _reasons(reasons: Sequence[Reason]) -> str | None:
+def reasons_json(reasons: Sequence[Reason]) -> str | None:
+    """Reasons as they stand in the table of proofs; null if there are none."""
     if not reasons:
         return None
     listed = [reason.as_dict() for reason in reasons[:MAX_REASONS]]

@@ -88,7 +88,7 @@ def _legend(windows: Sequence[WindowResult], cells: Mapping[str, Mapping[str, Ce
         for verdict in Verdict
         if verdict in used
     ]
-    entries.append(tag("span", tag("b", "·"), " no balance, no posting", class_="key"))
+    entries.append(tag("span", tag("b", "·"), " nothing to check", class_="key"))
     return tag("p", entries, class_="legend")
 
 
@@ -121,7 +121,7 @@ def _row(accno: str, name: str, cells: Sequence[Cell | None]) -> Html:
 
 def _account_cell(cell: Cell | None) -> Html:
     if cell is None:
-        return tag("td", "·", class_="none", title="no balance, no posting")
+        return tag("td", "·", class_="none", title="nothing to check")
     return _cell(cell.verdict, amount(cell.difference) if cell.difference else "")
 
 
@@ -131,7 +131,7 @@ def _cell(verdict: Verdict, below: str) -> Html:
     return tag("td", shown, tag("small", below) if below else Html(""), class_=f"v-{verdict.value}", title=word)
 
 
-_BAR, _GAP, _HEIGHT, _ABOVE, _BELOW = 44, 14, 130, 22, 40
+_BAR, _GAP, _HEIGHT, _ABOVE, _BELOW = 44, 24, 130, 22, 40
 _SHADES = {State.CHANGED: "bar", State.UNCHANGED: "bar still", State.REJECTED: "bar refused"}
 
 
@@ -193,7 +193,8 @@ STYLE = """
 .map .none { color: var(--soft); }
 .v-exact { background: #dff1e6; color: #0b4a2b; } .v-tolerated { background: #fdf0cc; color: #5d3a00; }
 .v-unproven { background: #e6e8f7; color: #2b2f6b; }
-.v-broken, .v-suspicious_empty { background: #9a1b1b; color: #fff; } .v-unsettled { background: #f7d9c4; color: #6b2c00; }
+.v-broken, .v-suspicious_empty { background: #9a1b1b; color: #fff; }
+.v-unsettled { background: #f7d9c4; color: #6b2c00; }
 details { margin: .75rem 0; } summary { cursor: pointer; color: var(--soft); padding: .3rem 0; }
 .volumes { display: block; max-width: none; font-size: 12px; }
 .volumes text { text-anchor: middle; fill: var(--ink); font-variant-numeric: tabular-nums; }

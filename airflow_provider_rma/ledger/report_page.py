@@ -6,6 +6,7 @@ has account names, amounts, and references of vouchers that do not balance, so i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 
 from airflow_provider_rma.html import Html, facts, join, number, page, plural, section, table, tag, tiles
-from airflow_provider_rma.ledger.proof import PROVEN, Code, Reason, Verdict
+from airflow_provider_rma.ledger.proof import PROVEN, Code, Reason, Verdict, gravest
 from airflow_provider_rma.ledger.report_map import SIGNS, STYLE, Cell, amount, cells_of, heat_map, volumes
 from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
 
@@ -46,7 +47,7 @@ ADVICE: Mapping[Code, str] = {
     Code.COUNT_NOT_ANNOUNCED: "The service left out its count. Run again; if it stays, it has changed its interface.",
     Code.EMPTIED: "Ask whoever keeps the books whether the month was really emptied. If so, nothing is to be done.",
     Code.BALANCES_MOVED: "Run at a quiet hour, when nobody books.",
-    Code.SIGN_CHANGED: "The service states the account the other way round. Do not trust its balances until it is known why.",
+    Code.SIGN_CHANGED: "The account is stated the other way round. Find out why before its balances are used.",
     Code.SIGN_UNKNOWN: "Load a longer period: a month in which the account moves shows its sign.",
     Code.SIGN_DEVIATES: "Nothing is to be done.",
 }
@@ -118,6 +119,10 @@ def _verdict(result: LedgerResult) -> Html:
     if not result.windows:
         title, meaning = "Nothing was read", "The period holds no month."
     below = [meaning]
+    if result.verdict is not Verdict.EXACT:
+        counts = Counter(one.verdict for one in result.windows)
+        told = ", ".join(f"{counts[verdict]} {SIGNS[verdict][1]}" for verdict in Verdict if counts[verdict])
+        below.append(f"{plural(len(result.windows), 'month')}: {told}.")
     rejected = result.months(State.REJECTED)
     if rejected:
         below.append(f"Not loaded, so the state of before stays: {', '.join(rejected)}.")
@@ -140,11 +145,21 @@ def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Htm
     still = len(result.months(State.UNCHANGED))
     return tiles(
         [
-            (f"{proven} of {len(result.windows)}", "months proven", "", "" if proven == len(result.windows) else "attention"),
+            (
+                f"{proven} of {len(result.windows)}",
+                "months proven",
+                "",
+                "" if proven == len(result.windows) else "attention",
+            ),
             (number(result.rows), "postings read", "", ""),
             (number(changed), "months replaced", f"{still} unchanged", ""),
             (number(rejected), "months not loaded", "", "attention" if rejected else ""),
-            (number(differing), "accounts with a difference", f"of {number(len(cells))}", "attention" if differing else ""),
+            (
+                number(differing),
+                "accounts with a difference",
+                f"of {number(len(cells))}",
+                "attention" if differing else "",
+            ),
         ]
     )
 
@@ -208,7 +223,8 @@ def _balances(
         for accno, found in sorted(by_account.items())
     ]
     heads = ["Account", "?Name", ">?Opening", ">Movement", ">Closing", ">Difference"]
-    caption = "CHF, raw: debit negative, credit positive. Closing as the service states it in the last month."
+    caption = "CHF, raw: debit negative, credit positive. Closing as the service states it in the last month; differences of all "
+    caption += "months added up, with the sign of the gravest verdict."
     return table(heads, rows, caption=caption)
 
 
@@ -217,8 +233,10 @@ def _balance(accno: str, name: str, found: Sequence[Mapping[str, Any]], *, perio
     opening, closing = (None, None) if period else (found[0]["opening"], found[-1]["closing"])
     difference = sum((row["difference"] or _ZERO for row in found), _ZERO)
     moved = sum((row["movements"] or _ZERO for row in found), _ZERO)
-    differs = any(row["difference"] for row in found)
-    shown = tag("strong", f"✗ {amount(difference)}") if differs else amount(difference)
+    verdict = gravest(Verdict(row["verdict"]) for row in found)
+    shown = (
+        amount(difference) if verdict is Verdict.EXACT else tag("strong", f"{SIGNS[verdict][0]} {amount(difference)}")
+    )
     return accno, name, amount(opening), amount(moved), amount(closing), shown
 
 

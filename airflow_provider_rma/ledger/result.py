@@ -23,6 +23,8 @@ class State(StrEnum):
     """Replaced by what was read."""
     UNCHANGED = "unchanged"
     """What was read is what is loaded already; only the proof is new."""
+    SKIPPED = "skipped"
+    """Not read, since the service states the same balances as before; what is loaded stays."""
     REJECTED = "rejected"
     """Not proven, so the old state stays."""
 
@@ -31,7 +33,7 @@ class State(StrEnum):
 class WindowResult:
     """What became of one window.
 
-    :param rows: postings read.
+    :param rows: postings read; of a month that was skipped, those that are loaded.
     :param rows_before: postings that were loaded before.
     :param attempts: how often it was read.
     :param calls: requests for it; those that the client repeated are counted once.
@@ -54,7 +56,8 @@ class WindowResult:
 
     def sentences(self) -> list[str]:
         """The reasons that call for attention, with the month."""
-        return [f"{self.window}: {reason}" for reason in self.reasons if reason.verdict is not Verdict.EXACT]
+        calm = (Verdict.EXACT, Verdict.BALANCES_ONLY)
+        return [f"{self.window}: {reason}" for reason in self.reasons if reason.verdict not in calm]
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,9 @@ class LedgerResult:
 
     @property
     def unproven(self) -> dict[str, str]:
-        """Windows that are not proven, with their verdict; loaded only if that was wanted."""
-        return {one.window.name: one.verdict.value for one in self.windows if one.verdict not in PROVEN}
+        """Windows that were read and are not proven, with their verdict; loaded only if that was wanted."""
+        read = (one for one in self.windows if one.state is not State.SKIPPED)
+        return {one.window.name: one.verdict.value for one in read if one.verdict not in PROVEN}
 
     @property
     def closed_month_changed(self) -> list[str]:
@@ -129,6 +133,7 @@ class LedgerResult:
             "verdicts": dict(Counter(one.verdict.value for one in self.windows)),
             "changed": self.months(State.CHANGED),
             "unchanged": len(self.months(State.UNCHANGED)),
+            "skipped": self.months(State.SKIPPED),
             "rejected": self.months(State.REJECTED),
             "unproven": self.unproven,
             "changes": {one.window.name: dict(one.changes.counts) for one in self.windows if one.changes},

@@ -42,6 +42,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
     :param account_kinds: ``balance_sheet``, ``income_statement`` or ``closing`` by account number or pattern
         (``79xx``), for charts whose first digit does not tell.
     :param content_type: ``xml`` by default, the form that is documented for the ledger, or ``json``.
+    :param skip_unchanged: do not read a month whose balances are those of its last full reading, which may not lie
+        back seven days; it is then marked ``balances_only``, which is not proven.
     :returns: counts, months, verdicts, the first reasons, and where the warehouse is; never postings.
     """
 
@@ -61,6 +63,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         tolerance: Decimal | int | str = "0.01",
         account_kinds: Mapping[str, str] | None = None,
         content_type: str | None = None,
+        skip_unchanged: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -74,6 +77,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         self.tolerance = tolerance
         self.account_kinds = account_kinds
         self.content_type = content_type
+        self.skip_unchanged = skip_unchanged
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract, and return what became of each month."""
@@ -92,6 +96,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
                     tolerance=self.tolerance,
                     account_kinds=self.account_kinds,
                     content_type=client.config.content_type,
+                    skip_unchanged=self.skip_unchanged,
                     run=_run(context["ti"]),
                 )
         except RunMyAccountsError as error:

@@ -57,6 +57,16 @@ class MemoryDestination:
             vouchers.add(batch)
         return vouchers
 
+    def table(self, name: str, tenant: str, window: Window) -> pa.Table:
+        from airflow_provider_rma.ledger.destinations import tables
+
+        kept: Any = {
+            "balances": self.balances.get((tenant, window.name), []),
+            "proofs": self.proofs.get((tenant, window.name), []) + self.refused.get((tenant, window.name), []),
+            "loads": [row for row in self.loads if (row["tenant"], row["month"]) == (tenant, window.start)],
+        }
+        return pa.Table.from_pylist(kept[name], tables.schema(name))
+
     def convention(self, tenant: str) -> dict[str, Any] | None:
         return self.conventions.get(tenant)
 

@@ -125,6 +125,7 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
         "verdicts": {"exact": 3},
         "changed": ["2026-01", "2026-02", "2026-03"],
         "unchanged": 0,
+        "skipped": [],
         "rejected": [],
         "unproven": {},
         "changes": {},

@@ -315,8 +315,8 @@ def test_a_balanced_ghost_is_found_by_the_accounts_alone(
 def test_the_gravest_verdict_counts_in_any_order(verdicts: list[Verdict]) -> None:
     assert gravest(verdicts) is gravest(reversed(verdicts))
     assert gravest([]) is Verdict.EXACT
-    order = [Verdict.EXACT, Verdict.TOLERATED, Verdict.UNPROVEN, Verdict.BROKEN, Verdict.SUSPICIOUS_EMPTY,
-             Verdict.UNSETTLED]  # fmt: skip
+    order = [Verdict.EXACT, Verdict.TOLERATED, Verdict.BALANCES_ONLY, Verdict.UNPROVEN, Verdict.BROKEN,
+             Verdict.SUSPICIOUS_EMPTY, Verdict.UNSETTLED]  # fmt: skip
     assert gravest(verdicts) is max(verdicts, key=order.index, default=Verdict.EXACT)
 
 

@@ -111,6 +111,12 @@ class Destination(Protocol):
     def vouchers(self, tenant: str, window: Window) -> Vouchers:
         """Content of what is loaded now, voucher by voucher; computed from the rows themselves."""
 
+    def table(self, name: str, tenant: str, window: Window) -> pa.Table:
+        """The rows of a window in one of the small tables, as they stand now.
+
+        :param name: ``balances``, ``proofs`` or ``loads``.
+        """
+
     def convention(self, tenant: str) -> dict[str, Any] | None:
         """Sign convention of the tenant's balances as it was stored, None if it never was."""
 

@@ -129,6 +129,10 @@ class ParquetDestination:
                     vouchers.add(batch)
         return vouchers
 
+    def table(self, name: str, tenant: str, window: Window) -> pa.Table:
+        folder = self.folder(tenant, window)
+        return _read(self.fs, folder, read_manifest(self.fs, folder), name)
+
     def convention(self, tenant: str) -> dict[str, Any] | None:
         return read_json(self.fs, f"{self.folder(tenant)}/convention.json")
 

@@ -229,6 +229,11 @@ class RelationalDestination(ABC):
                 vouchers.add(batch)
         return vouchers
 
+    def table(self, name: str, tenant: str, window: Window) -> pa.Table:
+        schema = tables.schema(name)
+        with self.transaction() as session:
+            return pyarrow().Table.from_batches(session.read(name, schema, tenant, window), schema)
+
     def convention(self, tenant: str) -> dict[str, Any] | None:
         with self.transaction() as session:
             found = session.select("conventions", ["convention"], tenant=tenant)

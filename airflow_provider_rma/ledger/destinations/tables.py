@@ -181,8 +181,8 @@ TABLES: dict[str, Table] = {
                 _required(
                     "verdict",
                     "text",
-                    "`exact`, `tolerated`, `broken`, `unsettled`, `suspicious_empty` or `unproven`. Only the first two "
-                    "are proven.",
+                    "`exact`, `tolerated`, `balances_only`, `broken`, `unsettled`, `suspicious_empty` or `unproven`. "
+                    "Only the first two are proven.",
                 ),
                 Column("reasons", "text", "JSON list of reasons; null or `[]` if there is nothing to say."),
                 _LOAD_ID,
@@ -203,7 +203,7 @@ TABLES: dict[str, Table] = {
                 _MONTH,
                 _required("started_at", "time", "When reading began."),
                 _required("finished_at", "time", "When the verdict was known."),
-                _required("rows", "int64", "Postings that were read."),
+                _required("rows", "int64", "Postings that were read; those that are loaded, if none was read."),
                 Column("rows_before", "int64", "Postings that were loaded before."),
                 Column("announced", "int64", "Postings that the service announced."),
                 _required("verdict", "text", "Verdict on the window, as in `proofs`."),
