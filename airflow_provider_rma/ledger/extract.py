@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from airflow_provider_rma.exceptions import ConfigurationError, UnprovenError
+from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.balances import CALLS, Statement, read_statement
@@ -26,8 +26,9 @@ from airflow_provider_rma.ledger.parts import Plan, StartOverError
 from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
 from airflow_provider_rma.ledger.read import Reading, read_postings, total_of_account
 from airflow_provider_rma.ledger.records import accounts_table, balances_table, load_table, proofs_table, reasons_json
-from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
 from airflow_provider_rma.ledger.skip import marked, not_read, stands_since
+from airflow_provider_rma.ledger.tell import report, tell, unproven
 from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, windows
 
 if TYPE_CHECKING:
@@ -96,9 +97,9 @@ def extract_ledger(
         skip=skip_unchanged,
     )
     result = extract.all(period)
-    _report(result)
+    report(result)
     if result.months(State.REJECTED):
-        raise _unproven(result)
+        raise unproven(result)
     return result
 
 
@@ -182,7 +183,7 @@ class _Extract:
             result, statement = self._attempt(visit, statement)
         if visit.plan.refused:
             self._days = visit.plan.longest
-        _tell(result)
+        tell(result)
         return result
 
     def _stands_since(self, visit: _Visit, statement: Statement) -> datetime | None:
@@ -200,7 +201,7 @@ class _Extract:
         balances = balances_table(self.tenant, self.load_id, window, statement, names, self._convention)
         with self.destination.stage(self.tenant, window) as stage:
             stage.confirm(balances=balances, proofs=proofs, load=load_table(self._load(visit, result, None)))
-        _tell(result)
+        tell(result)
         return result
 
     def _attempt(self, visit: _Visit, before: Statement) -> tuple[WindowResult | None, Statement]:
@@ -371,57 +372,3 @@ class _Visit:
             changes=changes,
             seconds=time.monotonic() - self._clock,
         )
-
-
-_CALM = (Verdict.EXACT, Verdict.BALANCES_ONLY)
-
-
-def _tell(result: WindowResult) -> None:
-    """One line for a window, and one for each of its first reasons."""
-    level = logging.INFO if result.state is not State.REJECTED else logging.WARNING
-    log.log(
-        level,
-        "%s: %s postings (%s before), %s, %s; %d calls, %.1f s.",
-        result.window, f"{result.rows:,}", f"{result.rows_before:,}", result.verdict.value, result.state.value,
-        result.calls, result.seconds,
-    )  # fmt: skip
-    if result.parts:
-        log.info("%s: read in %d parts: %s.", result.window, len(result.parts), "; ".join(result.parts))
-    if result.changes:
-        log.info("%s: vouchers since it was loaded before: %s.", result.window, result.changes)
-    for reason in result.reasons[:FIRST_REASONS]:
-        log.log(logging.INFO if reason.verdict in _CALM else logging.WARNING, "%s: %s", result.window, reason)
-    if len(result.reasons) > FIRST_REASONS:
-        log.warning(
-            "%s: %d further reasons are in the table of proofs.", result.window, len(result.reasons) - FIRST_REASONS
-        )
-
-
-def _report(result: LedgerResult) -> None:
-    changed, unchanged = result.months(State.CHANGED), result.months(State.UNCHANGED)
-    if changed or result.months(State.REJECTED):
-        log.info(
-            "Ledger of tenant %s: %s postings in %d months, %d changed, %d unchanged, %d not loaded; verdict %s.",
-            result.tenant, f"{result.rows:,}", len(result.windows), len(changed), len(unchanged),
-            len(result.months(State.REJECTED)), result.verdict.value,
-        )  # fmt: skip
-    else:
-        log.info(
-            "Ledger of tenant %s: nothing has changed; %s postings in %d months proven again, verdict %s.",
-            result.tenant, f"{result.rows:,}", len(result.windows), result.verdict.value,
-        )  # fmt: skip
-
-
-def _unproven(result: LedgerResult) -> UnprovenError:
-    bad = {one.window.name: one.verdict.value for one in result.windows if one.state is State.REJECTED}
-    listed = ", ".join(f"{month} ({verdict})" for month, verdict in list(bad.items())[:12])
-    more = f" and {len(bad) - 12} more" if len(bad) > 12 else ""
-    reasons = result.reasons()
-    return UnprovenError(
-        f"{len(bad)} of {len(result.windows)} months could not be proven and keep their old state: {listed}{more}. "
-        + " ".join(reasons[:3]),
-        advice="The table of proofs has every reason; the documentation says what to do on each verdict.",
-        windows=bad,
-        reasons=reasons,
-        retryable=set(bad.values()) == {Verdict.UNSETTLED.value},
-    )

@@ -18,12 +18,18 @@ from airflow_provider_rma.ledger.result import State, WindowResult
 SIGNS: Mapping[Verdict, tuple[str, str]] = {
     Verdict.EXACT: ("✓", "exact"),
     Verdict.TOLERATED: ("≈", "tolerated"),
+    Verdict.BALANCES_ONLY: ("=", "balances only"),
     Verdict.UNPROVEN: ("?", "unproven"),
     Verdict.BROKEN: ("✗", "broken"),
     Verdict.SUSPICIOUS_EMPTY: ("∅", "suspiciously empty"),
     Verdict.UNSETTLED: ("↻", "unsettled"),
 }
-_STATES = {State.CHANGED: "replaced", State.UNCHANGED: "unchanged", State.REJECTED: "not loaded"}
+_STATES = {
+    State.CHANGED: "replaced",
+    State.UNCHANGED: "unchanged",
+    State.SKIPPED: "not read",
+    State.REJECTED: "not loaded",
+}
 
 #: Accounts that are shown at once although they are exact throughout; more are folded away.
 _SHOWN = 12
@@ -132,7 +138,12 @@ def _cell(verdict: Verdict, below: str) -> Html:
 
 
 _BAR, _GAP, _HEIGHT, _ABOVE, _BELOW = 44, 24, 130, 22, 40
-_SHADES = {State.CHANGED: "bar", State.UNCHANGED: "bar still", State.REJECTED: "bar refused"}
+_SHADES = {
+    State.CHANGED: "bar",
+    State.UNCHANGED: "bar still",
+    State.SKIPPED: "bar still",
+    State.REJECTED: "bar refused",
+}
 
 
 def volumes(windows: Sequence[WindowResult]) -> Html:
@@ -178,6 +189,7 @@ STYLE = """
 .verdict strong { font-size: 1.7rem; line-height: 1.2; } .verdict .seal { font-size: 3rem; line-height: 1; }
 .verdict.good .seal, .verdict.good strong { color: var(--good); }
 .verdict.attention .seal, .verdict.attention strong { color: var(--attention); }
+td:first-child { white-space: nowrap; }
 .legend { display: flex; flex-wrap: wrap; gap: .4rem .6rem; font-size: .88rem; }
 .key { border: 1px solid var(--line); border-radius: 4px; padding: .05rem .5rem; white-space: nowrap; }
 .map { width: auto; font-size: .88rem; border-collapse: separate; border-spacing: 2px; }
@@ -191,6 +203,7 @@ STYLE = """
 .map .name { display: block; color: var(--soft); font-size: .82rem; }
 .map .whole th { font-weight: 600; } .map .whole td { padding: .5rem .45rem; }
 .map .none { color: var(--soft); }
+.v-balances_only { background: #e3eef5; color: #17405c; }
 .v-exact { background: #dff1e6; color: #0b4a2b; } .v-tolerated { background: #fdf0cc; color: #5d3a00; }
 .v-unproven { background: #e6e8f7; color: #2b2f6b; }
 .v-broken, .v-suspicious_empty { background: #9a1b1b; color: #fff; }

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pendulum
 
@@ -19,18 +19,20 @@ from airflow_provider_rma.ledger.proof import PROVEN, Code, Reason, Verdict, gra
 from airflow_provider_rma.ledger.report_map import SIGNS, STYLE, Cell, amount, cells_of, heat_map, volumes
 from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
 
-if TYPE_CHECKING:
-    from airflow_provider_rma.ledger.changes import Changes
-
 __all__ = ["ADVICE", "ledger_page"]
 
 #: Reasons of a month that the page names.
 _REASONS = 25
 _ZERO = Decimal(0)
 
+_STATES = (State.CHANGED, State.REJECTED, State.UNCHANGED, State.SKIPPED)
+#: Reasons that are told although they do not make the verdict worse, and one that is not told month by month.
+_TOLD, _UNTOLD = {Code.CLOSED_MONTH_CHANGED}, {Code.NOT_READ}
+
 _MEANING: Mapping[Verdict, tuple[str, str]] = {
     Verdict.EXACT: ("Proven, exact", "Every account and every voucher agrees with the service to the last digit."),
     Verdict.TOLERATED: ("Proven, within tolerance", "What differs is within the declared tolerance, and named below."),
+    Verdict.BALANCES_ONLY: ("Balances compared", "Some months were not read: their balances have not moved since."),
     Verdict.UNPROVEN: ("Not proven", "There was nothing to hold some postings against."),
     Verdict.BROKEN: ("Broken", "Postings and stated balances contradict each other."),
     Verdict.SUSPICIOUS_EMPTY: ("Suspiciously empty", "Postings have vanished, yet the service's balances still move."),
@@ -50,6 +52,8 @@ ADVICE: Mapping[Code, str] = {
     Code.SIGN_CHANGED: "The account is stated the other way round. Find out why before its balances are used.",
     Code.SIGN_UNKNOWN: "Load a longer period: a month in which the account moves shows its sign.",
     Code.SIGN_DEVIATES: "Nothing is to be done.",
+    Code.CLOSED_MONTH_CHANGED: "Ask who changed a closed month, and why; figures that were reported may be wrong now.",
+    Code.NOT_READ: "Nothing is to be done: the month is read in full again within a week.",
 }
 
 
@@ -58,7 +62,6 @@ def ledger_page(
     *,
     proofs: Iterable[Mapping[str, Any]],
     balances: Iterable[Mapping[str, Any]] = (),
-    changes: Mapping[str, Changes] | None = None,
     run: str = "",
     made_at: datetime | None = None,
 ) -> str:
@@ -69,7 +72,6 @@ def ledger_page(
         passed over, so all rows of the tenant's months will do.
     :param balances: rows of ``balances`` of these months; they give the names of accounts, and which of them have a
         balance at all.
-    :param changes: what became of vouchers, by month (``2026-08``).
     :param run: identity of the run, as in ``loads``.
     :param made_at: moment that the page states; now by default.
     :returns: HTML without script and without anything that is loaded from elsewhere.
@@ -86,7 +88,7 @@ def ledger_page(
         section("Differences and what to do", *_differences(result)),
         section("Months and accounts", heat_map(result.windows, cells, names)),
         section("Postings by month", volumes(result.windows), _volume_note() if result.windows else Html("")),
-        section("Changes since the last load", _changes(changes or {})),
+        section("Changes since the last load", _changes(result)),
         section("Balances", _balances(own, stated, names)),
         section("Signs", *_signs(result)),
         section("Loads", _loads(result)),
@@ -126,10 +128,12 @@ def _verdict(result: LedgerResult) -> Html:
     rejected = result.months(State.REJECTED)
     if rejected:
         below.append(f"Not loaded, so the state of before stays: {', '.join(rejected)}.")
-    kept = [month for month in result.unproven if month not in rejected]
+    skipped = result.months(State.SKIPPED)
+    kept = [month for month in result.unproven if month not in {*rejected, *skipped}]
     if kept:
         below.append(f"Loaded although not proven: {', '.join(kept)}.")
-    kind = "good" if result.verdict is Verdict.EXACT else "" if result.verdict in PROVEN else "attention"
+    mild = result.verdict in PROVEN or result.verdict is Verdict.BALANCES_ONLY
+    kind = "good" if result.verdict is Verdict.EXACT else "" if mild else "attention"
     return tag(
         "div",
         tag("span", sign, class_="seal", aria_hidden="true"),
@@ -139,38 +143,34 @@ def _verdict(result: LedgerResult) -> Html:
 
 
 def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Html:
+    windows = len(result.windows)
     proven = sum(one.verdict in PROVEN for one in result.windows)
     differing = sum(any(cell.difference for cell in row.values()) for row in cells.values())
-    changed, rejected = len(result.months(State.CHANGED)), len(result.months(State.REJECTED))
-    still = len(result.months(State.UNCHANGED))
+    changed, rejected, still, skipped = (len(result.months(state)) for state in _STATES)
+    below = f"{still} unchanged" + (f", {skipped} not read" if skipped else "")
+    missing = proven + skipped < windows
     return tiles(
         [
-            (
-                f"{proven} of {len(result.windows)}",
-                "months proven",
-                "",
-                "" if proven == len(result.windows) else "attention",
-            ),
+            (f"{proven} of {windows}", "months proven", "", "attention" if missing else ""),
             (number(result.rows), "postings read", "", ""),
-            (number(changed), "months replaced", f"{still} unchanged", ""),
+            (number(changed), "months replaced", below, ""),
             (number(rejected), "months not loaded", "", "attention" if rejected else ""),
-            (
-                number(differing),
-                "accounts with a difference",
-                f"of {number(len(cells))}",
-                "attention" if differing else "",
-            ),
+            (number(differing), "accounts with a difference", f"of {len(cells)}", "attention" if differing else ""),
         ]
     )
 
 
 def _differences(result: LedgerResult) -> Iterator[Html]:
     for one in result.windows:
-        told = [reason for reason in one.reasons if reason.verdict is not Verdict.EXACT]
+        told = [reason for reason in one.reasons if _is_told(reason)]
         if told:
             sign, word = SIGNS[one.verdict]
             yield tag("h3", f"{one.window.name} · {sign} {word}")
             yield from _reasons(told)
+
+
+def _is_told(reason: Reason) -> bool:
+    return reason.code in _TOLD or (reason.verdict is not Verdict.EXACT and reason.code not in _UNTOLD)
 
 
 def _reasons(told: Sequence[Reason]) -> Iterator[Html]:
@@ -194,11 +194,12 @@ def _volume_note() -> Html:
     )
 
 
-def _changes(changes: Mapping[str, Changes]) -> Html:
+def _changes(result: LedgerResult) -> Html:
     rows = [
-        (month, kind, number(count), _vouchers(change.first.get(kind, ()), count))
-        for month, change in sorted(changes.items())
-        for kind, count in change.counts.items()
+        (one.window.name, kind, number(count), _vouchers(one.changes.first.get(kind, ()), count))
+        for one in result.windows
+        if one.changes
+        for kind, count in one.changes.counts.items()
         if count
     ]
     return table(["Month", "Vouchers", ">Number", "First of them"], rows) if rows else Html("")
@@ -223,8 +224,10 @@ def _balances(
         for accno, found in sorted(by_account.items())
     ]
     heads = ["Account", "?Name", ">?Opening", ">Movement", ">Closing", ">Difference"]
-    caption = "CHF, raw: debit negative, credit positive. Closing as the service states it in the last month; differences of all "
-    caption += "months added up, with the sign of the gravest verdict."
+    caption = (
+        "CHF, raw: debit negative, credit positive. Closing as the service states it in the last month; differences of "
+        "all months added up, with the sign of the gravest verdict."
+    )
     return table(heads, rows, caption=caption)
 
 

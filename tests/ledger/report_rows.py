@@ -26,9 +26,11 @@ NAMES = {
 }
 
 
-def _window(month: int, state: State, verdict: Verdict, *reasons: Reason, rows: int, before: int) -> WindowResult:
+def _window(
+    month: int, state: State, verdict: Verdict, *reasons: Reason, rows: int, before: int, **more: Any
+) -> WindowResult:
     window = Window.of(date(2026, month, 1))
-    return WindowResult(window, state, verdict, reasons, rows, before, attempts=1, calls=7, seconds=3.25)
+    return WindowResult(window, state, verdict, reasons, rows, before, attempts=1, calls=7, seconds=3.25, **more)
 
 
 def _result(*windows: WindowResult) -> LedgerResult:
@@ -92,9 +94,17 @@ def troubled() -> tuple[LedgerResult, dict[str, Any]]:
     moved = Reason(Code.BALANCES_MOVED, "Balances of 1020, 2000 moved while being read, 3 times.", Verdict.UNSETTLED)
     unknown = Reason(Code.SIGN_UNKNOWN, "Account 1109 cannot be proven: the books do not balance.", Verdict.UNPROVEN)
     hint = Reason(Code.SIGN_DEVIATES, "Account 1109 is stated with the opposite sign of its kind.", Verdict.EXACT)
+    unread = Reason(Code.NOT_READ, "Not read: the balances are those of 2026-10-30.", Verdict.BALANCES_ONLY)
+    closed = Reason(Code.CLOSED_MONTH_CHANGED, "A closed month has changed: 1 amended.", Verdict.EXACT)
+    counts = {"added": 12, "removed": 0, "amended": 1, "reposted": 3}
+    first = {"added": ["ar 4711 (R-17)", "ar 4712 (R-18)"], "amended": ["gl 90"], "reposted": ["ap 7", "ap 8", "ap 9"]}
+    changes = Changes(counts, first)
     windows = [
-        *(_window(m, State.UNCHANGED, Verdict.EXACT, rows=900 + 40 * m, before=900 + 40 * m) for m in (1, 2, 3, 4)),
-        _window(5, State.CHANGED, Verdict.TOLERATED, tolerated, hint, rows=1102, before=1096),
+        _window(1, State.SKIPPED, Verdict.BALANCES_ONLY, unread, rows=940, before=940),
+        _window(2, State.UNCHANGED, Verdict.EXACT, rows=980, before=980),
+        _window(3, State.UNCHANGED, Verdict.EXACT, rows=1020, before=1020),
+        _window(4, State.CHANGED, Verdict.EXACT, closed, rows=1060, before=1058),
+        _window(5, State.CHANGED, Verdict.TOLERATED, tolerated, hint, rows=1102, before=1096, changes=changes),
         _window(6, State.REJECTED, Verdict.BROKEN, broken, missing, rows=1320, before=1290),
         _window(7, State.REJECTED, Verdict.SUSPICIOUS_EMPTY, empty, rows=0, before=310),
         _window(8, State.REJECTED, Verdict.UNSETTLED, moved, rows=1188, before=1180),
@@ -114,12 +124,9 @@ def troubled() -> tuple[LedgerResult, dict[str, Any]]:
         for accno in (None, *NAMES)
         if not (accno == "1109" and month < 9)
     ]
-    counts = {"added": 12, "removed": 0, "amended": 1, "reposted": 3}
-    first = {"added": ["ar 4711 (R-17)", "ar 4712 (R-18)"], "amended": ["gl 90"], "reposted": ["ap 7", "ap 8", "ap 9"]}
     return _result(*windows), {
         "proofs": proofs,
         "balances": _balances(NAMES),
-        "changes": {"2026-05": Changes(counts, first)},
         "run": "scheduled__2026-11-02T03:00:00+00:00",
         "made_at": MADE,
     }

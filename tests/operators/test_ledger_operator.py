@@ -195,6 +195,20 @@ def test_keep_tolerance_and_kinds_reach_the_extract(
     assert kinds == [("closing", "mapping")]
 
 
+def test_months_are_skipped_only_if_asked_for(
+    books: SimulatorProcess, run_dag: Callable[..., Any], tmp_path: Path
+) -> None:
+    results = []
+    for number, options in enumerate(({}, {}, {"skip_unchanged": True})):
+        with dag(f"ledger_skipping_{number}") as one:
+            RunMyAccountsExtractLedgerOperator(
+                task_id="ledger", destination=f"{tmp_path}/w.duckdb", **PERIOD, **options
+            )
+        results.append(result_of(run_dag(one)))
+    assert [one["verdict"] for one in results] == ["exact", "exact", "balances_only"]
+    assert results[2]["skipped"] == ["2026-01", "2026-02"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.windows import Window
+from tests.ledger.company import Company
+from tests.ledger.destinations.conftest import duckdb_warehouse
 from tests.ledger.destinations.rows import TENANT, Warehouse, balances, load_window, posting, table
 from tests.ledger.destinations.test_ledger_views import NOVEMBER, fill_company
 
@@ -274,3 +278,21 @@ def test_empty_statements_of_an_empty_warehouse(with_views: Warehouse) -> None:
         pass
     for view in ("account_kinds", "year_end_vouchers", "profit_and_loss", "balance_sheet", "postings_keys"):
         assert with_views.query(f"SELECT * FROM {view}") == []
+
+
+def test_a_closing_that_the_ledger_books_is_told(company: Company, tmp_path: Path) -> None:
+    company.voucher("GL-1", "2025-11-10", "1020", "2800", "1000")
+    company.sale("R-1", "2025-11-15", net="300", tax="24.30")
+    company.voucher("GL-2", "2025-12-31", "6500", "1020", "80")
+    closing = company.post("/year-end", {"closing_date": "2025-12-31", "equity_accno": "2990"})
+    warehouse = duckdb_warehouse(tmp_path / "ledger.duckdb")
+    with company.client() as client, warehouse.open() as destination:
+        extract_ledger(client, destination, from_date=date(2025, 11, 1), to_date=date(2025, 12, 31))
+    assert warehouse.query(
+        "SELECT voucher_id, equity_accno, result, swept_accounts, cleared_accounts FROM year_end_vouchers"
+    ) == [(closing, "2990", D(220), 2, 2)]
+    assert warehouse.query(
+        "SELECT sum(result_cumulated), sum(result_with_closings_cumulated) FROM profit_and_loss "
+        "WHERE month = DATE '2025-12-01'"
+    ) == [(D(220), D(0))]
+    assert warehouse.query("SELECT month FROM balance_sheet GROUP BY month HAVING sum(closing_raw) <> 0") == []

@@ -1,0 +1,149 @@
+"""A billing task dies with an invoice on its way, and a real scheduler runs it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_rma.billing.entries import State
+from airflow_provider_rma.billing.journal import Journal, open_engine
+from tests.resilience.airflow_service import AirflowService, wait_for
+from tests.simulator.server import SimulatorProcess
+
+pytestmark = pytest.mark.airflow
+
+INVOICES = 5
+DEADLINE, SETTLE, COMMIT = 4.0, 1.0, 3.0
+#: Retried later than the settle time, so that the first retry can decide what became of the invoice.
+RETRY_DELAY = 6
+#: Seconds without a heartbeat after which a task whose machine is gone is run again.
+HEARTBEAT_TIMEOUT = 15
+#: Two DAGs, the same but for their names: each is killed in its own way.
+DAG_IDS = ("task_killed", "worker_killed")
+
+DAGS = '''
+    """Bills from a file; each try first tells who runs it."""
+
+    import os
+    from datetime import timedelta
+    from pathlib import Path
+
+    from airflow.sdk import DAG
+
+    from airflow_provider_rma.operators.billing import RunMyAccountsCreateInvoicesOperator
+
+    FOLDER = Path(__file__).parent.parent
+
+
+    class TellingOperator(RunMyAccountsCreateInvoicesOperator):
+        def execute(self, context):
+            ti = context["ti"]
+            told = FOLDER / f"{{ti.dag_id}}-{{ti.try_number}}.pids"
+            written = told.with_suffix(".writing")
+            written.write_text(f"{{os.getpid()}} {{os.getppid()}}")
+            written.rename(told)
+            return super().execute(context)
+
+
+    for dag_id in {dag_ids}:
+        with DAG(dag_id, schedule=None):
+            TellingOperator(
+                task_id="bill",
+                source=(FOLDER / f"{{dag_id}}.ndjson").as_uri(),
+                settle_time={settle},
+                retries=2,
+                retry_delay=timedelta(seconds={delay}),
+            )
+'''
+
+
+def numbers(dag_id: str) -> list[str]:
+    return [f"{dag_id}-{number}" for number in range(INVOICES)]
+
+
+def record(number: str) -> dict[str, object]:
+    entry = {"amount": "100.00", "income_accno": "3400"}
+    return {"invnumber": number, "customernumber": "K-001", "transdate": "2026-09-15", "incomeentries": [entry]}
+
+
+@pytest.fixture(scope="module")
+def airflow(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowService]:
+    connection = {
+        "conn_type": "rma",
+        "host": simulator.url,
+        "schema": simulator.tenant,
+        "password": simulator.token,
+        "extra": {"allow_writes": True, "read_timeout": DEADLINE, "total_deadline": DEADLINE, "max_in_flight": 1},
+    }
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {"AIRFLOW_CONN_RMA_DEFAULT": json.dumps(connection)}
+    service = AirflowService(home, environment, heartbeat_timeout=HEARTBEAT_TIMEOUT)
+    text = textwrap.dedent(DAGS).format(dag_ids=DAG_IDS, settle=SETTLE, delay=RETRY_DELAY)
+    (service.dags / "billing.py").write_text(text, encoding="utf-8")
+    for dag_id in DAG_IDS:
+        lines = "".join(json.dumps(record(number)) + "\n" for number in numbers(dag_id))
+        (home / f"{dag_id}.ndjson").write_text(lines, encoding="utf-8")
+    with service:
+        yield service
+
+
+def posts(service: SimulatorProcess) -> int:
+    received = service.control("GET", "/requests")["received"]
+    return int(sum(number for name, number in received.items() if name.startswith("POST") and "invoices" in name))
+
+
+def pids(home: Path, dag_id: str, attempt: int) -> list[int]:
+    """The process of a try of a task, and its parent, the executor's worker."""
+    return [int(pid) for pid in (home / f"{dag_id}-{attempt}.pids").read_text().split()]
+
+
+def kill(airflow: AirflowService, dag_id: str) -> None:
+    """As the out-of-memory killer ends a task, or as a machine with its worker is lost."""
+    task, worker = pids(airflow.home, dag_id, 1)
+    # The worker first, lest it still report what became of the task.
+    for pid in [task] if dag_id == "task_killed" else [worker, task]:
+        assert os.getsid(pid) == airflow.group
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("dag_id", DAG_IDS)
+def test_the_scheduler_retries_a_task_killed_with_a_post_in_flight(
+    airflow: AirflowService, simulator: SimulatorProcess, dag_id: str
+) -> None:
+    before = posts(simulator)
+    rule = {"class": "create_invoice", "fault": "slow_commit", "skip": 2, "count": 1, "seconds": COMMIT}
+    simulator.control("POST", "/chaos", rule)
+    run = airflow.trigger(dag_id)
+    wait_for(lambda: posts(simulator) == before + 3, 40, airflow.log)
+    kill(airflow, dag_id)
+    killed = time.monotonic()
+    *_, in_flight = numbers(dag_id)[:3]
+    assert simulator.documents(in_flight) == [], "the reply was there before the task was killed"
+
+    assert airflow.wait_until_over(run, 60) == "success", airflow.log()
+    assert time.monotonic() - killed > RETRY_DELAY
+    assert airflow.tries(run, "bill") == [(1, "failed"), (2, "success")]
+    assert pids(airflow.home, dag_id, 2) != pids(airflow.home, dag_id, 1)
+
+    # The second try says what is in the books; the first had no time to say anything.
+    (path,) = (airflow.home / "rma").rglob(f"invoices/{dag_id}/*/bill-try*/outcomes.ndjson")
+    assert path.parent.name == "bill-try2"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    print([(row["number"], row["outcome"]) for row in rows])
+
+    # Neither sent again, nor lost: two were booked, one was in flight, two had not been sent.
+    assert [len(simulator.documents(number)) for number in numbers(dag_id)] == [1] * INVOICES
+    assert posts(simulator) == before + INVOICES
+    engine = open_engine(f"sqlite:///{airflow.home / 'rma' / 'journal.db'}")
+    journal = Journal(engine, base_url=simulator.url, tenant=simulator.tenant, kind="invoice", run="test")
+    rows = journal.get(numbers(dag_id))
+    assert [row.state for row in rows.values()] == [State.CREATED] * INVOICES
+    assert list(journal.open_entries()) == []
+    engine.dispose()
