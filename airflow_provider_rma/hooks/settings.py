@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,33 @@ def storage_path() -> ObjectStoragePath:
 
     # Not as_uri(): Airflow takes a path as it stands, so an escaped blank would name another folder.
     return ObjectStoragePath(_text("storage_path") or f"file://{_airflow_home() / 'rma'}")
+
+
+def tenant_folder(tenant: str, base: str | None = None) -> ObjectStoragePath:
+    """Folder of a tenant's files.
+
+    :param base: path or URL in place of ``[rma] storage_path``.
+    """
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    return (ObjectStoragePath(base) if base else storage_path()) / _safe(tenant)
+
+
+def run_folder(tenant: str, kind: str, ti: Any, base: str | None = None) -> ObjectStoragePath:
+    """Folder for the files of one try of a task; no two tries share one.
+
+    :param kind: what the files are about, e.g. ``invoices``.
+    :param ti: the task instance.
+    :param base: path or URL in place of ``[rma] storage_path``.
+    """
+    task = ti.task_id if ti.map_index < 0 else f"{ti.task_id}-{ti.map_index}"
+    parts = (kind, ti.dag_id, ti.run_id, f"{task}-try{ti.try_number}")
+    return tenant_folder(tenant, base).joinpath(*map(_safe, parts))
+
+
+def _safe(name: str) -> str:
+    """A name as part of a path on any storage."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 
 def retention_days() -> int:

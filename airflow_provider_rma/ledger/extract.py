@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -56,6 +56,7 @@ def extract_ledger(
     skip_unchanged: bool = False,
     run: str = "",
     today: date | None = None,
+    on_result: Callable[[LedgerResult], None] | None = None,
 ) -> LedgerResult:
     """Carry the general ledger of the client's tenant into a destination, whole months at a time.
 
@@ -77,6 +78,7 @@ def extract_ledger(
         ``balances_only``. Each month is read in full at least every seven days all the same.
     :param run: identity of the run, kept in ``loads``.
     :param today: the run's day; by default the day it is in Zurich.
+    :param on_result: is given the result also of a run that then fails because a month is not proven.
     :raises ConfigurationError: for a parameter that cannot be understood; nothing was sent.
     :raises UnprovenError: with ``fail``, if a month is not proven.
     :raises RequestError: if an answer cannot be had or read. Months that were done before stay done.
@@ -98,6 +100,8 @@ def extract_ledger(
     )
     result = extract.all(period)
     report(result)
+    if on_result is not None:
+        on_result(result)
     if result.months(State.REJECTED):
         raise unproven(result)
     return result

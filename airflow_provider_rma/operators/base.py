@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -157,24 +156,18 @@ class RecordsOperator(BaseOperator):
 
         from airflow_provider_rma.billing.closing import Witness
         from airflow_provider_rma.billing.evidence import EvidenceWriter
-        from airflow_provider_rma.hooks.settings import journal_engine
+        from airflow_provider_rma.hooks.settings import journal_engine, tenant_folder
 
         config = client.config
-        folder = self._storage() / _safe(config.tenant) / "evidence"
+        folder = tenant_folder(config.tenant, self.output_path) / "evidence"
         writer = EvidenceWriter(journal_engine(), folder.fs, folder.path, config.origin, config.tenant)
         return Witness(writer, approver, {"apache-airflow": version("apache-airflow")})
 
-    def _storage(self) -> ObjectStoragePath:
-        from airflow_provider_rma.hooks.settings import storage_path
-
-        return ObjectStoragePath(self.output_path) if self.output_path else storage_path()
-
     def _output(self, tenant: str, ti: Any) -> Output:
         from airflow_provider_rma.billing.report import Output
+        from airflow_provider_rma.hooks.settings import run_folder
 
-        task = ti.task_id if ti.map_index < 0 else f"{ti.task_id}-{ti.map_index}"
-        parts = (tenant, f"{self._kind}s", ti.dag_id, ti.run_id, f"{task}-try{ti.try_number}")
-        folder = self._storage().joinpath(*map(_safe, parts))
+        folder = run_folder(tenant, f"{self._kind}s", ti, self.output_path)
         return Output(folder.fs, folder.path, str(folder))
 
 
@@ -189,11 +182,6 @@ def _run_identity(ti: Any) -> str:
     """Identity of a task's run over all its tries, as it stands in the journal."""
     mapped = "" if ti.map_index < 0 else f"[{ti.map_index}]"
     return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}"
-
-
-def _safe(name: str) -> str:
-    """A name as part of a path on any storage."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 
 def open_bytes(path: Any) -> IO[bytes]:

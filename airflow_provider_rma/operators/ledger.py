@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_rma.ledger.destinations import Destination
+    from airflow_provider_rma.ledger.result import LedgerResult
 
 
 class RunMyAccountsExtractLedgerOperator(BaseOperator):
@@ -44,10 +45,20 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
     :param content_type: ``xml`` by default, the form that is documented for the ledger, or ``json``.
     :param skip_unchanged: do not read a month whose balances are those of its last full reading, which may not lie
         back seven days; it is then marked ``balances_only``, which is not proven.
-    :returns: counts, months, verdicts, the first reasons, and where the warehouse is; never postings.
+    :param history: keep superseded postings in ``postings_history`` (not with Parquet); for all runs of a warehouse.
+    :param output_path: folder for the page of the run; ``[rma] storage_path`` by default. (templated)
+    :returns: counts, months, verdicts, the first reasons, where the warehouse is, and ``page_path`` (an HTML page of
+        the run); never postings.
     """
 
-    template_fields: Sequence[str] = ("rma_conn_id", "destination", "destination_conn_id", "from_date", "to_date")
+    template_fields: Sequence[str] = (
+        "rma_conn_id",
+        "destination",
+        "destination_conn_id",
+        "from_date",
+        "to_date",
+        "output_path",
+    )
     ui_color = "#e8eef4"
 
     def __init__(
@@ -64,6 +75,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         account_kinds: Mapping[str, str] | None = None,
         content_type: str | None = None,
         skip_unchanged: bool = False,
+        history: bool = False,
+        output_path: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -78,14 +91,22 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         self.account_kinds = account_kinds
         self.content_type = content_type
         self.skip_unchanged = skip_unchanged
+        self.history = history
+        self.output_path = output_path
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract, and return what became of each month."""
         from airflow_provider_rma.ledger.extract import extract_ledger
 
+        run, page_path = _run(context["ti"]), ""
         try:
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
             with hook.get_conn() as client, self._open() as destination:
+
+                def keep_page(result: LedgerResult) -> None:
+                    nonlocal page_path
+                    page_path = self._write_page(result, destination, context["ti"], run)
+
                 result = extract_ledger(
                     client,
                     destination,
@@ -97,18 +118,36 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
                     account_kinds=self.account_kinds,
                     content_type=client.config.content_type,
                     skip_unchanged=self.skip_unchanged,
-                    run=_run(context["ti"]),
+                    run=run,
+                    on_result=keep_page,
                 )
         except RunMyAccountsError as error:
             if error.retryable:
                 raise
             raise AirflowFailException(str(error)) from error
-        return result.as_dict()
+        return result.as_dict() | {"page_path": page_path}
+
+    def _write_page(self, result: LedgerResult, destination: Destination, ti: Any, run: str) -> str:
+        """Write the page of a run, also of one that then fails; gives its path."""
+        from airflow_provider_rma.hooks.settings import run_folder
+        from airflow_provider_rma.ledger.report_page import ledger_page
+
+        def rows(table: str) -> Iterator[dict[str, Any]]:
+            for one in result.windows:
+                yield from destination.table(table, result.tenant, one.window).to_pylist()
+
+        folder = run_folder(result.tenant, "ledger", ti, self.output_path)
+        folder.mkdir(parents=True, exist_ok=True)
+        page: Any = folder / "ledger.html"
+        with page.open("wb") as stream:
+            stream.write(ledger_page(result, proofs=rows("proofs"), balances=rows("balances"), run=run).encode())
+        self.log.info("Page of the run: %s", page)
+        return str(page)
 
     def _open(self) -> Destination:
         from airflow_provider_rma.hooks.warehouse import open_warehouse
 
-        return open_warehouse(str(self.destination), self.destination_conn_id)
+        return open_warehouse(str(self.destination), self.destination_conn_id, history=self.history)
 
 
 def _run(ti: Any) -> str:

@@ -68,6 +68,7 @@ def test_the_ledger_lands_in_duckdb_and_the_result_is_small(
             destination="duckdb:///{{ params.file }}",
             from_date="{{ params.first }}",
             to_date="{{ params.last or '2026-02-28' }}",
+            output_path=(tmp_path / "pages").as_uri(),
         )
     run = run_dag(one)
     assert run.state == "success"
@@ -75,7 +76,10 @@ def test_the_ledger_lands_in_duckdb_and_the_result_is_small(
     assert (result["rows"], result["windows"], result["verdict"]) == (4, 2, "exact")
     assert result["changed"] == ["2026-01", "2026-02"]
     assert result["location"].endswith("warehouse.duckdb")
-    assert len(json.dumps(result)) < 1000
+    assert len(json.dumps(result)) < 1500
+    page = Path(result["page_path"].removeprefix("file://")).read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "2026-01" in page
     with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as warehouse:
         assert warehouse.sql("SELECT sum(debit) FROM postings WHERE accno = '1020'").fetchall() == [(1000,)]
         (loaded_by,) = warehouse.sql("SELECT DISTINCT run FROM loads").fetchall()
@@ -240,5 +244,5 @@ def test_wrong_arguments_fail_at_once_with_a_remedy(
 
 def test_every_connection_and_day_is_a_template() -> None:
     assert set(RunMyAccountsExtractLedgerOperator.template_fields) == {
-        "rma_conn_id", "destination", "destination_conn_id", "from_date", "to_date",
+        "rma_conn_id", "destination", "destination_conn_id", "from_date", "to_date", "output_path",
     }  # fmt: skip

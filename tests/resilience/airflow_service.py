@@ -142,7 +142,7 @@ class AirflowService:
             state = str(self.call("GET", run)["state"])
             return state if state in ("success", "failed") else None
 
-        return wait_for(final, seconds, self.log)
+        return wait_for(final, seconds, self.log, every=0.25)
 
     def tries(self, run: str, task_id: str) -> list[tuple[int, str]]:
         """Number and state of each try of a task, in order."""
@@ -159,15 +159,15 @@ class AirflowService:
         return all(health[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor"))
 
 
-def wait_for(condition: Callable[[], T | None], seconds: float, log: Callable[[], str]) -> T:
-    """Wait until a condition gives something, and give that.
+def wait_for(condition: Callable[[], T | None], seconds: float, log: Callable[[], str], every: float = 0.05) -> T:
+    """Wait until a condition gives something, and give that; asked ``every`` so many seconds.
 
     :raises AssertionError: with the log, if it takes longer than ``seconds``.
     """
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, f"nothing after {seconds} seconds\n{log()}"
-        time.sleep(0.05)
+        time.sleep(every)
     return found
 
 

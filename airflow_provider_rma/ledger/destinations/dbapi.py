@@ -291,7 +291,9 @@ class DbapiSession(Session):
 
     def _prefixed(self, text: str) -> str:
         names = "|".join([*tables.TABLES, *views.VIEWS])
-        return re.sub(rf"\b(?:{names})\b", lambda match: self.prefix + match[0], text)
+        # Texts in quotes stay as they are: a kind of account is called like a view.
+        found = re.compile(rf"'[^']*'|\b(?:{names})\b")
+        return found.sub(lambda match: match[0] if match[0].startswith("'") else self.prefix + match[0], text)
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         cursor = self.connection.cursor()

@@ -168,13 +168,12 @@ FROM postings
 JOIN windows ON windows.tenant = postings.tenant AND windows.month = postings.month
 WHERE windows.proven
 """,
-    # What kind each account is that has a name, a balance or a posting, and how that is known. The literal is in two
-    # pieces because the view of that name gets a prefix in some databases, and the literal must not.
+    # What kind each account is that has a name, a balance or a posting, and how that is known.
     "account_kinds": """
 SELECT found.tenant, found.accno,
        coalesce(accounts.description, found.account_name) AS account_name,
        coalesce(accounts.kind,
-                CASE WHEN found.basis = 'to' OR substr(found.accno, 1, 1) IN ('1', '2') THEN 'balance' || '_sheet'
+                CASE WHEN found.basis = 'to' OR substr(found.accno, 1, 1) IN ('1', '2') THEN 'balance_sheet'
                      WHEN substr(found.accno, 1, 1) IN ('3', '4', '5', '6', '7', '8') THEN 'income_statement'
                      WHEN substr(found.accno, 1, 1) = '9' THEN 'closing'
                      ELSE 'unknown' END) AS kind,

@@ -55,7 +55,8 @@ def test_views_that_the_database_does_not_take_are_left_out_and_named(
     assert "postings_proven" not in told
     assert warehouse.query("SELECT accno, amount FROM postings_proven") == [("1000", "1.00000000")]
     found = warehouse.query("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY 1")
-    assert found == [("rma_postings_proven",), ("rma_windows",)]
+    assert {("rma_postings_proven",), ("rma_windows",)} <= set(found)
+    assert ("rma_trial_balance",) not in found
 
 
 def test_amounts_are_exact_where_the_database_has_no_decimals(tmp_path: Path) -> None:
