@@ -52,6 +52,12 @@ PEERS ?= $(BIN)/python
 bench: $(INSTALLED) ## measure; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.billing_throughput
 	$(BIN)/python -m benchmarks.billing_lost_reply --peers $(PEERS)
+	$(BIN)/python -m benchmarks.ledger_decode --samples 3
+	$(BIN)/python -m benchmarks.ledger_load --peers $(PEERS)
+
+.PHONY: bench-full
+bench-full: bench ## the same, and the ledger with 5 million postings
+	$(BIN)/python -m benchmarks.ledger_load --postings 5000000 --rounds 1
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff, mypy, import-linter

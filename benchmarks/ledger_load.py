@@ -3,7 +3,7 @@
 Every sample is a process of its own, and the cases take turns, so that whatever else the machine does hits all of them.
 Imports do not count, neither in time nor in memory. What is loaded is counted after each sample. Run it with::
 
-    python -m benchmarks.ledger_load --peers PYTHON [--full]
+    python -m benchmarks.ledger_load --peers PYTHON
 """
 
 from __future__ import annotations
@@ -322,7 +322,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--peers", default=sys.executable, help="Python interpreter that has the peers installed")
     parser.add_argument("--postings", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--full", action="store_true", help="5 million postings as well, once")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sample", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -333,19 +332,18 @@ def main() -> None:
     packages = ("pyarrow", "xml2arrow", "duckdb", "psycopg", "requests")
     say(f"Python {platform.python_version()}, {', '.join(f'{name} {version(name)}' for name in packages)}; "
         f"{os.cpu_count()} cores, {platform.machine()}.")  # fmt: skip
-    rounds = dict.fromkeys(given.postings, given.rounds) | ({5_000_000: 1} if given.full else {})
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(service(folder))
         binaries = find_binaries()
         postgres = stack.enter_context(PostgresServer(binaries, fsync=True)) if binaries else None
         bench = Bench(url, given.peers, folder, postgres)
-        for count, times in rounds.items():
+        for count in given.postings:
             tenant = folder / f"t{count}"
             tenant.mkdir()
             rows = prepare(tenant, count)
-            for _ in range(times):
-                bench.round(count, rows, parts=count > PEER_POSTINGS and times > 1)
+            for _ in range(given.rounds):
+                bench.round(count, rows, parts=count > PEER_POSTINGS and given.rounds > 1)
             say(f"\nLoad average {os.getloadavg()[0]:.1f}.")
             for target in TARGETS:
                 if ("ours", target, count) in bench.results:

@@ -1,4 +1,4 @@
-"""A whole Airflow of its own: API server, scheduler with LocalExecutor and DAG processor, in one process group.
+"""A whole Airflow of its own: API server, scheduler with LocalExecutor and DAG processor, in one session.
 
 Run as a module it is what starts and ends these processes; it ends them too when the process that holds its standard
 input dies, so that a killed test run leaves nothing behind.
@@ -14,10 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+import psutil
 import requests
 
 READY_SECONDS = 75
@@ -79,7 +81,7 @@ class AirflowService:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                # A group of its own, whose id is the process's: Ctrl-C is for pytest, which then stops the group.
+                # A session and a group of its own, whose id is the process's: Ctrl-C is for pytest, which then stops both.
                 start_new_session=True,
             )
         try:
@@ -97,7 +99,7 @@ class AirflowService:
         self.stop()
 
     def stop(self) -> None:
-        """Stop all processes of the group."""
+        """Stop all processes of the session."""
         self._session.close()
         if self._process is None:
             return
@@ -112,8 +114,8 @@ class AirflowService:
         self._process = None
 
     @property
-    def group(self) -> int:
-        """Id of the group and session of all its processes, while it runs."""
+    def session(self) -> int:
+        """Id of the session of all its processes, while it runs."""
         assert self._process is not None
         return self._process.pid
 
@@ -172,7 +174,7 @@ def wait_for(condition: Callable[[], T | None], seconds: float, log: Callable[[]
 
 
 def main() -> None:
-    """Run Airflow until standard input ends, and end with the whole group."""
+    """Run Airflow until standard input ends, and end with all that it started."""
     # A handler, since what is ignored here would be ignored by the components too.
     signal.signal(signal.SIGTERM, lambda *_: None)
     airflow = [sys.executable, "-m", "airflow"]
@@ -185,7 +187,20 @@ def main() -> None:
         for component in components:
             component.wait(max(0.0, end - time.monotonic()))
     finally:
+        for pid in _running_tasks():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         os.killpg(0, signal.SIGKILL)
+
+
+def _running_tasks() -> list[int]:
+    """Processes of this session that are outside of its group: Airflow gives each task a group of its own."""
+    found = []
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(pid) == os.getpid() != os.getpgid(pid):
+                found.append(pid)
+    return found
 
 
 if __name__ == "__main__":

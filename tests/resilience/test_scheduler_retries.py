@@ -109,7 +109,7 @@ def kill(airflow: AirflowService, dag_id: str) -> None:
     task, worker = pids(airflow.home, dag_id, 1)
     # The worker first, lest it still report what became of the task.
     for pid in [task] if dag_id == "task_killed" else [worker, task]:
-        assert os.getsid(pid) == airflow.group
+        assert os.getsid(pid) == airflow.session
         os.kill(pid, signal.SIGKILL)
 
 
