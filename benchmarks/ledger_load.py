@@ -23,6 +23,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -89,22 +90,19 @@ class _Blind:
 
 
 def _without_eye() -> None:
-    import airflow_provider_rma.ledger.decode.xmlform as module
-
-    module.Recogniser = _Blind  # type: ignore[misc,assignment]
+    xmlform: Any = import_module("airflow_provider_rma.ledger.decode.xmlform")
+    xmlform.Recogniser = _Blind
 
 
 def _without_validation() -> None:
     """Amounts, numbers and days are cast as Arrow reads them, and nothing is looked at before."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    import airflow_provider_rma.ledger.decode.columns as module
     from airflow_provider_rma.ledger.destinations import tables
     from airflow_provider_rma.schemas.amounts import Amount
     from airflow_provider_rma.schemas.dates import CalendarDate
     from airflow_provider_rma.schemas.fields import RmaBoolean, Whole
-
-    pa = module.pyarrow()
 
     def read(leaf: Any, texts: Any) -> Any:
         if isinstance(leaf.field, CalendarDate):
@@ -115,9 +113,10 @@ def _without_validation() -> None:
             return texts.cast(pa.int64())
         return texts.cast(pa.bool_()) if isinstance(leaf.field, RmaBoolean) else texts
 
-    module._read = read
-    module._accounts = lambda own, stub: own
-    module.PostingColumns._check_days = lambda self, days: None  # type: ignore[method-assign]
+    columns: Any = import_module("airflow_provider_rma.ledger.decode.columns")
+    columns._read = read
+    columns._accounts = lambda own, stub: own
+    columns.PostingColumns._check_days = lambda self, days: None
 
 
 class _Nothing:
@@ -133,15 +132,14 @@ class _Nothing:
 
 def _without_proof() -> None:
     """No sums of vouchers, no fingerprints, no questions for balances; every month is believed."""
-    import airflow_provider_rma.ledger.extract as extract
-    import airflow_provider_rma.ledger.read as read
     from airflow_provider_rma.ledger.balances import Statement
     from airflow_provider_rma.ledger.proof import Proof, Verdict
 
-    read._Sums = read.Fingerprinter = _Nothing  # type: ignore[misc,assignment]
-    extract._Extract._statement = lambda self, visit: Statement({}, {})  # type: ignore[method-assign]
-    believed = Proof(Verdict.EXACT)
-    extract._Extract._prove = lambda self, visit, reading, after: believed  # type: ignore[method-assign]
+    read: Any = import_module("airflow_provider_rma.ledger.read")
+    read._Sums = read.Fingerprinter = _Nothing
+    extract: Any = import_module("airflow_provider_rma.ledger.extract")
+    extract._Extract._statement = lambda *_: Statement({}, {})
+    extract._Extract._prove = lambda *_: Proof(Verdict.EXACT)
 
 
 def _without_anything() -> None:
@@ -159,21 +157,17 @@ PARTS: dict[str, tuple[str, Callable[[], None]]] = {
 }
 
 
+_IMPORTS = (
+    "duckdb psycopg requests xml2arrow pyarrow.compute pyarrow.csv pyarrow.parquet "
+    "airflow_provider_rma.ledger.extract airflow_provider_rma.ledger.decode.columns "
+    "airflow_provider_rma.ledger.decode.xmlform"
+)
+
+
 def _sample(case: str, url: str, tenant: str, destination: str) -> Sample:
     """One run in this process."""
-    import duckdb  # noqa: F401
-    import psycopg  # noqa: F401
-    import pyarrow.compute
-    import pyarrow.csv
-    import pyarrow.parquet  # noqa: F401
-    import requests  # noqa: F401
-    import xml2arrow  # noqa: F401
-
-    import airflow_provider_rma.ledger.decode.columns
-    import airflow_provider_rma.ledger.decode.xmlform  # noqa: F401
-    from airflow_provider_rma.ledger.extract import extract_ledger
-
-    assert extract_ledger
+    for name in _IMPORTS.split():
+        import_module(name)
     if case in PARTS:
         PARTS[case][1]()
     before, begin, used = peak(), time.perf_counter(), time.process_time()

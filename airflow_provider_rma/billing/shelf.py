@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from airflow_provider_rma.billing.compare import booked_customer
 from airflow_provider_rma.billing.documents import Document
 from airflow_provider_rma.billing.journal import business_key
 from airflow_provider_rma.billing.likeness import Difference, Likeness
+from airflow_provider_rma.billing.scratch import Scratch
 
 _TABLES = """
 CREATE TABLE booked (
@@ -48,23 +45,11 @@ class Shelved:
     likeness: Likeness | None
 
 
-class Shelf:
+class Shelf(Scratch):
     """Invoices of the books by number, by date, and by what makes two of them look the same. A context manager."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="rma-adopt-")
-        self._db = sqlite3.connect(Path(self._folder.name) / "shelf.db", isolation_level=None)
-        # It dies with the comparison: nothing is gained by surviving a crash.
-        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _TABLES)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._db.close()
-        self._folder.cleanup()
+        super().__init__(_TABLES)
 
     def add(self, booked: Mapping[str, Any], likeness: Likeness | None) -> None:
         """Keep an invoice as read from RMA."""

@@ -7,19 +7,16 @@ documents by number while the books are being read.
 from __future__ import annotations
 
 import json
-import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from airflow_provider_rma.billing.compare import Comparison
 from airflow_provider_rma.billing.documents import Document
 from airflow_provider_rma.billing.journal import business_key
 from airflow_provider_rma.billing.outcomes import Outcome, Row
+from airflow_provider_rma.billing.scratch import Scratch
 
 _TABLES = """
 CREATE TABLE record (
@@ -49,23 +46,11 @@ class Hit:
     comparison: Comparison | None
 
 
-class Spool:
+class Spool(Scratch):
     """Records of one run. Use as a context manager; not shared between threads."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="rma-billing-")
-        self._db = sqlite3.connect(Path(self._folder.name) / "spool.db", isolation_level=None)
-        # The spool dies with the run: nothing is gained by surviving a crash.
-        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _TABLES)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._db.close()
-        self._folder.cleanup()
+        super().__init__(_TABLES)
 
     def add(
         self,
