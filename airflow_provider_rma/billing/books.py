@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -93,11 +93,15 @@ def to_hit(booked: Mapping[str, Any], comparison: Comparison | None) -> Hit:
 
 @dataclass(frozen=True)
 class MasterData:
-    """Numbers that exist in the tenant; None where they could not be read and are therefore not checked."""
+    """Numbers that exist in the tenant; None where they could not be read and are therefore not checked.
+
+    :param records: customers as RMA shows them, by number, of whom invoices carry full records.
+    """
 
     customers: frozenset[str] | None = None
     parts: frozenset[str] | None = None
     accounts: frozenset[str] | None = None
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def missing(self, document: Document, refused_customers: Mapping[str, str]) -> Iterator[str]:
         """Why the tenant's master data do not bear a document."""
@@ -123,20 +127,24 @@ class MasterData:
                     yield f"{path}: there is no account {account} in RMA; use one of the tenant's chart of accounts"
 
 
-def read_master_data(client: RunMyAccountsClient) -> MasterData:
+def read_master_data(client: RunMyAccountsClient, wanted: Collection[str] = ()) -> MasterData:
     """Read the numbers of customers, articles and accounts.
+
+    :param wanted: numbers of customers whose whole records are kept.
 
     A tenant's chart of accounts comes from an endpoint that is not documented (seen in client code); where it does not
     exist, accounts are not checked.
     """
-    customers = frozenset(str(customer["customernumber"]) for customer in client.list_customers())
+    listed = client.list_customers()
+    customers = frozenset(str(customer["customernumber"]) for customer in listed)
+    records = {customer["customernumber"]: customer for customer in listed if customer["customernumber"] in wanted}
     parts = frozenset(str(part["partnumber"]) for part in client.list_parts())
     try:
         accounts = frozenset(str(chart["accno"]) for chart in client.list_charts())
     except NotFoundError:
         log.warning("The service offers no chart of accounts: account numbers are not checked before sending.")
-        return MasterData(customers, parts, None)
-    return MasterData(customers, parts, accounts)
+        return MasterData(customers, parts, None, records)
+    return MasterData(customers, parts, accounts, records)
 
 
 def _accounts(invoice: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

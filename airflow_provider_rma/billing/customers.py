@@ -18,6 +18,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.closing import Witness, close_run
+from airflow_provider_rma.billing.customer_fields import NOT_MANAGED, differing
 from airflow_provider_rma.billing.documents import record_number
 from airflow_provider_rma.billing.journal import OPEN, Entry, Journal, State, business_key
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
@@ -38,8 +39,6 @@ from airflow_provider_rma.schemas.customer import CustomerSchema
 log = logging.getLogger(__name__)
 
 _SCHEMA = CustomerSchema()
-#: Fields that RMA sets itself or that identify the customer: never compared, never managed.
-_NOT_MANAGED = frozenset({"id", "customernumber", "contactId", "addressId", "chart", "paymentChart", "created"})
 
 
 @dataclass
@@ -65,7 +64,7 @@ class CustomerRun:
     witness: Witness = field(default_factory=Witness)
 
     def __post_init__(self) -> None:
-        possible = set(_SCHEMA.fields) - _NOT_MANAGED
+        possible = set(_SCHEMA.fields) - NOT_MANAGED
         wrong = sorted(set(self.managed_fields) - possible)
         if wrong:
             raise ConfigurationError(
@@ -168,13 +167,13 @@ class CustomerRun:
 
     def _compare(self, position: int, customer: dict[str, Any], booked: dict[str, Any]) -> Row:
         number = customer["customernumber"]
-        differing = _differing(customer, booked)
-        managed = [name for name in differing if name in self.managed_fields]
+        differ = differing(customer, booked)
+        managed = [name for name in differ if name in self.managed_fields]
         if managed:
             merged = _SCHEMA.writable(booked) | {name: customer[name] for name in managed}
             entry = self.journal.get([business_key(number)]).get(business_key(number))
             return self._write(position, merged, {name: customer[name] for name in managed}, entry, Outcome.UPDATED)
-        reasons = (f"differs in RMA, not managed: {', '.join(differing)}",) if differing else ()
+        reasons = (f"differs in RMA, not managed: {', '.join(differ)}",) if differ else ()
         return Row(position, number, Outcome.UNCHANGED, reasons)
 
     def _write(
@@ -208,11 +207,11 @@ class CustomerRun:
         except RequestError as error:
             reason = f"{doubt or 'accepted'}, and reading back failed ({error.message})"
         else:
-            differing = _differing(meant, booked)
-            if not (doubt and differing):
+            differ = differing(meant, booked)
+            if not (doubt and differ):
                 note_down(self.journal, sent.entry, State.CREATED)
-                if differing:
-                    reason = f"saved otherwise than meant: {', '.join(differing)}"
+                if differ:
+                    reason = f"saved otherwise than meant: {', '.join(differ)}"
                     return Row(position, number, Outcome.CONFLICT, (reason,))
                 return Row(position, number, outcome)
             reason = f"{doubt}, and RMA does not show the values meant"
@@ -230,20 +229,6 @@ class CustomerRun:
         for position, record in enumerate(records, start=1):
             held = Row(position, record_number(record, "customernumber"), Outcome.HELD, (reason,))
             yield rows.get(position, held), record
-
-
-def _differing(meant: Mapping[str, Any], booked: Mapping[str, Any]) -> list[str]:
-    """Names of fields that are meant to be otherwise than RMA shows them; what RMA does not show is not compared."""
-    return [
-        name
-        for name, value in meant.items()
-        if name not in _NOT_MANAGED and name in booked and _comparable(value) != _comparable(booked[name])
-    ]
-
-
-def _comparable(value: Any) -> Any:
-    """Texts without regard to the kind and number of blanks."""
-    return value.split() if isinstance(value, str) else value
 
 
 def _hash(customer: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import pendulum
 
 from airflow_provider_rma.billing.books import look_up, read_list, read_master_data
 from airflow_provider_rma.billing.compare import Comparison
+from airflow_provider_rma.billing.customer_fields import overwriting
 from airflow_provider_rma.billing.documents import Document
 from airflow_provider_rma.billing.journal import OPEN, Entry, Journal, State
 from airflow_provider_rma.billing.outcomes import CREATE, Outcome, Row
@@ -170,11 +171,23 @@ class Planner:
 
     def _check_master_data(self) -> None:
         """Refuse documents whose customer, articles or accounts the tenant does not have."""
-        master = read_master_data(self.client)
+        master = read_master_data(self.client, self._sent_customers())
         for document in self.spool.to_create():
             problems = tuple(master.missing(document, self.refused_customers))
+            customer = document.invoice.get("customer")
             if problems:
                 self.spool.settle(Row(document.position, document.number, Outcome.INVALID, problems))
+            elif customer:
+                remark = overwriting(customer, master.records.get(customer["customernumber"]))
+                self.spool.remark(document.position, remark)
+
+    def _sent_customers(self) -> frozenset[str]:
+        """Numbers of customers who would be created or overwritten together with an invoice."""
+        if not self.policy.rules.send_customers:
+            return frozenset()
+        return frozenset(
+            document.customernumber for document in self.spool.to_create() if document.invoice.get("customer")
+        )
 
 
 def booked_row(document: Document, hit: Hit, outcome: Outcome, *reasons: str) -> Row:

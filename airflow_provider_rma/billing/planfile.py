@@ -34,6 +34,7 @@ class PlanHeader:
     :param closed_until: last day of the closed period as far as it is known (inclusive), empty if it is not.
     :param input_hash: SHA-256 over the records, in the order of the input.
     :param created_at: when the books were read, UTC.
+    :param customers: customers whom full records in invoices would create or overwrite, by names of fields.
     """
 
     tenant: str
@@ -44,6 +45,7 @@ class PlanHeader:
     counts: dict[str, int] = field(default_factory=dict)
     amount: str = "0.00"
     created_at: str = ""
+    customers: list[dict[str, Any]] = field(default_factory=list)
     plan: int = VERSION
 
 
@@ -97,6 +99,7 @@ def write_plan(stream: IO[bytes], header: PlanHeader, spool: Spool) -> str:
         if line["decision"] == CREATE:
             amount += abs(Decimal(line["gross"] or line["net"] or 0))
     header.counts, header.amount = plain(counts), f"{amount:.2f}"
+    header.customers = list(spool.remarks())
     header.created_at = pendulum.now("UTC").to_iso8601_string()
     writer = HashingWriter(stream)
     writer.write(vars(header))

@@ -21,7 +21,7 @@ from airflow_provider_rma.billing.scratch import Scratch
 _TABLES = """
 CREATE TABLE record (
     position INTEGER PRIMARY KEY, key TEXT NOT NULL, number TEXT NOT NULL, document TEXT, source TEXT NOT NULL,
-    planned TEXT, decision TEXT, row TEXT
+    planned TEXT, decision TEXT, row TEXT, remark TEXT
 );
 CREATE INDEX record_key ON record (key);
 CREATE TABLE hit (key TEXT NOT NULL, hit TEXT NOT NULL);
@@ -67,7 +67,7 @@ class Spool(Scratch):
         """
         document = result.to_json() if isinstance(result, Document) else None
         self._db.execute(
-            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)",
+            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
             (
                 position,
                 business_key(number),
@@ -137,6 +137,15 @@ class Spool(Scratch):
     def settle(self, row: Row) -> None:
         """Keep the outcome of a record."""
         self._db.execute("UPDATE record SET row = ? WHERE position = ?", (json.dumps(row.as_dict()), row.position))
+
+    def remark(self, position: int, remark: Mapping[str, Any]) -> None:
+        """Keep what sending a document does to its customer."""
+        self._db.execute("UPDATE record SET remark = ? WHERE position = ?", (json.dumps(remark), position))
+
+    def remarks(self) -> Iterator[dict[str, Any]]:
+        """What is kept of customers of documents that are to be sent."""
+        query = "SELECT remark FROM record WHERE remark IS NOT NULL AND row IS NULL ORDER BY position"
+        return (json.loads(remark) for (remark,) in self._db.execute(query))
 
     def plan(self) -> Iterator[tuple[Row | None, Document | None, int, str, dict[str, Any]]]:
         """Row (None: to be sent), document, position, number and original record, in the order of the input."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pendulum
 
@@ -79,6 +80,25 @@ def starred(review: PlanReview) -> bool:
     return any(tally.gross_known < tally.documents and tally.net_known for tally in review.decisions.values())
 
 
+def _warnings_about_customers(customers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What full customers in invoices do to master data, field by field."""
+    created = sorted({str(one["customernumber"]) for one in customers if one["action"] == "create"})
+    if created:
+        yield f"{plural(len(created), 'customer')} would be created with invoices: {_first(created)}"
+    for what, key in (("overwritten", "changed"), ("emptied, because the records leave them out", "lost")):
+        fields: dict[str, set[str]] = {}
+        for one in customers:
+            for name in one[key]:
+                fields.setdefault(name, set()).add(str(one["customernumber"]))
+        for name, numbers_of in sorted(fields.items()):
+            whose = _first(sorted(numbers_of))
+            yield f"Master data: {name} of {plural(len(numbers_of), 'customer')} would be {what}: {whose}"
+
+
+def _first(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
 def warnings(review: PlanReview) -> Iterator[str]:
     """What a person should look at before approving a plan."""
     count = review.count(CREATE)
@@ -86,6 +106,7 @@ def warnings(review: PlanReview) -> Iterator[str]:
         return
     if not review.header.closed_until:
         yield "The period is not proven open: the connection has no closed_until. RMA may refuse documents once sent."
+    yield from _warnings_about_customers(review.header.customers)
     yield from _warnings_about_documents(review)
     if review.busy_customers:
         busy = ", ".join(f"{customer} ({documents})" for customer, documents in review.busy)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_rma.billing.documents import Rules
 from airflow_provider_rma.billing.outcomes import Summary
 from airflow_provider_rma.billing.planfile import PlanReader
 from airflow_provider_rma.billing.policy import Policy
@@ -134,3 +135,23 @@ def test_a_plan_of_another_tenant_is_refused(bench: Bench, invoice: Make) -> Non
     apply(bench, path)
     assert "made for tenant other" in str(bench.error)
     assert bench.posts() == 0
+
+
+def test_a_plan_says_field_by_field_what_full_customers_do_to_master_data(bench: Bench, invoice: Make) -> None:
+    customer = {"customernumber": "P-1", "name": "Beispiel AG", "city": "Chur", "phone": "000 000 00 01"}
+    bench.save(customer)
+    changed = {"customernumber": "P-1", "name": "Beispiel AG", "city": "Davos"}
+    new = {"customernumber": "P-2", "name": "Muster GmbH"}
+    records = [invoice(customernumber=None, customer=one) for one in (changed, new)]
+    with bench.client() as client:
+        policy = Policy(rules=Rules(send_customers=True), total_deadline=2.0)
+        run = InvoiceRun(client, bench.journal(), policy, bench.output(), "run", frozenset())
+        result = run.plan(records)
+    first, second = result.header.customers
+    assert (first["action"], first["changed"]) == ("overwrite", ["city"])
+    assert "phone" in first["lost"]
+    assert second["action"] == "create"
+    assert "1 customer would be created with invoices: P-2" in result.markdown.replace("\\", "")
+    assert "city of 1 customer would be overwritten: P-1" in result.markdown.replace("\\", "")
+    assert "Davos" not in result.markdown
+    assert "Davos" not in Path(result.page).read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import requests
 
 READY_SECONDS = 75
@@ -81,7 +81,7 @@ class AirflowService:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                # A session and a group of its own, whose id is the process's: Ctrl-C is for pytest, which then stops both.
+                # A session and a group of its own: Ctrl-C is for pytest, which then stops them.
                 start_new_session=True,
             )
         try:
