@@ -100,6 +100,14 @@ class Sender:
             self._failure = self._failure or error
             self.stopped = self.stopped or error.message
             return
+        except Exception as error:
+            # Nothing here expects it, so nobody knows whether the document was sent.
+            reason = (
+                f"an unexpected error ({type(error).__name__}) while it was sent; the next attempt decides by reading"
+            )
+            self.spool.settle(Row(document.position, document.number, Outcome.UNKNOWN, (reason,)))
+            self.stopped = self.stopped or f"an unexpected error ({type(error).__name__})"
+            raise
         self.spool.settle(row)
         if row.outcome == Outcome.CLOSED_PERIOD:
             self._closed_until = max(self._closed_until or date.min, document.invoice["transdate"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from airflow_provider_rma.client.client import RunMyAccountsClient
 from tests.billing.conftest import Bench
 
 Make = Callable[..., dict[str, Any]]
@@ -81,3 +83,22 @@ def test_a_lost_connection_in_the_middle_holds_the_rest(wide: Bench, invoice: Ma
     assert outcomes.count("unknown") >= 2
     assert outcomes.count("created") + outcomes.count("unknown") == wide.posts()
     assert "held" in outcomes
+
+
+def test_after_an_unexpected_error_a_document_is_in_doubt_and_not_called_unsent(
+    bench: Bench, invoice: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, held = invoice(), invoice()
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a mistake in the program")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunMyAccountsClient, "get_invoice", broken)
+        with pytest.raises(RuntimeError):
+            bench.bill(sent, held)
+    lines = (bench.folder / "run-1" / "outcomes.ndjson").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["outcome"] for line in lines] == ["unknown", "held"]
+    assert [len(bench.booked(one["invnumber"])) for one in (sent, held)] == [1, 0]
+    rows = bench.bill(sent, held)
+    assert [row["outcome"] for row in rows.values()] == ["unchanged", "created"]
