@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +16,14 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_rma.operators.billing import RunMyAccountsCreateInvoicesOperator
+from tests.resilience.records import invoices
 from tests.simulator.server import SimulatorProcess
 
 pytestmark = pytest.mark.airflow
 
 DEADLINE, SETTLE = 1.5, 1.0
-_numbers = count(1)
 
 Start = Callable[..., subprocess.Popen[str]]
-
-
-def invoices(number: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "invnumber": f"TASK-{next(_numbers)}",
-            "customernumber": "K-001",
-            "transdate": "2026-09-15",
-            "incomeentries": [{"amount": "100.00", "income_accno": "3400"}],
-        }
-        for _ in range(number)
-    ]
 
 
 @pytest.fixture
@@ -81,7 +68,7 @@ def newest(storage: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_a_task_killed_with_a_post_in_flight_is_run_again(start: Start, rma: SimulatorProcess, storage: Path) -> None:
-    records = invoices(5)
+    records = invoices("TASK", 5)
     rma.control("POST", "/chaos", {"class": "create_invoice", "fault": "slow_commit", "skip": 2, "count": 1})
     first = start("killed", records)
     wait_for_posts(rma, 3, first)
@@ -103,7 +90,7 @@ def test_a_task_that_must_end_finishes_what_is_in_flight(
     start: Start, connect: Callable[..., None], rma: SimulatorProcess, storage: Path, how: str
 ) -> None:
     connect(extra={"max_in_flight": 4})
-    records = invoices(40)
+    records = invoices("TASK", 40)
     rma.control("POST", "/chaos", {"class": "create_invoice", "fault": "slow_commit", "seconds": 0.6})
     if how == "SIGTERM":
         process = start("sigterm", records)
@@ -128,7 +115,7 @@ def test_the_night_of_the_hang(
 ) -> None:
     """The service stops answering, the task is cleared twice, and then the service books what it had received."""
     connect(extra={"total_deadline": DEADLINE, "read_timeout": DEADLINE})
-    (record,) = invoices(1)
+    (record,) = invoices("TASK", 1)
     rma.control("POST", "/chaos", {"class": "create_invoice", "fault": "slow_commit", "count": 1, "seconds": 4})
     with DAG("hang", schedule=None, start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Zurich")) as dag:
         RunMyAccountsCreateInvoicesOperator(task_id="bill", invoices=[record], settle_time=4.0)

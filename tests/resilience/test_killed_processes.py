@@ -7,31 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_rma.billing.journal import Journal, open_engine
+from tests.resilience.records import invoices
 from tests.simulator.server import SimulatorProcess
 
 SETTLE = 1.0
-_numbers = count(1)
 
 Start = Callable[..., subprocess.Popen[str]]
-
-
-def invoices(number: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "invnumber": f"KILL-{next(_numbers)}",
-            "customernumber": "K-001",
-            "transdate": "2026-09-15",
-            "incomeentries": [{"amount": "100.00", "income_accno": "3400"}],
-        }
-        for _ in range(number)
-    ]
 
 
 @pytest.fixture
@@ -127,7 +114,7 @@ def judge(service: SimulatorProcess, journal_url: str, records: list[dict[str, A
 def test_a_worker_killed_at_the_second_document(
     start: Start, service: SimulatorProcess, journal_url: str, tmp_path: Path, point: str, doubt: bool
 ) -> None:
-    records = invoices(3)
+    records = invoices("KILL", 3)
     process = start(records, stop_at=point, nth=2)
     until(process, f"at {point}")
     process.kill()
@@ -141,7 +128,7 @@ def test_a_worker_killed_at_the_second_document(
 def test_a_worker_killed_before_it_wrote_its_outcomes(
     start: Start, service: SimulatorProcess, journal_url: str, tmp_path: Path
 ) -> None:
-    records = invoices(3)
+    records = invoices("KILL", 3)
     process = start(records, stop_at="before outcome")
     until(process, "at before outcome")
     process.kill()
@@ -161,7 +148,7 @@ def test_a_worker_killed_with_a_post_in_flight(
     sent: int,
 ) -> None:
     """The document comes into the books after the worker's death, or never."""
-    records = invoices(3)
+    records = invoices("KILL", 3)
     service.control("POST", "/chaos", {"class": "create_invoice", "skip": 1, "count": 1} | fault)
     # A lost reply is noticed by the worker, so it is stopped where it does.
     process = start(records, **({"stop_at": "in flight", "nth": 2} if sent == 4 else {}))
@@ -180,7 +167,7 @@ def test_a_worker_killed_with_a_post_in_flight(
 def test_two_processes_bill_the_same_at_once(
     start: Start, service: SimulatorProcess, journal_url: str, tmp_path: Path
 ) -> None:
-    records = invoices(25)
+    records = invoices("KILL", 25)
     gun = tmp_path / "gun"
     both = [start(records, wait_for=str(gun), max_in_flight=4) for _ in range(2)]
     for process in both:
