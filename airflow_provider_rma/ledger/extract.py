@@ -21,7 +21,6 @@ from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.balances import CALLS, Statement, read_statement
 from airflow_provider_rma.ledger.changes import Changes, compare
 from airflow_provider_rma.ledger.convention import Convention
-from airflow_provider_rma.ledger.fingerprint import Fingerprint
 from airflow_provider_rma.ledger.parts import Plan, StartOverError
 from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
 from airflow_provider_rma.ledger.read import Reading, read_postings, total_of_account
@@ -158,11 +157,12 @@ class _Extract:
             self.tenant, len(period), period[0], period[-1], self.destination.kind, self.destination.location,
             self.load_id,
         )  # fmt: skip
-        self._convention = Convention.from_dict(self.destination.convention(self.tenant))
         accounts = read_accounts(self.client.list_charts(content_type=self.content_type))
         self._names = {accno: account.description for accno, account in accounts.items()}
-        table = accounts_table(self.tenant, self.load_id, accounts, self.kinds)
-        self.destination.save_accounts(self.tenant, table, self.load_id)
+        with self.destination.held():
+            self._convention = Convention.from_dict(self.destination.convention(self.tenant))
+            table = accounts_table(self.tenant, self.load_id, accounts, self.kinds)
+            self.destination.save_accounts(self.tenant, table, self.load_id)
         results = [self._window(window) for window in period]
         return LedgerResult(
             tenant=self.tenant,
@@ -174,13 +174,14 @@ class _Extract:
         )
 
     def _window(self, window: Window) -> WindowResult:
-        visit = _Visit(window, pendulum.now("UTC"), self.destination.rows(self.tenant, window))
-        if self.destination.is_loaded(self.tenant, window):
-            visit.loaded = self.destination.fingerprints(self.tenant, window)
+        visit = _Visit(window, pendulum.now("UTC"))
         statement, result = self._statement(visit), None
-        since = self._stands_since(visit, statement)
-        if since is not None:
-            return self._skip(visit, statement, since)
+        with self.destination.held():
+            visit.rows_before = self.destination.rows(self.tenant, window)
+            visit.is_loaded = self.destination.is_loaded(self.tenant, window)
+            since = self._stands_since(visit, statement)
+            if since is not None:
+                return self._skip(visit, statement, since)
         visit.plan = Plan(window, self._names.keys() | statement.accounts.keys(), self._days)
         while result is None:
             visit.attempts += 1
@@ -191,7 +192,7 @@ class _Extract:
         return result
 
     def _stands_since(self, visit: _Visit, statement: Statement) -> datetime | None:
-        if not self.skip or visit.loaded is None:
+        if not (self.skip and visit.is_loaded):
             return None
         return stands_since(self.destination, self.tenant, visit.window, statement, visit.started)
 
@@ -221,7 +222,7 @@ class _Extract:
             try:
                 reading = read_postings(
                     self.client, visit.plan, batches, stage.write, self.content_type,
-                    by_voucher=visit.loaded is not None,
+                    compared=visit.is_loaded,
                 )  # fmt: skip
             except StartOverError as broken:
                 log.warning("%s: %s Reading the month again.", window, broken)
@@ -233,10 +234,11 @@ class _Extract:
                 log.warning("%s: balances moved while the postings were read; reading the month again.", window)
                 return None, after
             proof = unsettled(moved, visit.moves, self._convention) if moved else self._prove(visit, reading, after)
-            result = self._decide(visit, stage, reading, after, names, proof)
-        if proof.convention != self._convention:
-            self._convention = proof.convention
-            self.destination.save_convention(self.tenant, proof.convention.as_dict())
+            with self.destination.held():
+                result = self._decide(visit, stage, reading, after, names, proof)
+                if proof.convention != self._convention:
+                    self._convention = proof.convention
+                    self.destination.save_convention(self.tenant, proof.convention.as_dict())
         return result, after
 
     def _statement(self, visit: _Visit) -> Statement:
@@ -286,7 +288,7 @@ class _Extract:
         """Let the window take the place of the old one, or not."""
         if not (proof.proven or self.keep):
             state = State.REJECTED
-        elif visit.loaded is not None and visit.loaded == dict(reading.fingerprints):
+        elif visit.is_loaded and self.destination.fingerprints(self.tenant, visit.window) == reading.fingerprints:
             state = State.UNCHANGED
         else:
             state = State.CHANGED
@@ -307,7 +309,7 @@ class _Extract:
 
     def _changes(self, visit: _Visit, reading: Reading) -> Changes | None:
         """What became of the vouchers since the month was loaded before; None if it never was."""
-        if visit.loaded is None or reading.vouchers is None:
+        if reading.vouchers is None:
             return None
         return compare(self.destination.vouchers(self.tenant, visit.window), reading.vouchers)
 
@@ -343,7 +345,7 @@ class _Visit:
     """One window while it is worked on.
 
     :param rows_before: postings loaded at the beginning.
-    :param loaded: fingerprints of what is loaded, None if the window never was.
+    :param is_loaded: whether the window was ever loaded.
     :param attempts: how often it was read.
     :param moves: how often the books moved meanwhile.
     :param calls: requests made, those for postings not counted.
@@ -351,8 +353,8 @@ class _Visit:
 
     window: Window
     started: datetime
-    rows_before: int
-    loaded: Mapping[str, Fingerprint] | None = None
+    rows_before: int = 0
+    is_loaded: bool = False
     attempts: int = 0
     moves: int = 0
     calls: int = 0

@@ -41,12 +41,12 @@ class Reading:
     """What came for a window.
 
     :param postings: what it adds up to.
-    :param fingerprints: content by account number.
+    :param fingerprints: content by account number, None if it was not asked for.
     :param vouchers: content by voucher, None if it was not asked for.
     """
 
     postings: Postings
-    fingerprints: Mapping[str, Fingerprint]
+    fingerprints: Mapping[str, Fingerprint] | None = None
     vouchers: Vouchers | None = None
 
 
@@ -57,7 +57,7 @@ def read_postings(
     write: Callable[[pa.RecordBatch], None],
     content_type: ContentType | None = None,
     *,
-    by_voucher: bool = False,
+    compared: bool = False,
 ) -> Reading:
     """Stream the postings of a window, all accounts, part by part.
 
@@ -67,13 +67,13 @@ def read_postings(
     :param batches: makes rows of the postings.
     :param write: takes each batch. What it was given must be undone if this raises: whether the answer was complete
         shows only at its end.
-    :param by_voucher: note the content of each voucher as well, for :func:`~.changes.compare`.
+    :param compared: note the content as well, to compare it with what is loaded.
     :raises StartOverError: an answer ended early after some of it was written, or not as many postings came as were
         announced. To be called again, with the same plan.
     :raises RequestError: as of the client, for a part that cannot be made smaller.
     :raises UnexpectedAnswerError: for a posting outside of the window, or without account, voucher or amount.
     """
-    reading = _Read(client, plan, batches, write, content_type, Vouchers() if by_voucher else None)
+    reading = _Read(client, plan, batches, write, content_type, compared=compared)
     index = 0
     while index < len(plan.parts):
         index += reading.part(plan.parts[index])
@@ -90,11 +90,14 @@ class _Read:
         batches: PostingBatches,
         write: Callable[[pa.RecordBatch], None],
         content_type: ContentType | None,
-        vouchers: Vouchers | None,
+        *,
+        compared: bool,
     ) -> None:
         self._client, self._plan, self._batches = client, plan, batches
-        self._write, self._content_type, self._vouchers = write, content_type, vouchers
-        self._sums, self._fingerprints, self._progress = _Sums(), Fingerprinter(), _Progress(plan.window)
+        self._write, self._content_type = write, content_type
+        self._fingerprints = Fingerprinter() if compared else None
+        self._vouchers = Vouchers() if compared else None
+        self._sums, self._progress = _Sums(), _Progress(plan.window)
         self._count = 0
         self._announced: int | None = 0
 
@@ -114,10 +117,8 @@ class _Read:
         return True
 
     def result(self) -> Reading:
-        prints = self._fingerprints.result()
-        accounts = {accno: account.sum for accno, account in prints.items()}
-        postings = Postings(self._count, self._announced, accounts, self._sums.unbalanced())
-        return Reading(postings, prints, self._vouchers)
+        postings = Postings(self._count, self._announced, self._sums.accounts, self._sums.unbalanced())
+        return Reading(postings, self._fingerprints.result() if self._fingerprints else None, self._vouchers)
 
     def _open(self, part: Part) -> RawEntities:
         self._plan.calls += 1
@@ -133,8 +134,8 @@ class _Read:
     def _take(self, reader: PostingReader) -> None:
         for batch in reader:
             self._sums.add(batch)
-            self._fingerprints.add(batch)
-            if self._vouchers is not None:
+            if self._fingerprints is not None and self._vouchers is not None:
+                self._fingerprints.add(batch)
                 self._vouchers.add(batch)
             self._write(batch)
             self._progress.tell(self._count + reader.count, reader.announced if not self._count else None)
@@ -162,17 +163,30 @@ def total_of_account(
 
 
 class _Sums:
-    """Running sums of the vouchers that are not balanced at the moment.
+    """Running sums of the accounts, and of the vouchers that are not balanced at the moment.
 
     Postings come by date and reference, so a voucher's lines are near each other and few are open at a time.
+
+    :ivar accounts: raw sum by account number.
     """
 
     def __init__(self) -> None:
+        self.accounts: dict[str, Decimal] = {}
         self._open: dict[tuple[str, int], tuple[Decimal, str]] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
-        pa, pc = pyarrow(), pyarrow("pyarrow.compute")
-        rows = pa.Table.from_batches([batch]).select(["module", "voucher_id", "amount", "reference"])
+        rows = pyarrow().Table.from_batches([batch])
+        self._add_accounts(rows.select(["accno", "amount"]))
+        self._add_vouchers(rows.select(["module", "voucher_id", "amount", "reference"]))
+
+    def _add_accounts(self, rows: pa.Table) -> None:
+        grouped = rows.group_by("accno", use_threads=False).aggregate([("amount", "sum")])
+        sums = zip(grouped.column("accno").to_pylist(), grouped.column("amount_sum").to_pylist(), strict=True)
+        for accno, amount in sums:
+            self.accounts[accno] = self.accounts.get(accno, ZERO) + amount
+
+    def _add_vouchers(self, rows: pa.Table) -> None:
+        pc = pyarrow("pyarrow.compute")
         grouped = rows.group_by(["module", "voucher_id"], use_threads=False).aggregate(
             [("amount", "sum"), ("reference", "last")]
         )

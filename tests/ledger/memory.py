@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,6 +38,9 @@ class MemoryDestination:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         pass
+
+    def held(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def rows(self, tenant: str, window: Window) -> int:
         table = self.postings.get((tenant, window.name))

@@ -1,4 +1,5 @@
-"""Answers in XML: two threads over the same bytes, one decodes into columns, one looks at what it decodes."""
+"""Answers in XML: two threads over the same bytes, one decodes into columns of text, one looks at what it decodes; a
+third types the columns. The first two hardly need Python's lock."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rma.ledger.arrow import BATCH_ROWS, PostingBatches
+from airflow_provider_rma.ledger.decode.ahead import Ahead
 from airflow_provider_rma.ledger.decode.columns import PostingColumns
 from airflow_provider_rma.ledger.decode.doubt import DoubtError, Progress
 from airflow_provider_rma.ledger.decode.leaves import ITEM, ROOT, Leaf, leaves
@@ -37,8 +39,12 @@ def xml_batches(
     decoder, columns = _decoder(), PostingColumns(batches)
     if decoder is None:
         raise DoubtError("the decoder is not installed")
-    with Recogniser(source.reader()) as recogniser, source.reader() as body:
-        for texts in _decoded(decoder, source.path() or body):
+    with (
+        Recogniser(source.reader()) as recogniser,
+        source.reader() as body,
+        Ahead(lambda: _decoded(decoder, source.path() or body)) as decoded,
+    ):
+        for texts in decoded:
             recogniser.wait_for(progress.count + texts.num_rows)
             progress.announced = recogniser.announced
             yield columns.convert(texts)

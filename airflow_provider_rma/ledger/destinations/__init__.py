@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -98,6 +99,10 @@ class Destination(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep what is costly to open until the block ends. Others may have to wait meanwhile, so nothing that takes
+        long belongs inside, and no request to the service."""
 
     def rows(self, tenant: str, window: Window) -> int:
         """Postings loaded now for the window, 0 if there are none or it was never loaded."""

@@ -62,6 +62,8 @@ class DuckDbDestination(RelationalDestination):
         self.path = Path(path)
         self.location = str(path)
         self.lock_timeout = lock_timeout
+        #: The connection of the thread that holds the file.
+        self._mine = threading.local()
         # Beside the warehouse: there is room for the data, and /tmp may be memory.
         self.spool_folder = self.path.parent
 
@@ -79,24 +81,39 @@ class DuckDbDestination(RelationalDestination):
         """Nothing is held between two calls."""
 
     @contextmanager
+    def held(self) -> Iterator[None]:
+        """The file stays open until the block ends: opening and closing it takes longer than most of what is done."""
+        deadline = time.monotonic() + self.lock_timeout
+        with self._process_lock(deadline):
+            self._mine.connection = self._connect(deadline)
+            try:
+                yield
+            finally:
+                self._mine.connection.close()
+                del self._mine.connection
+
+    @contextmanager
     def transaction(self, *what: str) -> Iterator[DuckDbSession]:
         """A transaction, which ends with the block; the file is held only that long, whatever is done.
 
         :raises DestinationError: the file is held by another process for too long (retryable), or DuckDB refused.
         """
-        deadline = time.monotonic() + self.lock_timeout
-        errors = duckdb().Error
-        with self._process_lock(deadline):
-            connection = self._connect(deadline)
-            try:
-                connection.execute("BEGIN")
-                yield DuckDbSession(connection)
-                connection.execute("COMMIT")
-            except errors as error:
-                raise self._refusal(error) from error
-            finally:
-                # Without COMMIT, closing rolls back.
-                connection.close()
+        if not hasattr(self._mine, "connection"):
+            with self.held(), self.transaction(*what) as session:
+                yield session
+            return
+        connection, done = self._mine.connection, False
+        try:
+            connection.execute("BEGIN")
+            yield DuckDbSession(connection)
+            connection.execute("COMMIT")
+            done = True
+        except duckdb().Error as error:
+            raise self._refusal(error) from error
+        finally:
+            if not done:
+                with suppress(duckdb().Error):
+                    connection.execute("ROLLBACK")
 
     @contextmanager
     def _process_lock(self, deadline: float) -> Iterator[None]:

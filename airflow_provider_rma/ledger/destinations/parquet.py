@@ -24,7 +24,7 @@ of the other can be lost.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -100,6 +100,9 @@ class ParquetDestination:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Nothing is held between two calls, so there is nothing to close."""
+
+    def held(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def rows(self, tenant: str, window: Window) -> int:
         manifest = read_manifest(self.fs, self.folder(tenant, window))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -201,6 +201,9 @@ class RelationalDestination(ABC):
     ) -> None:
         self.close()
 
+    def held(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     @abstractmethod
     def close(self) -> None:
         """Let go of what is held between two calls."""
@@ -354,22 +357,20 @@ def prepare(session: Session, location: str, *, history: bool) -> None:
 
     :raises ConfigurationError: a newer version of this package wrote it.
     """
-    wanted = [*tables.TABLES.values(), *_OWN.values()] + ([tables.HISTORY] if history else [])
-    present = {table.name: session.columns(table.name) for table in wanted}
-    if _is_current(session, location, present, history=history):
+    if _is_current(session, location, history=history):
         return
-    for table in wanted:
+    for table in [*tables.TABLES.values(), *_OWN.values()] + ([tables.HISTORY] if history else []):
         columns = list(table.columns)
         if history and table.name == "postings":
             columns.append(tables.VALID_FROM)
-        _create_or_widen(session, table.name, columns, present[table.name])
+        _create_or_widen(session, table.name, columns, session.columns(table.name))
     session.renew_views()
     session.execute(f"DELETE FROM {session.name('contract')}")  # noqa: S608 - a name of ours
     session.add("contract", version=tables.CONTRACT_VERSION, views=views.version())
 
 
-def _is_current(session: Session, location: str, present: Mapping[str, list[str]], *, history: bool) -> bool:
-    found = session.select("contract", ["version", "views"]) if present["contract"] else []
+def _is_current(session: Session, location: str, *, history: bool) -> bool:
+    found = session.select("contract", ["version", "views"]) if session.columns("contract") else []
     stored, stored_views = found[0] if found else (0, "")
     if stored > tables.CONTRACT_VERSION:
         raise ConfigurationError(
@@ -379,7 +380,9 @@ def _is_current(session: Session, location: str, present: Mapping[str, list[str]
         )
     if (stored, stored_views) != (tables.CONTRACT_VERSION, views.version()):
         return False
-    return not history or bool(present["postings_history"] and tables.VALID_FROM.name in present["postings"])
+    return not history or bool(
+        session.columns("postings_history") and tables.VALID_FROM.name in session.columns("postings")
+    )
 
 
 def _create_or_widen(session: Session, table: str, columns: Sequence[tables.Column], present: list[str]) -> None:

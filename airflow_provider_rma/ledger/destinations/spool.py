@@ -1,4 +1,5 @@
-"""Arrow batches that wait in an unnamed temporary file, which vanishes with the process."""
+"""Arrow batches that wait: in memory while they are few, else in an unnamed temporary file, which vanishes with the
+process."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ from airflow_provider_rma.ledger.extras import pyarrow
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: Bytes that may wait in memory, some 100,000 postings.
+_IN_MEMORY = 32 * 1024 * 1024
+
 
 class Spool:
     """Batches of one schema: written first, then read as often as needed.
@@ -25,6 +29,8 @@ class Spool:
         self.schema = schema
         self.rows = 0
         self._folder = folder
+        self._waiting: list[pa.RecordBatch] = []
+        self._bytes = 0
         self._file: Any = None
         self._writer: Any = None
 
@@ -33,24 +39,16 @@ class Spool:
 
         :raises DestinationError: there is no room, or the folder may not be written.
         """
-        ipc = pyarrow("pyarrow.ipc")
-        try:
-            if self._writer is None:
-                self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - see close
-                options = ipc.IpcWriteOptions(compression="lz4")
-                self._writer = ipc.new_stream(self._file, self.schema, options=options)
-            self._writer.write_batch(batch)
-        except OSError as error:
-            place = self._folder or tempfile.gettempdir()
-            raise DestinationError(
-                f"The postings could not be kept in {place}: {error.strerror or 'no space'}.",
-                advice="Check the free space and the rights of the folder.",
-            ) from error
+        self._waiting.append(batch)
+        self._bytes += batch.nbytes
         self.rows += batch.num_rows
+        if self._writer is not None or self._bytes > _IN_MEMORY:
+            self._write_out()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """What was written, from the beginning. Nothing may be written after that."""
         if self._writer is None:
+            yield from self._waiting
             return
         self._writer.close()
         self._file.seek(0)
@@ -59,5 +57,23 @@ class Spool:
 
     def close(self) -> None:
         """Forget everything."""
+        self._waiting.clear()
         if self._file is not None:
             self._file.close()
+
+    def _write_out(self) -> None:
+        ipc = pyarrow("pyarrow.ipc")
+        try:
+            if self._writer is None:
+                self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - see close
+                options = ipc.IpcWriteOptions(compression="lz4")
+                self._writer = ipc.new_stream(self._file, self.schema, options=options)
+            for batch in self._waiting:
+                self._writer.write_batch(batch)
+        except OSError as error:
+            place = self._folder or tempfile.gettempdir()
+            raise DestinationError(
+                f"The postings could not be kept in {place}: {error.strerror or 'no space'}.",
+                advice="Check the free space and the rights of the folder.",
+            ) from error
+        self._waiting.clear()
