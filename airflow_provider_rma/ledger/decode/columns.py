@@ -42,11 +42,13 @@ class PostingColumns:
     def convert(self, texts: pa.RecordBatch) -> pa.RecordBatch:
         """The same rows as :meth:`PostingBatches.append` would make of them.
 
-        :param texts: one column of text per leaf of a posting, null where it is missing or empty.
+        :param texts: one column of text per leaf of a posting, null where it is missing or empty. Leaves that are not
+            kept may be left out by whoever knows that they can be read.
         :raises DoubtError: if a row has to be looked at by the schema.
         """
         pa = pyarrow()
-        values = {leaf.column: _read(leaf, texts.column(leaf.column)) for leaf in leaves()}
+        given = frozenset(texts.schema.names)
+        values = {leaf.column: _read(leaf, texts.column(leaf.column)) for leaf in leaves() if leaf.column in given}
         for needed in ("id", "amount", "transdate", TransactionSchema.key):
             if values[needed].null_count:
                 raise DoubtError("a posting lacks something")

@@ -29,6 +29,11 @@ class Leaf:
     part: str
     field: Any
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it reaches the table of postings. The rest only has to be readable."""
+        return self.member != "chart" or self.part == "accno"
+
 
 @dataclass(frozen=True)
 class Member:

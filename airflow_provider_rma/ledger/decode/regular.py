@@ -6,6 +6,7 @@ nothing, sees the names as well, and does without Python's lock. What it accepts
 
 * tags exactly as the service writes them: no blanks inside, attributes after one blank and in double quotes;
 * each member of a posting at most once, in the order that the first postings show;
+* attributes that nobody keeps only with a value that their field can read;
 * text without control characters, carriage returns, markup other than references to characters, or broken UTF-8;
 * no comments, processing instructions, CDATA sections, DOCTYPE, namespaces, and nothing behind the root.
 
@@ -22,8 +23,10 @@ from typing import IO, Any, Self
 
 from airflow_provider_rma.client.stream import announced_count
 from airflow_provider_rma.ledger.decode.doubt import DoubtError
-from airflow_provider_rma.ledger.decode.leaves import ITEM, ROOT, Member, members
+from airflow_provider_rma.ledger.decode.leaves import ITEM, ROOT, Leaf, Member, members
 from airflow_provider_rma.ledger.extras import pyarrow
+from airflow_provider_rma.schemas.fields import RmaBoolean
+from airflow_provider_rma.schemas.text import Text
 
 #: Bytes looked at together, and the longest posting that is waited for. Each look builds the automaton afresh, which
 #: takes as long as 1.5 MB.
@@ -68,13 +71,20 @@ def _element(member: Member) -> str:
     name = member.name
     if member.is_value:
         return f"<{name}(?:/>|>{_TEXT}</{name}>)"
-    parts = "|".join(leaf.part for leaf in member.leaves)
+    attributes = "|".join(f'{leaf.part}="{_attribute(leaf)}"' for leaf in member.leaves)
     filled = f"></{name}>"
     if member.opaque:
         # Blanks alone would be text; beside at least one element they are indentation.
         empty = "|".join(f"<{part}(?:/>|></{part}>)" for part in member.opaque)
         filled += f"|>{_BLANK}(?:(?:{empty}){_BLANK})+</{name}>"
-    return rf'<{name}(?:/>|></{name}>|(?: (?:{parts})="{_QUOTED}")+(?:/>|{filled}))'
+    return rf'<{name}(?:/>|></{name}>|(?: (?:{attributes}))+(?:/>|{filled}))'
+
+
+def _attribute(leaf: Leaf) -> str:
+    """What an attribute may be. One that is not kept is not decoded either, so this is where it is checked."""
+    if leaf.is_kept or isinstance(leaf.field, Text):
+        return _QUOTED
+    return "(?:true|false)?" if isinstance(leaf.field, RmaBoolean) else "(?:-?[0-9]{1,18})?"
 
 
 def order_of(sample: bytes) -> tuple[str, ...]:

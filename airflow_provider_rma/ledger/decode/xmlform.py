@@ -1,5 +1,5 @@
-"""Answers in XML: two threads over the same bytes, one decodes into columns of text, one looks at what it decodes; a
-third types the columns. The first two hardly need Python's lock."""
+"""Answers in XML: one thread decodes the bytes into columns of text, one looks at what it decodes, and this one types the
+columns. The first two do without Python's lock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rma.ledger.arrow import BATCH_ROWS, PostingBatches
-from airflow_provider_rma.ledger.decode.ahead import Ahead
 from airflow_provider_rma.ledger.decode.columns import PostingColumns
 from airflow_provider_rma.ledger.decode.doubt import DoubtError, Progress
 from airflow_provider_rma.ledger.decode.leaves import ITEM, ROOT, Leaf, leaves
@@ -39,12 +38,8 @@ def xml_batches(
     decoder, columns = _decoder(), PostingColumns(batches)
     if decoder is None:
         raise DoubtError("the decoder is not installed")
-    with (
-        Recogniser(source.reader()) as recogniser,
-        source.reader() as body,
-        Ahead(lambda: _decoded(decoder, source.path() or body)) as decoded,
-    ):
-        for texts in decoded:
+    with Recogniser(source.reader()) as recogniser, source.reader() as body:
+        for texts in _decoded(decoder, source.path() or body):
             recogniser.wait_for(progress.count + texts.num_rows)
             progress.announced = recogniser.announced
             yield columns.convert(texts)
@@ -86,6 +81,7 @@ def _configuration() -> str:
     fields = "".join(
         f"      - {{name: {leaf.column}, xml_path: /{ROOT}/{ITEM}/{_path(leaf)}, data_type: Utf8, nullable: true}}\n"
         for leaf in leaves()
+        if leaf.is_kept
     )
     return (
         "parser_options: {trim_text: false}\n"

@@ -150,6 +150,21 @@ def test_an_unknown_member_in_json_does_not_need_the_whole_body() -> None:
     assert json.loads(outcome.rows[0]["extra"]) == {"colour": "blau"}
 
 
+@pytest.mark.parametrize("attribute", ["accno", "link", "allow_gl", "id"])
+def test_an_attribute_that_comes_twice_in_xml_is_noticed(attribute: str) -> None:
+    twice = f'<chart id="1" accno="1000" link="" allow_gl="true" {attribute}="1000"/>'
+    outcome = both(document(posting(), posting(chart=twice)))
+    assert outcome.error is not None
+    assert "well-formed" in outcome.error[1]
+
+
+@pytest.mark.parametrize("chart", ['<chart id="-0" accno="1000" allow_gl="1"/>', '<chart id=" 7 " accno="1000"/>'])
+def test_unusual_attributes_that_can_be_read_are_read(chart: str) -> None:
+    outcome = both(document(posting(), posting(chart=chart)))
+    assert outcome.rows is not None
+    assert len(outcome.rows) == 2
+
+
 def test_a_name_that_comes_twice_in_json_is_noticed() -> None:
     line = json.dumps(json_posting())
     for twice in ('"memo":"a",', '"chart":null,', '"@accno":"1020",'):
