@@ -33,6 +33,9 @@ WIRE_ERRORS = (
 )
 
 
+Body = tempfile.SpooledTemporaryFile[bytes]
+
+
 class Answer:
     """An answer that has arrived whole.
 
@@ -43,7 +46,7 @@ class Answer:
     """
 
     def __init__(
-        self, status: int, media_type: str, retry_after: str | None, body: IO[bytes], date: str | None = None
+        self, status: int, media_type: str, retry_after: str | None, body: Body, date: str | None = None
     ) -> None:
         self.status = status
         self.media_type = media_type
@@ -51,6 +54,7 @@ class Answer:
         self.date = date
         self._body = body
         self.size = body.tell()
+        self._in_memory = self.size <= _IN_MEMORY
 
     def read(self) -> bytes:
         """The whole body."""
@@ -68,16 +72,22 @@ class Answer:
 
         It must be closed, and stays usable when the answer is closed.
         """
-        if self.size <= _IN_MEMORY:
+        if self._in_memory:
             return io.BytesIO(self.read())
         return io.BufferedReader(_Positioned(os.dup(self._body.fileno())), _CHUNK)
 
     def path(self) -> str | None:
         """A path under which the body can be opened while the answer is; None if it is in memory, or has none here."""
-        if self.size <= _IN_MEMORY:
+        if self._in_memory:
             return None
         path = f"/proc/self/fd/{self._body.fileno()}"
         return path if os.path.exists(path) else None
+
+    def to_disk(self) -> None:
+        """Leave the memory to others."""
+        if self._in_memory:
+            self._body.rollover()
+            self._in_memory = False
 
     def error_text(self) -> str | None:
         """The service's own error text, None if the body is no error of the service."""

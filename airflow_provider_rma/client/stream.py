@@ -130,7 +130,15 @@ class RawEntities:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the body."""
         self._answer.close()
+
+    def to_disk(self) -> None:
+        """Keep the body in a temporary file even if it is small: for whoever holds many."""
+        self._answer.to_disk()
 
     def chunks(self) -> Iterator[bytes]:
         """The body in pieces, from its beginning."""

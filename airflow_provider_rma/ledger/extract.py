@@ -23,7 +23,7 @@ from airflow_provider_rma.ledger.changes import Changes, compare
 from airflow_provider_rma.ledger.convention import Convention
 from airflow_provider_rma.ledger.parts import Plan, StartOverError
 from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
-from airflow_provider_rma.ledger.read import Reading, read_postings, total_of_account
+from airflow_provider_rma.ledger.read import Reading, read_postings, receive_postings, total_of_account
 from airflow_provider_rma.ledger.records import accounts_table, balances_table, load_table, proofs_table, reasons_json
 from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
 from airflow_provider_rma.ledger.skip import marked, not_read, stands_since
@@ -218,28 +218,21 @@ class _Extract:
         window = visit.window
         names = {**before.names, **{accno: name for accno, name in self._names.items() if name}}
         batches = PostingBatches(self.tenant, window, self.load_id, names)
-        with self.destination.stage(self.tenant, window) as stage:
-            try:
-                reading = read_postings(
-                    self.client, visit.plan, batches, stage.write, self.content_type,
-                    compared=visit.is_loaded,
-                )  # fmt: skip
-            except StartOverError as broken:
-                log.warning("%s: %s Reading the month again.", window, broken)
-                return None, self._statement(visit)
+        with receive_postings(self.client, visit.plan, self.content_type) as received:
             after = self._statement(visit)
             moved = after.moved_since(before)
             visit.moves += bool(moved)
             if moved and visit.moves < ATTEMPTS:
                 log.warning("%s: balances moved while the postings were read; reading the month again.", window)
                 return None, after
-            proof = unsettled(moved, visit.moves, self._convention) if moved else self._prove(visit, reading, after)
-            with self.destination.held():
-                result = self._decide(visit, stage, reading, after, names, proof)
-                if proof.convention != self._convention:
-                    self._convention = proof.convention
-                    self.destination.save_convention(self.tenant, proof.convention.as_dict())
-        return result, after
+            with self.destination.stage(self.tenant, window, fresh=not visit.is_loaded) as stage:
+                try:
+                    reading = read_postings(received, visit.plan, batches, stage.write, compared=visit.is_loaded)
+                except StartOverError as broken:
+                    log.warning("%s: %s Reading the month again.", window, broken)
+                    return None, after
+                proof = unsettled(moved, visit.moves, self._convention) if moved else self._prove(visit, reading, after)
+                return self._settle(visit, stage, reading, after, names, proof), after
 
     def _statement(self, visit: _Visit) -> Statement:
         visit.calls += CALLS
@@ -275,6 +268,23 @@ class _Extract:
         stated = statement.accounts[accno].closing or ZERO
         fitting = [sign for sign in (1, -1) if abs(sign * total - stated) <= self.tolerance]
         return fitting[0] if len(fitting) == 1 else None
+
+    def _settle(
+        self,
+        visit: _Visit,
+        stage: Stage,
+        reading: Reading,
+        statement: Statement,
+        names: Mapping[str, str],
+        proof: Proof,
+    ) -> WindowResult:
+        """Decide, and keep what the window has shown of the signs."""
+        with self.destination.held():
+            result = self._decide(visit, stage, reading, statement, names, proof)
+            if proof.convention != self._convention:
+                self._convention = proof.convention
+                self.destination.save_convention(self.tenant, proof.convention.as_dict())
+        return result
 
     def _decide(
         self,

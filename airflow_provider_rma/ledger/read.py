@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from airflow_provider_rma.exceptions import IncompleteAnswerError, RequestError
 from airflow_provider_rma.ledger.arrow import PostingBatches
@@ -50,88 +52,102 @@ class Reading:
     vouchers: Vouchers | None = None
 
 
-def read_postings(
-    client: RunMyAccountsClient,
-    plan: Plan,
-    batches: PostingBatches,
-    write: Callable[[pa.RecordBatch], None],
-    content_type: ContentType | None = None,
-    *,
-    compared: bool = False,
-) -> Reading:
-    """Stream the postings of a window, all accounts, part by part.
+class Received:
+    """The answers with the postings of a window, part by part; each has arrived whole. A context manager."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Part, RawEntities]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _, source in self.parts:
+            source.close()
+
+
+def receive_postings(client: RunMyAccountsClient, plan: Plan, content_type: ContentType | None = None) -> Received:
+    """Ask for the postings of a window, all accounts, part by part. They wait in temporary files, if they are large.
 
     Openings and closings are not asked for: they are sums of postings, not postings.
 
     :param plan: the parts; it becomes finer where the service does not give one.
+    :raises RequestError: as of the client, for a part that cannot be made smaller.
+    """
+    received = Received()
+    with ExitStack() as undo:
+        undo.push(received)
+        while len(received.parts) < len(plan.parts):
+            part = plan.parts[len(received.parts)]
+            plan.calls += 1
+            try:
+                source = client.open_transactions(
+                    part.accounts,
+                    from_date=part.start,
+                    to_date=part.end,
+                    include_openings=False,
+                    include_closings=False,
+                    content_type=content_type,
+                )
+            except RequestError as error:
+                plan.refine(part, error)
+                continue
+            received.parts.append((part, source))
+            if plan.is_split:
+                # Many small answers would be much together.
+                source.to_disk()
+        undo.pop_all()
+    return received
+
+
+def read_postings(
+    received: Received,
+    plan: Plan,
+    batches: PostingBatches,
+    write: Callable[[pa.RecordBatch], None],
+    *,
+    compared: bool = False,
+) -> Reading:
+    """Stream the postings of a window.
+
+    :param plan: learns of parts that break off.
     :param batches: makes rows of the postings.
     :param write: takes each batch. What it was given must be undone if this raises: whether the answer was complete
         shows only at its end.
     :param compared: note the content as well, to compare it with what is loaded.
-    :raises StartOverError: an answer ended early after some of it was written, or not as many postings came as were
-        announced. To be called again, with the same plan.
-    :raises RequestError: as of the client, for a part that cannot be made smaller.
+    :raises StartOverError: an answer ended early, or not as many postings came as were announced. They have to be asked
+        for again, with the same plan.
+    :raises RequestError: if an answer broke off again that cannot be made smaller.
     :raises UnexpectedAnswerError: for a posting outside of the window, or without account, voucher or amount.
     """
-    reading = _Read(client, plan, batches, write, content_type, compared=compared)
-    index = 0
-    while index < len(plan.parts):
-        index += reading.part(plan.parts[index])
+    reading = _Read(plan.window, write, compared=compared)
+    for part, source in received.parts:
+        try:
+            reading.take(PostingReader(source, batches))
+        except IncompleteAnswerError as error:
+            plan.broke_off(part, error)
+            raise StartOverError(str(error)) from error
     return reading.result()
 
 
 class _Read:
     """One reading of a window."""
 
-    def __init__(
-        self,
-        client: RunMyAccountsClient,
-        plan: Plan,
-        batches: PostingBatches,
-        write: Callable[[pa.RecordBatch], None],
-        content_type: ContentType | None,
-        *,
-        compared: bool,
-    ) -> None:
-        self._client, self._plan, self._batches = client, plan, batches
-        self._write, self._content_type = write, content_type
+    def __init__(self, window: Window, write: Callable[[pa.RecordBatch], None], *, compared: bool) -> None:
+        self._write = write
         self._fingerprints = Fingerprinter() if compared else None
         self._vouchers = Vouchers() if compared else None
-        self._sums, self._progress = _Sums(), _Progress(plan.window)
+        self._sums, self._progress = _Sums(), _Progress(window)
         self._count = 0
         self._announced: int | None = 0
-
-    def part(self, part: Part) -> bool:
-        """Read a part; False if smaller ones have taken its place."""
-        try:
-            source = self._open(part)
-        except RequestError as error:
-            self._plan.refine(part, error)
-            return False
-        try:
-            with source:
-                self._take(PostingReader(source, self._batches))
-        except IncompleteAnswerError as error:
-            self._plan.broke_off(part, error)
-            raise StartOverError(str(error)) from error
-        return True
 
     def result(self) -> Reading:
         postings = Postings(self._count, self._announced, self._sums.accounts, self._sums.unbalanced())
         return Reading(postings, self._fingerprints.result() if self._fingerprints else None, self._vouchers)
 
-    def _open(self, part: Part) -> RawEntities:
-        self._plan.calls += 1
-        return self._client.open_transactions(
-            part.accounts,
-            from_date=part.start,
-            to_date=part.end,
-            include_openings=False,
-            include_closings=False,
-            content_type=self._content_type,
-        )
-
-    def _take(self, reader: PostingReader) -> None:
+    def take(self, reader: PostingReader) -> None:
         for batch in reader:
             self._sums.add(batch)
             if self._fingerprints is not None and self._vouchers is not None:

@@ -80,7 +80,7 @@ class MemoryDestination:
     def save_accounts(self, tenant: str, accounts: pa.Table, load_id: str) -> None:
         self.accounts[tenant] = accounts.to_pylist()
 
-    def stage(self, tenant: str, window: Window) -> MemoryStage:
+    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> MemoryStage:
         return MemoryStage(self, (tenant, window.name))
 
     def all_postings(self) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from airflow_provider_rma.ledger.accounts import AccountKinds
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.balances import read_statement
 from airflow_provider_rma.ledger.parts import Plan, StartOverError
-from airflow_provider_rma.ledger.read import read_postings
+from airflow_provider_rma.ledger.read import read_postings, receive_postings
 from airflow_provider_rma.ledger.windows import Window
 from tests.client.server import ScriptedServer, answer
 
@@ -44,7 +44,9 @@ def read(body: bytes, window: Window) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with serving(body) as client:
         batches = PostingBatches("demo", window, "load", {"1000": "Kasse"})
-        read_postings(client, Plan(window), batches, lambda batch: rows.extend(batch.to_pylist()), "xml")
+        plan = Plan(window)
+        with receive_postings(client, plan, "xml") as received:
+            read_postings(received, plan, batches, lambda batch: rows.extend(batch.to_pylist()))
     return rows
 
 

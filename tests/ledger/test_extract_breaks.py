@@ -22,7 +22,7 @@ from airflow_provider_rma.exceptions import (
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.parts import Plan, StartOverError
-from airflow_provider_rma.ledger.read import read_postings
+from airflow_provider_rma.ledger.read import read_postings, receive_postings
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import windows
 from tests.ledger.company import Company, start
@@ -248,7 +248,9 @@ def test_postings_cut_off_at_any_byte_are_an_error(
         def read() -> list[Any]:
             staged: list[Any] = []
             batches = PostingBatches("demo", march, "load", {})
-            read_postings(client, Plan(march), batches, staged.append, content_type)
+            plan = Plan(march)
+            with receive_postings(client, plan, content_type) as received:
+                read_postings(received, plan, batches, staged.append)
             return staged
 
         assert [batch.num_rows for batch in read()] == [2]

@@ -77,7 +77,7 @@ def _element(member: Member) -> str:
         # Blanks alone would be text; beside at least one element they are indentation.
         empty = "|".join(f"<{part}(?:/>|></{part}>)" for part in member.opaque)
         filled += f"|>{_BLANK}(?:(?:{empty}){_BLANK})+</{name}>"
-    return rf'<{name}(?:/>|></{name}>|(?: (?:{attributes}))+(?:/>|{filled}))'
+    return rf"<{name}(?:/>|></{name}>|(?: (?:{attributes}))+(?:/>|{filled}))"
 
 
 def _attribute(leaf: Leaf) -> str:

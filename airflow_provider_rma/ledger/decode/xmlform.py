@@ -1,5 +1,5 @@
-"""Answers in XML: one thread decodes the bytes into columns of text, one looks at what it decodes, and this one types the
-columns. The first two do without Python's lock."""
+"""Answers in XML: one thread decodes the bytes into columns of text, one looks at what it decodes, and this one types
+the columns. The first two do without Python's lock."""
 
 from __future__ import annotations
 

@@ -137,8 +137,12 @@ class Destination(Protocol):
         :param accounts: columns of ``tables.ACCOUNTS``; its ``load_id`` must be ``load_id``.
         """
 
-    def stage(self, tenant: str, window: Window) -> Stage:
-        """Begin to replace a window; to be used with ``with``."""
+    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> Stage:
+        """Begin to replace a window; to be used with ``with``.
+
+        :param fresh: the window was never loaded, so it most likely will be now; nothing that takes long comes between
+            the first write and the decision.
+        """
 
 
 def open_destination(

@@ -152,7 +152,7 @@ class ParquetDestination:
         entry = self.write_file(folder, "accounts", load_id, accounts)
         self.publish(folder, read_manifest(self.fs, folder), Manifest({"tenant": tenant}, {"accounts": [entry]}))
 
-    def stage(self, tenant: str, window: Window) -> ParquetStage:
+    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> ParquetStage:
         return ParquetStage(self, tenant, window)
 
     def folder(self, tenant: str, window: Window | None = None) -> str:

@@ -1,11 +1,14 @@
 """PostgreSQL as the warehouse, loaded by COPY.
 
-Postings wait in a temporary file of the worker until their window is decided. Then one short transaction deletes the
-old rows, copies the new ones straight into the table, and commits: readers are never blocked and see the old window
-until the commit; loads of other windows run beside it; nothing is written twice on the server, and no transaction stays
-open for the minutes in which the service is read (it would keep every vacuum of the database from cleaning up). What
-remains is as many dead rows as the old window had, which autovacuum makes room of; the table of postings asks for it
-earlier than the server's default would.
+Postings wait with the worker until their window is decided. Then one short transaction deletes the old rows, copies the
+new ones straight into the table, and commits: readers are never blocked and see the old window until the commit; loads
+of other windows run beside it; nothing is written twice on the server, and no transaction stays open for the minutes in
+which the service is read (it would keep every vacuum of the database from cleaning up). What remains is as many dead
+rows as the old window had, which autovacuum makes room of; the table of postings asks for it earlier than the server's
+default would.
+
+A window that was never loaded is copied while it is decoded, so that the server works beside the worker; its answers
+have arrived by then. If it is refused all the same, the copy is undone, and leaves as many dead rows.
 
 Rows travel as CSV that Arrow writes, so no row becomes a Python object.
 """
@@ -16,12 +19,18 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger.destinations import views
-from airflow_provider_rma.ledger.destinations.relational import Dialect, RelationalDestination, Session, typed
+from airflow_provider_rma.ledger.destinations.relational import (
+    Dialect,
+    RelationalDestination,
+    RelationalStage,
+    Session,
+    typed,
+)
 from airflow_provider_rma.ledger.extras import psycopg, pyarrow
 
 if TYPE_CHECKING:
@@ -86,6 +95,11 @@ class PostgresDestination(RelationalDestination):
                     self._connection.close()
             self._connection = None
 
+    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> RelationalStage:
+        # With history, a row says since when it is known, which is not known yet.
+        kind = FreshStage if fresh and not self.history else RelationalStage
+        return kind(self, tenant, window)
+
     @contextmanager
     def transaction(self, *what: str) -> Iterator[PostgresSession]:
         """A transaction, which ends with the block.
@@ -149,6 +163,76 @@ class PostgresDestination(RelationalDestination):
         )
 
 
+class FreshStage(RelationalStage):
+    """A window that most likely was never loaded: it is copied to its place as it comes, in the transaction that
+    decides."""
+
+    _destination: PostgresDestination
+    _session: PostgresSession | None = None
+    _write_rows: Callable[[pa.RecordBatch], None]
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        with self._failing():
+            if self._session is None:
+                self._open = ExitStack()
+                self._session = self._open.enter_context(self._destination.transaction())
+                self._copying = self._open.enter_context(ExitStack())
+                self._write_rows = self._copying.enter_context(self._session.copying("postings", batch.schema))
+            self._write_rows(batch)
+
+    def _exchange_postings(self, session: Session, load: pa.Table) -> None:
+        # Another run may have loaded the window meanwhile.
+        load_id = load.column("load_id")[0].as_py()
+        key = session.where(*self._key)
+        session.execute(
+            f"DELETE FROM {session.name('postings')} {key} AND load_id <> ?",  # noqa: S608 - names of ours
+            [*self._key.values(), load_id],
+        )
+        self._check_loaded(session)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Session]:
+        if self._session is None:
+            with super()._transaction() as session:
+                yield session
+            return
+        with self._failing():
+            self._copying.close()
+            self._session.lock(self._destination.schema, self.tenant, self.window.name)
+            yield self._session
+            self._session = None
+            self._open.close()
+
+    def _replace(self, balances: pa.Table, proofs: pa.Table, load: pa.Table, *, keep_postings: bool) -> None:
+        if keep_postings:
+            self._discard()
+        super()._replace(balances, proofs, load, keep_postings=keep_postings)
+
+    def _record(self, proofs: pa.Table, load: pa.Table) -> None:
+        self._discard()
+        super()._record(proofs, load)
+
+    def _discard(self) -> None:
+        if self._session is not None:
+            with suppress(_UndoneError), self._failing():
+                raise _UndoneError
+        super()._discard()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What goes wrong ends the transaction, which says what it was."""
+        try:
+            yield
+        except BaseException as error:
+            self._session = None
+            self._open.__exit__(type(error), error, error.__traceback__)
+            raise
+
+
+class _UndoneError(Exception):
+    """A copy is not wanted any more."""
+
+
 class PostgresSession(Session):
     """A transaction in PostgreSQL."""
 
@@ -189,15 +273,25 @@ class PostgresSession(Session):
         return [name for (name,) in found]
 
     def insert(self, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+        with self.copying(table, schema) as write:
+            for batch in batches:
+                write(batch)
+
+    @contextmanager
+    def copying(self, table: str, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBatch], None]]:
+        """A way to add rows batch by batch; nothing else may be done in the transaction until the block ends."""
         arrow, csv = pyarrow(), pyarrow("pyarrow.csv")
         # A text is quoted, be it empty; null is nothing at all.
         options = csv.WriteOptions(include_header=False)
         command = f"COPY {self.name(table)} ({self.names(schema.names)}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
         with self.connection.cursor().copy(command) as copy:
-            for batch in batches:
+
+            def write(batch: pa.RecordBatch) -> None:
                 with arrow.BufferOutputStream() as sink:
                     csv.write_csv(batch, sink, options)
                     copy.write(memoryview(sink.getvalue()))
+
+            yield write
 
     def read(self, table: str, schema: pa.Schema, tenant: str, window: Window) -> Iterator[pa.RecordBatch]:
         query = f"SELECT {self.names(schema.names)} FROM {self.name(table)} {self.where('tenant', 'month')}"  # noqa: S608

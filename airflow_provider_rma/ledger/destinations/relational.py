@@ -255,7 +255,7 @@ class RelationalDestination(ABC):
             session.delete("accounts", tenant=tenant)
             session.insert_table("accounts", accounts)
 
-    def stage(self, tenant: str, window: Window) -> RelationalStage:
+    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> RelationalStage:
         return RelationalStage(self, tenant, window)
 
 
@@ -293,6 +293,9 @@ class RelationalStage(CheckedStage):
         session.delete("postings", **self._key)
         if self.staged:
             session.insert("postings", schema, batches)
+        self._check_loaded(session)
+
+    def _check_loaded(self, session: Session) -> None:
         loaded = session.count(self.tenant, self.window)
         if loaded != self.staged:
             raise DestinationError(f"{self.staged} postings were staged and {loaded} arrived; nothing was changed.")
@@ -359,11 +362,14 @@ def prepare(session: Session, location: str, *, history: bool) -> None:
     """
     if _is_current(session, location, history=history):
         return
-    for table in [*tables.TABLES.values(), *_OWN.values()] + ([tables.HISTORY] if history else []):
+    wanted = [*tables.TABLES.values(), *_OWN.values()] + ([tables.HISTORY] if history else [])
+    # Looked up before anything is created: a database may end the transaction where a table is absent.
+    present = {table.name: session.columns(table.name) for table in wanted}
+    for table in wanted:
         columns = list(table.columns)
         if history and table.name == "postings":
             columns.append(tables.VALID_FROM)
-        _create_or_widen(session, table.name, columns, session.columns(table.name))
+        _create_or_widen(session, table.name, columns, present[table.name])
     session.renew_views()
     session.execute(f"DELETE FROM {session.name('contract')}")  # noqa: S608 - a name of ours
     session.add("contract", version=tables.CONTRACT_VERSION, views=views.version())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_rma.exceptions import ConfigurationError
@@ -167,6 +167,7 @@ def test_parquet_refuses_to_keep_one() -> None:
 LINES = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 3)), max_size=12)
 
 
+@settings(deadline=None)
 @given(before=LINES, after=LINES, cut=st.integers(1, 5))
 def test_the_superseded_are_the_difference_of_the_two(before: Any, after: Any, cut: int) -> None:
     def made(lines: Any) -> pa.RecordBatch:
