@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import pendulum
 
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.ledger import schedule
 from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.balances import CALLS, Statement, read_statement
@@ -24,11 +22,20 @@ from airflow_provider_rma.ledger.convention import Convention
 from airflow_provider_rma.ledger.parts import Plan, StartOverError
 from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
 from airflow_provider_rma.ledger.read import Reading, read_postings, receive_postings, total_of_account
-from airflow_provider_rma.ledger.records import accounts_table, balances_table, load_table, proofs_table, reasons_json
+from airflow_provider_rma.ledger.records import (
+    accounts_table,
+    balances_table,
+    load_table,
+    new_load_id,
+    proofs_table,
+    provider_version,
+    reasons_json,
+)
 from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.resume import Resume
 from airflow_provider_rma.ledger.skip import marked, not_read, stands_since
 from airflow_provider_rma.ledger.tell import report, tell, unproven
-from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, windows
+from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zurich, windows
 
 if TYPE_CHECKING:
     from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -53,8 +60,11 @@ def extract_ledger(
     account_kinds: Mapping[str, str] | None = None,
     content_type: ContentType | None = None,
     skip_unchanged: bool = False,
+    resume_since: date | datetime | str | None = None,
+    stop_at: datetime | str | None = None,
     run: str = "",
     today: date | None = None,
+    clock: Callable[[], datetime] | None = None,
     on_result: Callable[[LedgerResult], None] | None = None,
 ) -> LedgerResult:
     """Carry the general ledger of the client's tenant into a destination, whole months at a time.
@@ -75,8 +85,12 @@ def extract_ledger(
     :param content_type: ``xml`` by default, the form that is documented for the ledger; ``json`` gives the same rows.
     :param skip_unchanged: do not read a month whose balances are those of its last full reading; it is then
         ``balances_only``. Each month is read in full at least every seven days all the same.
+    :param resume_since: months that were done at this :func:`~.schedule.read_moment` or later are passed over without
+        a request; :class:`~.resume.Resume` says what counts.
+    :param stop_at: no month is begun from this :func:`~.schedule.stop_moment` on; the run then ends well.
     :param run: identity of the run, kept in ``loads``.
     :param today: the run's day; by default the day it is in Zurich.
+    :param clock: gives the present, with a zone, for ``stop_at``.
     :param on_result: is given the result also of a run that then fails because a month is not proven.
     :raises ConfigurationError: for a parameter that cannot be understood; nothing was sent.
     :raises UnprovenError: with ``fail``, if a month is not proven.
@@ -84,18 +98,22 @@ def extract_ledger(
     """
     if on_unproven not in ("fail", "keep"):
         raise ConfigurationError("on_unproven is neither fail nor keep.", advice="Use fail (default) or keep.")
+    today, clock = today or today_in_zurich(), clock or schedule.now
     period = windows(from_date, to_date, reread_days=reread_days, today=today)
+    since, stop = schedule.read_moment(resume_since, "resume_since"), schedule.stop_moment(stop_at, clock())
     extract = _Extract(
         client=client,
         destination=destination,
         tenant=client.config.tenant,
-        load_id=_load_id(),
+        load_id=new_load_id(),
         kinds=AccountKinds(account_kinds),
         tolerance=_tolerance(tolerance),
         keep=on_unproven == "keep",
         content_type=content_type or "xml",
         run=run,
         skip=skip_unchanged,
+        resume=Resume(since, today),
+        is_over=lambda: stop is not None and clock() >= stop,
     )
     result = extract.all(period)
     report(result)
@@ -117,18 +135,6 @@ def _tolerance(given: Decimal | int | str) -> Decimal:
     return tolerance
 
 
-def _load_id() -> str:
-    return f"{pendulum.now('UTC').format('YYYYMMDD[T]HHmmss')}-{uuid.uuid4().hex[:8]}"
-
-
-@cache
-def _version() -> str:
-    try:
-        return version("airflow-provider-rma")
-    except PackageNotFoundError:
-        return ""
-
-
 @dataclass
 class _Extract:
     """One run. Its convention and names grow from window to window."""
@@ -143,27 +149,33 @@ class _Extract:
     content_type: ContentType
     run: str
     skip: bool
+    resume: Resume
+    is_over: Callable[[], bool]
     _convention: Convention = field(init=False)
-    _names: Mapping[str, str] = field(init=False)
+    _names: Mapping[str, str] = field(init=False, default_factory=dict)
     _looked_up: set[str] = field(init=False, default_factory=set)
     #: Days of the longest part that could be had of the last window that was split. The next one begins with them:
     #: finding out again what is too much can take many minutes.
     _days: int | None = field(init=False, default=None)
 
     def all(self, period: list[Window]) -> LedgerResult:
-        """All windows, oldest first."""
+        """All windows, oldest first, until it is time to stop."""
         log.info(
             "Ledger of tenant %s: %d months, %s to %s, into %s %s (load %s).",
             self.tenant, len(period), period[0], period[-1], self.destination.kind, self.destination.location,
             self.load_id,
         )  # fmt: skip
-        accounts = read_accounts(self.client.list_charts(content_type=self.content_type))
-        self._names = {accno: account.description for accno, account in accounts.items()}
         with self.destination.held():
             self._convention = Convention.from_dict(self.destination.convention(self.tenant))
-            table = accounts_table(self.tenant, self.load_id, accounts, self.kinds)
-            self.destination.save_accounts(self.tenant, table, self.load_id)
-        results = [self._window(window) for window in period]
+            done = self.resume.done(self.destination, self.tenant, period)
+        results, remaining = list[WindowResult](), list[Window]()
+        for window in period:
+            if window in done:
+                results.append(done[window])
+            elif self.is_over():
+                remaining.append(window)
+            else:
+                results.append(self._window(window))
         return LedgerResult(
             tenant=self.tenant,
             load_id=self.load_id,
@@ -171,9 +183,19 @@ class _Extract:
             location=self.destination.location,
             windows=results,
             convention=self._convention.names(self.kinds),
+            remaining=remaining,
         )
 
+    def _read_chart(self) -> None:
+        """The chart of accounts. Not before a month is read: where nothing is to be read, nothing is asked."""
+        accounts = read_accounts(self.client.list_charts(content_type=self.content_type))
+        self._names = {accno: account.description for accno, account in accounts.items()}
+        table = accounts_table(self.tenant, self.load_id, accounts, self.kinds)
+        self.destination.save_accounts(self.tenant, table, self.load_id)
+
     def _window(self, window: Window) -> WindowResult:
+        if not self._names:
+            self._read_chart()
         visit = _Visit(window, pendulum.now("UTC"))
         statement, result = self._statement(visit), None
         with self.destination.held():
@@ -346,7 +368,7 @@ class _Extract:
             "calls": result.calls,
             "seconds": round(result.seconds, 3),
             "run": self.run or None,
-            "provider_version": _version() or None,
+            "provider_version": provider_version() or None,
         }
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+import pendulum
 
 from airflow_provider_rma.ledger.accounts import Account, AccountKinds
 from airflow_provider_rma.ledger.balances import Statement
@@ -21,6 +26,20 @@ if TYPE_CHECKING:
 MAX_REASONS = 1_000
 
 _STEP = Decimal(1).scaleb(-tables.SCALE)
+
+
+def new_load_id() -> str:
+    """Id of a run: its moment in UTC, and something that no other run has."""
+    return f"{pendulum.now('UTC').format('YYYYMMDD[T]HHmmss')}-{uuid.uuid4().hex[:8]}"
+
+
+@cache
+def provider_version() -> str:
+    """Version of this package, empty where it is not installed."""
+    try:
+        return version("airflow-provider-rma")
+    except PackageNotFoundError:
+        return ""
 
 
 def accounts_table(tenant: str, load_id: str, accounts: Mapping[str, Account], kinds: AccountKinds) -> pa.Table:

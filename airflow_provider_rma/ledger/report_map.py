@@ -28,6 +28,7 @@ _STATES = {
     State.CHANGED: "replaced",
     State.UNCHANGED: "unchanged",
     State.SKIPPED: "not read",
+    State.DONE: "done before",
     State.REJECTED: "not loaded",
 }
 
@@ -142,6 +143,7 @@ _SHADES = {
     State.CHANGED: "bar",
     State.UNCHANGED: "bar still",
     State.SKIPPED: "bar still",
+    State.DONE: "bar still",
     State.REJECTED: "bar refused",
 }
 

@@ -18,6 +18,7 @@ from airflow_provider_rma.html import Html, facts, join, number, page, plural, s
 from airflow_provider_rma.ledger.proof import PROVEN, Code, Reason, Verdict, gravest
 from airflow_provider_rma.ledger.report_map import SIGNS, STYLE, Cell, amount, cells_of, heat_map, volumes
 from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.windows import bounds
 
 __all__ = ["ADVICE", "ledger_page"]
 
@@ -25,7 +26,7 @@ __all__ = ["ADVICE", "ledger_page"]
 _REASONS = 25
 _ZERO = Decimal(0)
 
-_STATES = (State.CHANGED, State.REJECTED, State.UNCHANGED, State.SKIPPED)
+_STATES = (State.CHANGED, State.REJECTED, State.UNCHANGED, State.SKIPPED, State.DONE)
 #: Reasons that are told although they do not make the verdict worse, and one that is not told month by month.
 _TOLD, _UNTOLD = {Code.CLOSED_MONTH_CHANGED}, {Code.NOT_READ}
 
@@ -69,19 +70,24 @@ def ledger_page(
 
     :param result: what the run reports.
     :param proofs: rows of the table ``proofs`` by column, as Arrow's ``to_pylist`` gives them; those of other loads are
-        passed over, so all rows of the tenant's months will do.
+        passed over (but for months that another load has done), so all rows of the tenant's months will do.
     :param balances: rows of ``balances`` of these months; they give the names of accounts, and which of them have a
         balance at all.
     :param run: identity of the run, as in ``loads``.
     :param made_at: moment that the page states; now by default.
     :returns: HTML without script and without anything that is loaded from elsewhere.
     """
-    own = [row for row in proofs if row["load_id"] == result.load_id and row["tenant"] == result.tenant]
+    loads = {one.window.start: one.load_id for one in result.windows if one.load_id}
+    own = [
+        row
+        for row in proofs
+        if row["tenant"] == result.tenant and row["load_id"] == loads.get(row["month"], result.load_id)
+    ]
     stated = [row for row in balances if row["tenant"] == result.tenant]
     names = {row["accno"]: row["account_name"] or "" for row in stated}
     cells = cells_of(own)
     return page(
-        f"Ledger of {result.tenant}: {_MEANING[result.verdict][0].lower()}",
+        f"Ledger of {result.tenant}: {_meaning(result)[0].lower()}",
         _head(result, run, made_at),
         _verdict(result),
         _tiles(result, cells),
@@ -109,55 +115,72 @@ def _head(result: LedgerResult, run: str, made_at: datetime | None) -> Html:
 
 
 def _period(result: LedgerResult) -> str:
-    if not result.windows:
-        return ""
-    first, last = result.windows[0].window, result.windows[-1].window
-    return f"{first.start.isoformat()} to {last.end.isoformat()}"
+    return " to ".join(day.isoformat() for day in result.period or ())
+
+
+def _meaning(result: LedgerResult) -> tuple[str, str]:
+    """Title and sentence of the verdict."""
+    if result.windows:
+        return _MEANING[result.verdict]
+    return (
+        "Nothing was read",
+        "It was stopped before its first month." if result.remaining else "The period holds no month.",
+    )
 
 
 def _verdict(result: LedgerResult) -> Html:
-    sign, _ = SIGNS[result.verdict]
-    title, meaning = _MEANING[result.verdict]
-    if not result.windows:
-        title, meaning = "Nothing was read", "The period holds no month."
-    below = [meaning]
-    if result.verdict is not Verdict.EXACT:
-        counts = Counter(one.verdict for one in result.windows)
-        told = ", ".join(f"{counts[verdict]} {SIGNS[verdict][1]}" for verdict in Verdict if counts[verdict])
-        below.append(f"{plural(len(result.windows), 'month')}: {told}.")
-    rejected = result.months(State.REJECTED)
-    if rejected:
-        below.append(f"Not loaded, so the state of before stays: {', '.join(rejected)}.")
-    skipped = result.months(State.SKIPPED)
-    kept = [month for month in result.unproven if month not in {*rejected, *skipped}]
-    if kept:
-        below.append(f"Loaded although not proven: {', '.join(kept)}.")
-    mild = result.verdict in PROVEN or result.verdict is Verdict.BALANCES_ONLY
-    kind = "good" if result.verdict is Verdict.EXACT else "" if mild else "attention"
+    title, meaning = _meaning(result)
+    sign, kind = (SIGNS[result.verdict][0], _urgency(result.verdict)) if result.windows else ("·", "")
     return tag(
         "div",
         tag("span", sign, class_="seal", aria_hidden="true"),
-        tag("div", tag("strong", title), (tag("p", sentence) for sentence in below)),
+        tag("div", tag("strong", title), (tag("p", sentence) for sentence in (meaning, *_sentences(result)))),
         class_=f"verdict notice {kind}".rstrip(),
     )
 
 
+def _urgency(verdict: Verdict) -> str:
+    if verdict is Verdict.EXACT:
+        return "good"
+    return "" if verdict in PROVEN or verdict is Verdict.BALANCES_ONLY else "attention"
+
+
+def _sentences(result: LedgerResult) -> Iterator[str]:
+    """What became of the months."""
+    if result.verdict is not Verdict.EXACT:
+        counts = Counter(one.verdict for one in result.windows)
+        told = ", ".join(f"{counts[verdict]} {SIGNS[verdict][1]}" for verdict in Verdict if counts[verdict])
+        yield f"{plural(len(result.windows), 'month')}: {told}."
+    rejected = result.months(State.REJECTED)
+    if rejected:
+        yield f"Not loaded, so the state of before stays: {', '.join(rejected)}."
+    skipped = result.months(State.SKIPPED)
+    kept = [month for month in result.unproven if month not in {*rejected, *skipped}]
+    if kept:
+        yield f"Loaded although not proven: {', '.join(kept)}."
+    if result.remaining:
+        left = plural(len(result.remaining), "month")
+        yield f"Stopped in time; not begun: {left}, {bounds(result.remaining)}. The next run with resume_since goes on."
+
+
 def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Html:
-    windows = len(result.windows)
+    windows, remaining = len(result.windows), len(result.remaining)
     proven = sum(one.verdict in PROVEN for one in result.windows)
     differing = sum(any(cell.difference for cell in row.values()) for row in cells.values())
-    changed, rejected, still, skipped = (len(result.months(state)) for state in _STATES)
-    below = f"{still} unchanged" + (f", {skipped} not read" if skipped else "")
+    changed, rejected, still, skipped, done = (len(result.months(state)) for state in _STATES)
+    below = [f"{still} unchanged", f"{skipped} not read" if skipped else "", f"{done} done before" if done else ""]
+    before = sum(one.rows for one in result.windows if one.state is State.DONE)
     missing = proven + skipped < windows
-    return tiles(
-        [
-            (f"{proven} of {windows}", "months proven", "", "attention" if missing else ""),
-            (number(result.rows), "postings read", "", ""),
-            (number(changed), "months replaced", below, ""),
-            (number(rejected), "months not loaded", "", "attention" if rejected else ""),
-            (number(differing), "accounts with a difference", f"of {len(cells)}", "attention" if differing else ""),
-        ]
-    )
+    entries = [
+        (f"{proven} of {windows + remaining}", "months proven", "", "attention" if missing else ""),
+        (number(result.rows), "postings read", f"{number(before)} of them before" if done else "", ""),
+        (number(changed), "months replaced", ", ".join(filter(None, below)), ""),
+        (number(rejected), "months not loaded", "", "attention" if rejected else ""),
+        (number(differing), "accounts with a difference", f"of {len(cells)}", "attention" if differing else ""),
+    ]
+    if remaining:
+        entries.append((number(remaining), "months remain", "stopped in time", ""))
+    return tiles(entries)
 
 
 def _differences(result: LedgerResult) -> Iterator[Html]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +26,8 @@ class State(StrEnum):
     """What was read is what is loaded already; only the proof is new."""
     SKIPPED = "skipped"
     """Not read, since the service states the same balances as before; what is loaded stays."""
+    DONE = "done"
+    """Not read, since an earlier run has loaded and proven it, recently enough for this one."""
     REJECTED = "rejected"
     """Not proven, so the old state stays."""
 
@@ -33,13 +36,15 @@ class State(StrEnum):
 class WindowResult:
     """What became of one window.
 
-    :param rows: postings read; of a month that was skipped, those that are loaded.
+    :param verdict: of a month that is done, that of the reading which did it; so are the reasons.
+    :param rows: postings read; of a month that was skipped or is done, those that are loaded.
     :param rows_before: postings that were loaded before.
     :param attempts: how often it was read.
     :param calls: requests for it; those that the client repeated are counted once.
     :param seconds: how long it took, from the first request to the decision.
     :param parts: the parts in which it was read, none if it came as a whole.
     :param changes: what became of its vouchers, None if it was not replaced or loaded for the first time.
+    :param load_id: load that read it, if it is done; else empty.
     """
 
     window: Window
@@ -53,6 +58,7 @@ class WindowResult:
     seconds: float
     parts: Sequence[str] = ()
     changes: Changes | None = None
+    load_id: str = ""
 
     def sentences(self) -> list[str]:
         """The reasons that call for attention, with the month."""
@@ -66,6 +72,7 @@ class LedgerResult:
 
     :param location: where the destination is, without secrets.
     :param convention: name of the sign convention by kind of account.
+    :param remaining: windows that were not begun, because the run had to stop.
     """
 
     tenant: str
@@ -74,10 +81,17 @@ class LedgerResult:
     location: str
     windows: Sequence[WindowResult] = ()
     convention: Mapping[str, str] = field(default_factory=dict)
+    remaining: Sequence[Window] = ()
+
+    @property
+    def period(self) -> tuple[date, date] | None:
+        """First and last day of all windows, those that remain included; None if there is none."""
+        windows = sorted([*(one.window for one in self.windows), *self.remaining])
+        return (windows[0].start, windows[-1].end) if windows else None
 
     @property
     def rows(self) -> int:
-        """Postings read, and if all is well loaded, over all windows."""
+        """Postings of all windows, read now or before; if all is well, they are loaded."""
         return sum(one.rows for one in self.windows)
 
     @property
@@ -100,6 +114,11 @@ class LedgerResult:
         return [one.window.name for one in self.windows if one.state == state]
 
     @property
+    def read(self) -> list[WindowResult]:
+        """The windows that were not done before."""
+        return [one for one in self.windows if one.state is not State.DONE]
+
+    @property
     def unproven(self) -> dict[str, str]:
         """Windows that were read and are not proven, with their verdict; loaded only if that was wanted."""
         read = (one for one in self.windows if one.state is not State.SKIPPED)
@@ -120,20 +139,25 @@ class LedgerResult:
 
     def as_dict(self) -> dict[str, Any]:
         """A small result for an XCom: counts, months, verdicts, reasons; no postings, nothing personal."""
+        first, last = self.period or (None, None)
         return {
             "tenant": self.tenant,
             "destination": self.kind,
             "location": self.location,
             "load_id": self.load_id,
-            "from_date": self.windows[0].window.start.isoformat() if self.windows else None,
-            "to_date": self.windows[-1].window.end.isoformat() if self.windows else None,
+            "from_date": first.isoformat() if first else None,
+            "to_date": last.isoformat() if last else None,
             "rows": self.rows,
             "windows": len(self.windows),
-            "verdict": self.verdict.value,
+            # Of nothing, nothing is proven.
+            "verdict": self.verdict.value if self.windows else None,
             "verdicts": dict(Counter(one.verdict.value for one in self.windows)),
             "changed": self.months(State.CHANGED),
             "unchanged": len(self.months(State.UNCHANGED)),
             "skipped": self.months(State.SKIPPED),
+            "done": self.months(State.DONE),
+            "stopped": bool(self.remaining),
+            "remaining": [window.name for window in self.remaining],
             "rejected": self.months(State.REJECTED),
             "unproven": self.unproven,
             "changes": {one.window.name: dict(one.changes.counts) for one in self.windows if one.changes},

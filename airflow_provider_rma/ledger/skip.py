@@ -25,11 +25,22 @@ def last_read(loads: pa.Table) -> datetime | None:
 
     :param loads: its rows of ``loads``.
     """
-    readings = [row for row in loads.to_pylist() if row["verdict"] != Verdict.BALANCES_ONLY]
-    if not readings:
-        return None
-    last = max(readings, key=lambda row: _utc(row["started_at"]))
-    return _utc(last["started_at"]) if last["loaded"] and last["verdict"] in PROVEN else None
+    last = last_reading(loads)
+    return last["started_at"] if last is not None else None
+
+
+def last_reading(loads: pa.Table) -> dict[str, Any] | None:
+    """The last full reading of a month, if it was loaded and proven: its row of ``loads``, times in UTC.
+
+    :param loads: the month's rows of ``loads``.
+    """
+    readings = [
+        row | {"started_at": _utc(row["started_at"])}
+        for row in loads.to_pylist()
+        if row["verdict"] != Verdict.BALANCES_ONLY
+    ]
+    last: dict[str, Any] | None = max(readings, key=lambda row: row["started_at"], default=None)
+    return last if last is not None and last["loaded"] and last["verdict"] in PROVEN else None
 
 
 def stored(balances: pa.Table) -> dict[str, Stated]:

@@ -7,6 +7,7 @@ import logging
 from airflow_provider_rma.exceptions import UnprovenError
 from airflow_provider_rma.ledger.proof import Verdict
 from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.windows import bounds
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +37,32 @@ def tell(result: WindowResult) -> None:
 
 
 def report(result: LedgerResult) -> None:
-    """What became of a run, in one line."""
-    changed, unchanged = result.months(State.CHANGED), result.months(State.UNCHANGED)
-    if changed or result.months(State.REJECTED):
+    """What became of a run, in one line, and in another one what it had no time for."""
+    changed, unchanged, rejected, done = (
+        len(result.months(state)) for state in (State.CHANGED, State.UNCHANGED, State.REJECTED, State.DONE)
+    )
+    if changed or rejected:
+        before = f", {done} done before" if done else ""
         log.info(
-            "Ledger of tenant %s: %s postings in %d months, %d changed, %d unchanged, %d not loaded; verdict %s.",
-            result.tenant, f"{result.rows:,}", len(result.windows), len(changed), len(unchanged),
-            len(result.months(State.REJECTED)), result.verdict.value,
+            "Ledger of tenant %s: %s postings in %d months, %d changed, %d unchanged%s, %d not loaded; verdict %s.",
+            result.tenant, f"{result.rows:,}", len(result.windows), changed, unchanged, before, rejected,
+            result.verdict.value,
         )  # fmt: skip
-    else:
+    elif done < len(result.windows):
         log.info(
             "Ledger of tenant %s: nothing has changed; %s postings in %d months proven again, verdict %s.",
-            result.tenant, f"{result.rows:,}", len(result.windows), result.verdict.value,
+            result.tenant, f"{sum(one.rows for one in result.read):,}", len(result.read), result.verdict.value,
+        )  # fmt: skip
+    elif not result.remaining:
+        log.info(
+            "Ledger of tenant %s: all %d months had been done before, nothing was read; verdict %s.",
+            result.tenant, done, result.verdict.value,
+        )  # fmt: skip
+    if result.remaining:
+        log.info(
+            "Ledger of tenant %s: stopped, %d of %d months remain (%s); the next run with resume_since goes on.",
+            result.tenant, len(result.remaining), len(result.windows) + len(result.remaining),
+            bounds(result.remaining),
         )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -94,6 +94,12 @@ def _months(first: date, last: date) -> Iterator[Window]:
         window = window.next
 
 
+def bounds(months: Iterable[Window]) -> str:
+    """The first and the last of some months, e.g. ``2016-01 to 2019-03``; there may be gaps between them."""
+    names = sorted(window.name for window in months)
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
 def today_in_zurich() -> date:
     """The calendar day it is in Zurich, wherever this runs."""
     now = pendulum.now("Europe/Zurich")
@@ -107,8 +113,7 @@ def read_day(value: date | str | None, name: str) -> date | None:
     :param name: what it is called in messages.
     :raises ConfigurationError: if it is no day, has a time of day, or lies before 1900.
     """
-    # What a template makes of a value that is not there.
-    if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
+    if is_blank(value):
         return None
     day = _parsed(value.strip()) if isinstance(value, str) else value
     if isinstance(day, datetime):
@@ -121,6 +126,11 @@ def read_day(value: date | str | None, name: str) -> date | None:
     if day.year < _FIRST_YEAR:
         raise ConfigurationError(f"{name} lies before {_FIRST_YEAR}.", advice="Correct the year.")
     return date(day.year, day.month, day.day)
+
+
+def is_blank(value: object) -> bool:
+    """Whether a parameter was not given: None, or what a template makes of a value that is not there."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 
 def _parsed(text: str) -> date | None:

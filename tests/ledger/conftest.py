@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pytest
 
+from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
 from tests.ledger.company import Company, start
 from tests.ledger.memory import MemoryDestination
 from tests.ledger.tamper import TamperingProxy
@@ -20,6 +24,25 @@ def company(tmp_path: Path) -> Iterator[Company]:
 @pytest.fixture
 def memory() -> MemoryDestination:
     return MemoryDestination()
+
+
+@pytest.fixture(params=["memory", "duckdb", "sqlite", "parquet", "postgres"])
+def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """Destinations of each make."""
+
+    def postgres() -> Any:
+        server = request.getfixturevalue("postgres")
+        return open_destination(server.url(server.create_database()).replace("+psycopg2", ""))
+
+    make: dict[str, Callable[[], Any]] = {
+        "memory": MemoryDestination,
+        "duckdb": lambda: open_destination(f"{tmp_path}/w.duckdb"),
+        "sqlite": lambda: open_destination(f"sqlite:///{tmp_path}/w.db"),
+        "parquet": lambda: ParquetDestination(fsspec.filesystem("file"), str(tmp_path / "w")),
+        "postgres": postgres,
+    }
+    with make[request.param]() as destination:
+        yield destination
 
 
 @pytest.fixture(scope="module")

@@ -126,6 +126,9 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
         "changed": ["2026-01", "2026-02", "2026-03"],
         "unchanged": 0,
         "skipped": [],
+        "done": [],
+        "stopped": False,
+        "remaining": [],
         "rejected": [],
         "unproven": {},
         "changes": {},
@@ -209,7 +212,7 @@ def test_logs_can_be_followed_and_hold_nothing_personal(
 @pytest.mark.parametrize(
     "wrong",
     [{"on_unproven": "ignore"}, {"tolerance": "-1"}, {"tolerance": "NaN"}, {"tolerance": "some"},
-     {"account_kinds": {"1020": "cash"}}, {"from_date": "soon"}],
+     {"account_kinds": {"1020": "cash"}}, {"from_date": "soon"}, {"resume_since": "lately"}, {"stop_at": "25:00"}],
 )  # fmt: skip
 def test_a_parameter_that_means_nothing_is_refused_before_anything_is_sent(
     trading: Company, memory: MemoryDestination, proxy: TamperingProxy, wrong: dict[str, Any]

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 
 from airflow_provider_rma.exceptions import UnprovenError
-from airflow_provider_rma.ledger.destinations import open_destination, tables
-from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
+from airflow_provider_rma.ledger.destinations import tables
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.skip import FULL_EVERY, last_read
@@ -30,25 +26,6 @@ def extract(company: Company, destination: Any, host: str | None = None, **kwarg
     plain = {"from_date": "2026-01-01", "to_date": "2026-02-28", "skip_unchanged": True}
     with company.client(host) as client:
         return extract_ledger(client, destination, **plain | kwargs)
-
-
-@pytest.fixture(params=["memory", "duckdb", "sqlite", "parquet", "postgres"])
-def destination(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    """Destinations of each make."""
-
-    def postgres() -> Any:
-        server = request.getfixturevalue("postgres")
-        return open_destination(server.url(server.create_database()).replace("+psycopg2", ""))
-
-    make: dict[str, Callable[[], Any]] = {
-        "memory": MemoryDestination,
-        "duckdb": lambda: open_destination(f"{tmp_path}/w.duckdb"),
-        "sqlite": lambda: open_destination(f"sqlite:///{tmp_path}/w.db"),
-        "parquet": lambda: ParquetDestination(fsspec.filesystem("file"), str(tmp_path / "w")),
-        "postgres": postgres,
-    }
-    with make[request.param]() as destination:
-        yield destination
 
 
 @pytest.fixture
@@ -128,9 +105,7 @@ def test_nothing_is_skipped_unless_asked_for(books: Company, memory: MemoryDesti
     assert {load["verdict"] for load in memory.loads} == {"exact"}
 
 
-def test_a_reading_that_was_not_proven_is_not_built_upon(
-    books: Company, memory: MemoryDestination, tmp_path: Path
-) -> None:
+def test_a_reading_that_was_not_proven_is_not_built_upon(books: Company, memory: MemoryDestination) -> None:
     extract(books, memory)
     with TamperingProxy(books.simulator.url) as proxy:
         proxy.change("saldo.*to=2026-02", amounts(lambda accno, amount: "1" if accno == "1020" else amount))
