@@ -15,6 +15,7 @@ from airflow_provider_rma.cli.adopt import adopt
 from airflow_provider_rma.cli.doctor import doctor
 from airflow_provider_rma.cli.evidence import evidence
 from airflow_provider_rma.cli.journal import journal
+from airflow_provider_rma.cli.ledger import ledger
 from airflow_provider_rma.cli.output import Refusal
 from airflow_provider_rma.cli.purge import purge
 from airflow_provider_rma.exceptions import RunMyAccountsError
@@ -31,7 +32,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="airflow-provider-rma", prog_name="rma")
 def rma() -> None:
-    """Run my Accounts for people on call: journal, checks, retention.
+    """Run my Accounts for people on call: journal, checks, estimates, retention.
 
     Connections and settings are Airflow's: run it where Airflow runs, with the same environment.
 
@@ -39,7 +40,7 @@ def rma() -> None:
     """
 
 
-for _command in (journal, doctor, adopt, evidence, purge):
+for _command in (journal, doctor, adopt, evidence, ledger, purge):
     rma.add_command(_command)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from contextlib import ExitStack, contextmanager
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,13 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
     :param skip_unchanged: do not read a month whose balances are those of its last full reading, which may not lie
         back seven days; it is then marked ``balances_only``, which is not proven.
     :param history: keep superseded postings in ``postings_history`` (not with Parquet); for all runs of a warehouse.
+    :param resume_since: months that were loaded and proven by a reading of this moment or later are passed over without
+        a request. ISO 8601 or a date-time; without an offset in Zurich, a day is its midnight there. By default a retry
+        passes over what was done since the DAG run began, and a first try, also after the task was cleared, over
+        nothing. ``1900-01-01``: every month that was ever proven, for a back-fill over many nights. (templated)
+    :param stop_at: no month is begun at this moment or later; the task then succeeds, with ``stopped`` and the months
+        that are left in ``remaining``. ``HH:MM``, the next time after the start of the DAG run that it is so late in
+        Zurich, or a moment as above. (templated)
     :param output_path: folder for the page of the run; ``[rma] storage_path`` by default. (templated)
     :returns: counts, months, verdicts, the first reasons, where the warehouse is, and ``page_path`` (an HTML page of
         the run); never postings.
@@ -57,6 +65,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         "destination_conn_id",
         "from_date",
         "to_date",
+        "resume_since",
+        "stop_at",
         "output_path",
     )
     ui_color = "#e8eef4"
@@ -76,6 +86,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         content_type: str | None = None,
         skip_unchanged: bool = False,
         history: bool = False,
+        resume_since: date | datetime | str | None = None,
+        stop_at: datetime | str | None = None,
         output_path: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -92,6 +104,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         self.content_type = content_type
         self.skip_unchanged = skip_unchanged
         self.history = history
+        self.resume_since = resume_since
+        self.stop_at = stop_at
         self.output_path = output_path
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -99,7 +113,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         from airflow_provider_rma.ledger.extract import extract_ledger
 
         run, page_path = _run(context["ti"]), ""
-        try:
+        with _told_to_airflow():
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
             with hook.get_conn() as client, self._open() as destination:
 
@@ -118,14 +132,29 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
                     account_kinds=self.account_kinds,
                     content_type=client.config.content_type,
                     skip_unchanged=self.skip_unchanged,
+                    resume_since=self._since(context),
+                    stop_at=self._stop(context),
                     run=run,
                     on_result=keep_page,
                 )
-        except RunMyAccountsError as error:
-            if error.retryable:
-                raise
-            raise AirflowFailException(str(error)) from error
         return result.as_dict() | {"page_path": page_path}
+
+    def _since(self, context: Context) -> date | datetime | str | None:
+        from airflow_provider_rma.ledger.windows import is_blank
+
+        if not is_blank(self.resume_since):
+            return self.resume_since
+        ti: Any = context["ti"]
+        # As Airflow counts tries. A task that is cleared while its DAG run goes on keeps the start of the run, yet
+        # whoever clears it wants everything read.
+        first_try = ti.max_tries - (self.retries or 0) + 1
+        return context["dag_run"].start_date if ti.try_number > first_try else None
+
+    def _stop(self, context: Context) -> datetime | None:
+        from airflow_provider_rma.ledger.schedule import now, stop_moment
+
+        # Counted from the run, so that a retry after that o'clock does not go on until the next day.
+        return stop_moment(self.stop_at, context["dag_run"].start_date or now())
 
     def _write_page(self, result: LedgerResult, destination: Destination, ti: Any, run: str) -> str:
         """Write the page of a run, also of one that then fails; gives its path."""
@@ -148,6 +177,99 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         from airflow_provider_rma.hooks.warehouse import open_warehouse
 
         return open_warehouse(str(self.destination), self.destination_conn_id, history=self.history)
+
+
+class RunMyAccountsEstimateLedgerOperator(BaseOperator):
+    """Say what an extract of the general ledger will take: requests, postings, hours.
+
+    The first, the middle and the last month are read as the extract would read them, and the others are estimated from
+    these. Nothing is written anywhere. With ``destination`` and ``resume_since``, only months that are not done yet
+    count; if there is none, nothing is asked.
+
+    .. seealso:: :doc:`/ledger`
+
+    :param rma_conn_id: connection of the tenant; reading needs no ``allow_writes``. (templated)
+    :param from_date: a day in the first month, ``YYYY-MM-DD`` or a date. (templated)
+    :param to_date: a day in the last month, inclusive; by default the run's day in Zurich. (templated)
+    :param reread_days: without ``from_date``, the months that lie up to so many days back.
+    :param account_kinds: as of the extract.
+    :param content_type: ``xml`` by default, or ``json``.
+    :param destination: address of the warehouse that will be filled, to see which months are done; where there is none
+        yet, an empty one is made. (templated)
+    :param destination_conn_id: Airflow connection of that object storage. (templated)
+    :param resume_since: as of the extract; by default no month is done. (templated)
+    :returns: ``months`` to be read and ``done``; ``calls``, ``postings`` and ``hours``, each ``low``, ``expected`` and
+        ``high``; the ``probes``; and a sentence, ``summary``.
+    """
+
+    template_fields: Sequence[str] = (
+        "rma_conn_id",
+        "from_date",
+        "to_date",
+        "destination",
+        "destination_conn_id",
+        "resume_since",
+    )
+    ui_color = "#e8eef4"
+
+    def __init__(
+        self,
+        *,
+        rma_conn_id: str = RunMyAccountsHook.default_conn_name,
+        from_date: date | str | None = None,
+        to_date: date | str | None = None,
+        reread_days: int = 90,
+        account_kinds: Mapping[str, str] | None = None,
+        content_type: str | None = None,
+        destination: str | None = None,
+        destination_conn_id: str | None = None,
+        resume_since: date | datetime | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rma_conn_id = rma_conn_id
+        self.from_date = from_date
+        self.to_date = to_date
+        self.reread_days = reread_days
+        self.account_kinds = account_kinds
+        self.content_type = content_type
+        self.destination = destination
+        self.destination_conn_id = destination_conn_id
+        self.resume_since = resume_since
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Probe, and return the estimate."""
+        from airflow_provider_rma.ledger.estimate import estimate_ledger
+
+        with _told_to_airflow(), ExitStack() as opened:
+            hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
+            client = opened.enter_context(hook.get_conn())
+            return estimate_ledger(
+                client,
+                from_date=self.from_date,
+                to_date=self.to_date,
+                reread_days=self.reread_days,
+                account_kinds=self.account_kinds,
+                content_type=client.config.content_type,
+                destination=opened.enter_context(self._open()) if self.destination else None,
+                resume_since=self.resume_since,
+            ).as_dict()
+
+    def _open(self) -> Destination:
+        from airflow_provider_rma.hooks.warehouse import open_warehouse
+
+        return open_warehouse(str(self.destination), self.destination_conn_id)
+
+
+@contextmanager
+def _told_to_airflow() -> Iterator[None]:
+    """An error that a retry cannot help against fails the task for good."""
+    try:
+        yield
+    except RunMyAccountsError as error:
+        if error.retryable:
+            raise
+        raise AirflowFailException(str(error)) from error
 
 
 def _run(ti: Any) -> str:

@@ -221,6 +221,8 @@ def test_months_are_skipped_only_if_asked_for(
         ({"on_unproven": "shrug"}, "on_unproven"),
         ({"tolerance": "little"}, "tolerance"),
         ({"content_type": "csv"}, "content_type"),
+        ({"resume_since": "{{ 'lately' }}"}, "resume_since is no moment"),
+        ({"stop_at": "25:00"}, "stop_at is no moment"),
         ({"rma_conn_id": "rma_missing"}, "rma_missing"),
     ],
 )
@@ -244,5 +246,6 @@ def test_wrong_arguments_fail_at_once_with_a_remedy(
 
 def test_every_connection_and_day_is_a_template() -> None:
     assert set(RunMyAccountsExtractLedgerOperator.template_fields) == {
-        "rma_conn_id", "destination", "destination_conn_id", "from_date", "to_date", "output_path",
+        "rma_conn_id", "destination", "destination_conn_id", "from_date", "to_date", "resume_since", "stop_at",
+        "output_path",
     }  # fmt: skip

@@ -1,0 +1,239 @@
+"""What an extract of a period will take. A few months are read as the extract would read them; nothing is written."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
+from airflow_provider_rma.ledger.arrow import PostingBatches
+from airflow_provider_rma.ledger.balances import CALLS, read_statement
+from airflow_provider_rma.ledger.parts import Plan, StartOverError
+from airflow_provider_rma.ledger.read import read_postings
+from airflow_provider_rma.ledger.resume import Resume
+from airflow_provider_rma.ledger.schedule import read_moment
+from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zurich, windows
+
+if TYPE_CHECKING:
+    from airflow_provider_rma.client.client import RunMyAccountsClient
+    from airflow_provider_rma.client.codecs import ContentType
+    from airflow_provider_rma.ledger.destinations import Destination
+
+log = logging.getLogger(__name__)
+
+#: Probes of which one has so many times the postings of another are called uneven.
+_UNEVEN = 3
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A month that was read.
+
+    :param month: its name, e.g. ``2026-08``.
+    :param calls: requests for it; those that the client repeated are counted once.
+    :param seconds: how long reading took, the waits of the client included.
+    """
+
+    month: str
+    postings: int
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Range:
+    """A figure over all months. Between two probes, ``expected`` goes from one to the other in a straight line, while
+    ``low`` and ``high`` take the smaller and the larger of them for each month."""
+
+    low: float
+    expected: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is to be expected.
+
+    :param period: first and last day, inclusive.
+    :param months: months that are to be read.
+    :param done: months of the period beside them that an earlier run has done.
+    :param probes: oldest first; none if no month is to be read.
+    :param calls: requests, without those for the signs of accounts that stand still (one for each account, once).
+    :param seconds: of reading one month after the other. Writing into the warehouse comes on top.
+    """
+
+    tenant: str
+    period: tuple[date, date]
+    months: int
+    done: int
+    probes: Sequence[Probe]
+    calls: Range
+    postings: Range
+    seconds: Range
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether the probes differ so much that the figures are only a rough guide."""
+        counts = [probe.postings for probe in self.probes]
+        return bool(counts) and max(counts) > _UNEVEN * min(counts)
+
+    def __str__(self) -> str:
+        months = "1 month" if self.months == 1 else f"{self.months} months"
+        before = f" ({self.done} more done before)" if self.done else ""
+        if not self.months:
+            return f"All {self.done} months were done before; nothing is left to read."
+        probed = ", ".join(probe.month for probe in self.probes)
+        sentence = (
+            f"{months}{before}: about {_count(self.calls.expected)} calls, {_count(self.postings.expected)} postings, "
+            f"{_span(self.seconds)} (probed {probed})"
+        )
+        if self.is_uneven:
+            counts = sorted(probe.postings for probe in self.probes)
+            sentence += f"; the probes are uneven, {counts[0]:,} to {counts[-1]:,} postings a month"
+        return sentence
+
+    def as_dict(self) -> dict[str, Any]:
+        """A small result for an XCom; hours and seconds as decimal numbers."""
+        return {
+            "tenant": self.tenant,
+            "from_date": self.period[0].isoformat(),
+            "to_date": self.period[1].isoformat(),
+            "months": self.months,
+            "done": self.done,
+            "calls": _rounded(self.calls),
+            "postings": _rounded(self.postings),
+            "hours": {name: round(value / 3600, 4) for name, value in asdict(self.seconds).items()},
+            "probes": [asdict(probe) | {"seconds": round(probe.seconds, 3)} for probe in self.probes],
+            "uneven": self.is_uneven,
+            "summary": str(self),
+        }
+
+
+def estimate_ledger(
+    client: RunMyAccountsClient,
+    *,
+    from_date: date | str | None = None,
+    to_date: date | str | None = None,
+    reread_days: int = REREAD_DAYS,
+    account_kinds: Mapping[str, str] | None = None,
+    content_type: ContentType | None = None,
+    destination: Destination | None = None,
+    resume_since: date | datetime | str | None = None,
+    today: date | None = None,
+) -> Estimate:
+    """Read the first, the middle and the last month of a period, and say what all of them would take.
+
+    Parameters are those of :func:`~.extract.extract_ledger`, and mean the same. A month that is not over is not read if
+    there is another one.
+
+    :param client: client of the tenant; it is only read from.
+    :param destination: with ``resume_since``: an opened destination, which is asked what is done and is not written to.
+        By default nothing is done.
+    :raises ConfigurationError: for a parameter that cannot be understood; nothing was sent.
+    :raises RequestError: if an answer cannot be had or read.
+    """
+    today, kinds, form = today or today_in_zurich(), AccountKinds(account_kinds), content_type or "xml"
+    period = windows(from_date, to_date, reread_days=reread_days, today=today)
+    resume, tenant = Resume(read_moment(resume_since, "resume_since"), today), client.config.tenant
+    done = resume.done(destination, tenant, period) if destination is not None else {}
+    left = [window for window in period if window not in done]
+    probes = _probes(client, _chosen(left, today), kinds, form) if left else {}
+    placed = [(left.index(window), probe) for window, probe in probes.items()]
+
+    def total(figure: Callable[[Probe], float], once: int = 0) -> Range:
+        return _total([(place, figure(probe)) for place, probe in placed], len(left), once)
+
+    estimate = Estimate(
+        tenant=tenant,
+        period=(period[0].start, period[-1].end),
+        months=len(left),
+        done=len(done),
+        probes=list(probes.values()),
+        calls=total(lambda probe: probe.calls, once=1 if left else 0),
+        postings=total(lambda probe: probe.postings),
+        seconds=total(lambda probe: probe.seconds),
+    )
+    log.info("Ledger of tenant %s: %s.", tenant, str(estimate).rstrip("."))
+    return estimate
+
+
+def _chosen(left: Sequence[Window], today: date) -> list[Window]:
+    over = [window for window in left if window.end < today] or left
+    return sorted({over[0], over[len(over) // 2], over[-1]})
+
+
+def _probes(
+    client: RunMyAccountsClient, chosen: Sequence[Window], kinds: AccountKinds, content_type: ContentType
+) -> dict[Window, Probe]:
+    accounts = read_accounts(client.list_charts(content_type=content_type))
+    names = {accno: account.description for accno, account in accounts.items()}
+    found: dict[Window, Probe] = {}
+    for window in chosen:
+        found[window] = probe = _probe(client, window, kinds, names, content_type)
+        log.info("%s: %s postings, %d calls, %.1f s.", window, f"{probe.postings:,}", probe.calls, probe.seconds)
+    return found
+
+
+def _probe(
+    client: RunMyAccountsClient,
+    window: Window,
+    kinds: AccountKinds,
+    names: Mapping[str, str],
+    content_type: ContentType,
+) -> Probe:
+    """Balances, postings, balances, as the extract asks for them; the postings are counted and dropped."""
+    began, reading = time.monotonic(), None
+    statement = read_statement(client, window, kinds, content_type)
+    plan = Plan(window, names.keys() | statement.accounts.keys())
+    while reading is None:
+        batches = PostingBatches(client.config.tenant, window, "", names)
+        try:
+            reading = read_postings(client, plan, batches, lambda _: None, content_type)
+        except StartOverError as broken:
+            log.warning("%s: %s Reading the month again.", window, broken)
+    read_statement(client, window, kinds, content_type)
+    return Probe(window.name, reading.postings.rows, 2 * CALLS + plan.calls, time.monotonic() - began)
+
+
+def _total(probes: Sequence[tuple[int, float]], months: int, once: int) -> Range:
+    """A figure over all months, from the places of the probes among them.
+
+    :param once: what is added for the run as a whole.
+    """
+    low = expected = high = float(once)
+    for place in range(months):
+        left = max((probe for probe in probes if probe[0] <= place), default=probes[0])
+        right = min((probe for probe in probes if probe[0] >= place), default=probes[-1])
+        share = (place - left[0]) / (right[0] - left[0]) if right[0] > left[0] else 0.0
+        low += min(left[1], right[1])
+        expected += left[1] + share * (right[1] - left[1])
+        high += max(left[1], right[1])
+    return Range(low, expected, high)
+
+
+def _rounded(figure: Range) -> dict[str, int]:
+    return {name: round(value) for name, value in asdict(figure).items()}
+
+
+def _count(value: float) -> str:
+    """A number to two digits, e.g. ``870`` or ``1.2 million``."""
+    if value >= 1_000_000:
+        return f"{value / 1_000_000:.1f} million"
+    return f"{float(f'{value:.2g}'):,.0f}" if value >= 100 else f"{value:.0f}"
+
+
+def _span(seconds: Range) -> str:
+    """From when to when, in a unit that suits both: ``0.8 to 1.4 hours``."""
+    if seconds.high < 1:
+        return "less than a second"
+    unit, size, places = next(
+        (unit, size, places)
+        for unit, size, places, least in (("hours", 3600, 1, 5400), ("minutes", 60, 0, 120), ("seconds", 1, 0, 0))
+        if seconds.high >= least
+    )
+    low, high = (f"{value / size:.{places}f}" for value in (seconds.low, seconds.high))
+    return f"about {high} {unit}" if low == high else f"{low} to {high} {unit}"

@@ -1,0 +1,30 @@
+"""``rma ledger estimate``: what an extract will take."""
+
+from __future__ import annotations
+
+from tests.cli.conftest import Desk
+
+PERIOD = ("--from", "2026-01-01", "--to", "2026-02-28")
+
+
+def test_an_estimate_is_a_sentence_and_a_table(desk: Desk) -> None:
+    lines = [{"accno": "1020", "debit": "500"}, {"accno": "2800", "credit": "500"}]
+    for day in ("2026-01-31", "2026-02-01"):
+        desk.simulator.control("POST", "/gl", {"reference": f"GL-{day}", "transdate": day, "lines": lines})
+    result = desk.run("ledger", "estimate", *PERIOD)
+    assert result.exit_code == 0, result.output
+    sentence, empty, heads, *rows = result.stdout.splitlines()
+    assert sentence.startswith("2 months: about 15 calls, 4 postings, ")
+    assert (empty, heads.split()) == ("", ["MONTH", "POSTINGS", "CALLS", "SECONDS"])
+    assert [row.split()[:3] for row in rows] == [["2026-01", "2", "7"], ["2026-02", "2", "7"]]
+    found = desk.json("ledger", "estimate", *PERIOD, "--content-type", "json")
+    assert (found["months"], found["postings"]["expected"]) == (2, 4)
+    assert found["hours"]["low"] <= found["hours"]["high"]
+
+
+def test_what_cannot_be_estimated_is_said(desk: Desk) -> None:
+    refused = desk.run("ledger", "estimate", "--from", "yesterday")
+    assert refused.exit_code == 2
+    assert "from_date is no calendar day" in refused.stderr
+    missing = desk.run("ledger", "estimate", "--conn", "rma_nowhere", *PERIOD)
+    assert (missing.exit_code, "rma_nowhere" in missing.stderr) == (2, True)
