@@ -13,7 +13,7 @@ from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.balances import CALLS, read_statement
 from airflow_provider_rma.ledger.parts import Plan, StartOverError
-from airflow_provider_rma.ledger.read import read_postings
+from airflow_provider_rma.ledger.read import read_postings, receive_postings
 from airflow_provider_rma.ledger.resume import Resume
 from airflow_provider_rma.ledger.schedule import read_moment
 from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zurich, windows
@@ -191,10 +191,11 @@ def _probe(
     plan = Plan(window, names.keys() | statement.accounts.keys())
     while reading is None:
         batches = PostingBatches(client.config.tenant, window, "", names)
-        try:
-            reading = read_postings(client, plan, batches, lambda _: None, content_type)
-        except StartOverError as broken:
-            log.warning("%s: %s Reading the month again.", window, broken)
+        with receive_postings(client, plan, content_type) as received:
+            try:
+                reading = read_postings(received, plan, batches, lambda _: None)
+            except StartOverError as broken:
+                log.warning("%s: %s Reading the month again.", window, broken)
     read_statement(client, window, kinds, content_type)
     return Probe(window.name, reading.postings.rows, 2 * CALLS + plan.calls, time.monotonic() - began)
 
