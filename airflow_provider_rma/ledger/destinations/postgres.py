@@ -181,13 +181,9 @@ class FreshStage(RelationalStage):
             self._write_rows(batch)
 
     def _exchange_postings(self, session: Session, load: pa.Table) -> None:
-        # Another run may have loaded the window meanwhile.
-        load_id = load.column("load_id")[0].as_py()
-        key = session.where(*self._key)
-        session.execute(
-            f"DELETE FROM {session.name('postings')} {key} AND load_id <> ?",  # noqa: S608 - names of ours
-            [*self._key.values(), load_id],
-        )
+        # Another run may have loaded the window meanwhile: whatever this transaction did not write goes.
+        others = f"{session.where(*self._key)} AND xmin <> pg_current_xact_id()::xid"
+        session.execute(f"DELETE FROM {session.name('postings')} {others}", list(self._key.values()))  # noqa: S608
         self._check_loaded(session)
 
     @contextmanager

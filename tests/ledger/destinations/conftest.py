@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,15 @@ from tests.postgres import PostgresServer  # noqa: E402
 
 #: Those that a test of single columns of a table can be run on, and those that keep a history.
 DATABASES = ["duckdb", "postgres", "dbapi-sqlite", "dbapi-postgres"]
-KINDS = ["duckdb", "parquet-local", "parquet-objects", "postgres", "dbapi-sqlite", "dbapi-postgres"]
+KINDS = [
+    "duckdb",
+    "parquet-local",
+    "parquet-objects",
+    "postgres",
+    "postgres-fresh",
+    "dbapi-sqlite",
+    "dbapi-postgres",
+]
 
 
 def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -66,6 +76,17 @@ def postgres_url(server: PostgresServer) -> str:
 
 def postgres_warehouse(url: str) -> Warehouse:
     return _database("postgres", lambda **more: open_destination(url, **more), lambda: _psycopg(url, "rma"), "", "%s")
+
+
+def fresh_postgres_warehouse(url: str) -> Warehouse:
+    """Every window is copied as if it had never been loaded, which must come to the same."""
+
+    def opened(**more: Any) -> Any:
+        destination = open_destination(url, **more)
+        destination.stage = partial(destination.stage, fresh=True)  # type: ignore[method-assign]
+        return destination
+
+    return replace(postgres_warehouse(url), open=opened)
 
 
 def dbapi_postgres_warehouse(url: str) -> Warehouse:
@@ -143,7 +164,8 @@ def make_warehouse(kind: str, tmp_path: Path, request: pytest.FixtureRequest) ->
     if kind == "dbapi-sqlite":
         return sqlite_warehouse(tmp_path / "ledger.db")
     url = postgres_url(request.getfixturevalue("postgres"))
-    return postgres_warehouse(url) if kind == "postgres" else dbapi_postgres_warehouse(url)
+    made = {"postgres": postgres_warehouse, "postgres-fresh": fresh_postgres_warehouse}
+    return made.get(kind, dbapi_postgres_warehouse)(url)
 
 
 @pytest.fixture(params=KINDS)
