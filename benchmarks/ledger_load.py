@@ -160,9 +160,11 @@ PARTS: dict[str, tuple[str, Callable[[], None]]] = {
 
 
 _IMPORTS = (
-    "duckdb psycopg requests xml2arrow pyarrow.compute pyarrow.csv pyarrow.parquet "
-    "airflow_provider_rma.ledger.extract airflow_provider_rma.ledger.decode.columns "
-    "airflow_provider_rma.ledger.decode.xmlform"
+    "duckdb psycopg requests sqlalchemy xml2arrow pyarrow.compute pyarrow.csv pyarrow.parquet "
+    "airflow_provider_rma.client.client airflow_provider_rma.ledger.decode.columns "
+    "airflow_provider_rma.ledger.decode.xmlform airflow_provider_rma.ledger.destinations.databases "
+    "airflow_provider_rma.ledger.destinations.duckdb airflow_provider_rma.ledger.destinations.parquet "
+    "airflow_provider_rma.ledger.destinations.postgres airflow_provider_rma.ledger.extract"
 )
 
 
