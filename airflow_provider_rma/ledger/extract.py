@@ -17,7 +17,7 @@ from airflow_provider_rma.ledger import schedule
 from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.balances import CALLS, Statement, read_statement
-from airflow_provider_rma.ledger.changes import Changes, compare
+from airflow_provider_rma.ledger.changes import COLUMNS, Changes, compare
 from airflow_provider_rma.ledger.convention import Convention
 from airflow_provider_rma.ledger.parts import Plan, StartOverError
 from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
@@ -325,7 +325,7 @@ class _Extract:
         else:
             state = State.CHANGED
         window, loaded = visit.window, state is not State.REJECTED
-        changes = self._changes(visit, reading) if state is State.CHANGED else None
+        changes = self._changes(visit, stage, reading.postings.rows) if state is State.CHANGED else None
         if changes:
             proof = replace(proof, reasons=(*proof.reasons, *self._alarm(window, changes)))
         result = visit.result(state, proof, reading.postings.rows, changes)
@@ -339,11 +339,16 @@ class _Extract:
         keep(balances=balances, proofs=proofs, load=load)
         return result
 
-    def _changes(self, visit: _Visit, reading: Reading) -> Changes | None:
+    def _changes(self, visit: _Visit, stage: Stage, rows: int) -> Changes | None:
         """What became of the vouchers since the month was loaded before; None if it never was."""
-        if reading.vouchers is None:
+        if not visit.is_loaded:
             return None
-        return compare(self.destination.vouchers(self.tenant, visit.window), reading.vouchers)
+        return compare(
+            self.destination.loaded_batches(self.tenant, visit.window, COLUMNS),
+            stage.staged_batches(COLUMNS),
+            lines=visit.rows_before + rows,
+            folder=self.destination.spool_folder,
+        )
 
     def _alarm(self, window: Window, changes: Changes) -> Iterator[Reason]:
         closed = self.client.config.closed_until

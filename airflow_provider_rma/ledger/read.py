@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Self
 
 from airflow_provider_rma.exceptions import IncompleteAnswerError, RequestError
 from airflow_provider_rma.ledger.arrow import PostingBatches
-from airflow_provider_rma.ledger.changes import Vouchers
 from airflow_provider_rma.ledger.decode import PostingReader
 from airflow_provider_rma.ledger.extras import pyarrow
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
@@ -44,12 +43,10 @@ class Reading:
 
     :param postings: what it adds up to.
     :param fingerprints: content by account number, None if it was not asked for.
-    :param vouchers: content by voucher, None if it was not asked for.
     """
 
     postings: Postings
     fingerprints: Mapping[str, Fingerprint] | None = None
-    vouchers: Vouchers | None = None
 
 
 class Received:
@@ -138,21 +135,19 @@ class _Read:
     def __init__(self, window: Window, write: Callable[[pa.RecordBatch], None], *, compared: bool) -> None:
         self._write = write
         self._fingerprints = Fingerprinter() if compared else None
-        self._vouchers = Vouchers() if compared else None
         self._sums, self._progress = _Sums(), _Progress(window)
         self._count = 0
         self._announced: int | None = 0
 
     def result(self) -> Reading:
         postings = Postings(self._count, self._announced, self._sums.accounts, self._sums.unbalanced())
-        return Reading(postings, self._fingerprints.result() if self._fingerprints else None, self._vouchers)
+        return Reading(postings, self._fingerprints.result() if self._fingerprints else None)
 
     def take(self, reader: PostingReader) -> None:
         for batch in reader:
             self._sums.add(batch)
-            if self._fingerprints is not None and self._vouchers is not None:
+            if self._fingerprints is not None:
                 self._fingerprints.add(batch)
-                self._vouchers.add(batch)
             self._write(batch)
             self._progress.tell(self._count + reader.count, reader.announced if not self._count else None)
         self._count += reader.count

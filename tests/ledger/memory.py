@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
 
-from airflow_provider_rma.ledger.changes import Vouchers
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
 from airflow_provider_rma.ledger.windows import Window
 
@@ -20,6 +20,7 @@ class MemoryDestination:
 
     kind = "memory"
     location = "here"
+    spool_folder = None
 
     def __init__(self) -> None:
         self.postings: dict[Key, pa.Table] = {}
@@ -55,11 +56,8 @@ class MemoryDestination:
             fingerprints.add(batch)
         return fingerprints.result()
 
-    def vouchers(self, tenant: str, window: Window) -> Vouchers:
-        vouchers = Vouchers()
-        for batch in self.postings[tenant, window.name].to_batches():
-            vouchers.add(batch)
-        return vouchers
+    def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield from self.postings[tenant, window.name].select(list(columns)).to_batches()
 
     def table(self, name: str, tenant: str, window: Window) -> pa.Table:
         from airflow_provider_rma.ledger.destinations import tables
@@ -108,6 +106,9 @@ class MemoryStage:
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._batches.append(batch)
+
+    def staged_batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        return (batch.select(list(columns)) for batch in self._batches)
 
     def commit(self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:
         from airflow_provider_rma.ledger.destinations import tables

@@ -14,13 +14,14 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from airflow_provider_rma.ledger.changes import COLUMNS, FIRST, Vouchers, compare
+from airflow_provider_rma.ledger import changes as changes_module
+from airflow_provider_rma.ledger.changes import COLUMNS, FIRST, PART_LINES, Changes, compare
 from airflow_provider_rma.ledger.destinations import open_destination, tables
 from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from tests.ledger.company import Company
-from tests.ledger.memory import MemoryDestination
+from tests.ledger.memory import MemoryDestination, MemoryStage
 
 JANUARY: dict[str, Any] = {"from_date": "2026-01-01", "to_date": "2026-01-31"}
 Row = dict[str, Any]
@@ -34,54 +35,56 @@ def row(voucher: int | None, amount: str, entry: int | None, module: str | None 
     return plain | fields
 
 
-def vouchers(rows: list[Row], size: int = 3) -> Vouchers:
-    """What a reading notes that comes in small batches."""
-    schema = pa.schema([tables.schema("postings").field(name) for name in COLUMNS])
-    found = Vouchers()
+def batches(rows: list[Row], size: int = 3) -> Iterator[pa.RecordBatch]:
+    """A reading that comes in small batches."""
+    schema = pa.schema([tables.schema("postings").field(name).with_nullable(True) for name in COLUMNS])
     for start in range(0, len(rows), size):
-        part = rows[start : start + size]
-        found.add(pa.RecordBatch.from_arrays([pa.array([r.get(f.name) for r in part], f.type) for f in schema],
-                                             schema=pa.schema([f.with_nullable(True) for f in schema])))  # fmt: skip
-    return found
+        yield pa.RecordBatch.from_pylist(rows[start : start + size], schema)
+
+
+def compared(old: list[Row], new: list[Row], *, size: int = 3, lines: int = 0) -> Changes:
+    return compare(batches(old, size), batches(new, size), lines=lines)
 
 
 OLD = [row(number, str(sign * number), 10 * number + sign) for number in range(1, 9) for sign in (1, -1)]
+#: Of each kind of change one, what it is made of in whatever order.
+CHANGED = [
+    (OLD[2:], {"removed": 1}),
+    ([*OLD, row(99, "1", 990), row(99, "-1", 991)], {"added": 1}),
+    ([row(1, "1", 500), row(1, "-1", 501), *OLD[2:]], {"reposted": 1}),
+    ([row(1, "1", None), row(1, "-1", None), *OLD[2:]], {"reposted": 1}),
+    ([row(1, "2", 11), row(1, "-2", 9), *OLD[2:]], {"amended": 1}),
+    ([row(1, "2", 500), row(1, "-2", 501), *OLD[2:]], {"amended": 1}),
+    ([OLD[0] | {"memo": "neu"}, *OLD[1:]], {"amended": 1}),
+    ([OLD[0] | {"transdate": date(2026, 1, 6)}, *OLD[1:]], {"amended": 1}),
+    ([OLD[0], *OLD], {"amended": 1}),
+    ([one | {"module": "ar"} if one["voucher_id"] == 3 else one for one in OLD], {"added": 1, "removed": 1}),
+    ([], {"removed": 8}),
+    ([row(2, "1", 500), *OLD[:2], *OLD[4:], row(77, "1", 1)], {"added": 1, "amended": 1}),
+]
 
 
-def changed(new: list[Row]) -> dict[str, int]:
-    return {kind: count for kind, count in compare(vouchers(OLD), vouchers(new)).counts.items() if count}
+def changed(changes: Changes) -> dict[str, int]:
+    return {kind: count for kind, count in changes.counts.items() if count}
 
 
 def test_nothing_has_changed_whatever_the_order() -> None:
     shuffled = random.Random(7).sample(OLD, len(OLD))  # noqa: S311
-    assert changed(shuffled) == {}
-    assert str(compare(vouchers(OLD), vouchers(shuffled, size=1))) == "no voucher"
+    changes = compared(OLD, shuffled, size=1)
+    assert changed(changes) == {}
+    assert str(changes) == "no voucher"
 
 
-@pytest.mark.parametrize(
-    ("new", "expected"),
-    [
-        (OLD[2:], {"removed": 1}),
-        ([*OLD, row(99, "1", 990), row(99, "-1", 991)], {"added": 1}),
-        ([row(1, "1", 500), row(1, "-1", 501), *OLD[2:]], {"reposted": 1}),
-        ([row(1, "1", None), row(1, "-1", None), *OLD[2:]], {"reposted": 1}),
-        ([row(1, "2", 11), row(1, "-2", 9), *OLD[2:]], {"amended": 1}),
-        ([row(1, "2", 500), row(1, "-2", 501), *OLD[2:]], {"amended": 1}),
-        ([OLD[0] | {"memo": "neu"}, *OLD[1:]], {"amended": 1}),
-        ([OLD[0] | {"transdate": date(2026, 1, 6)}, *OLD[1:]], {"amended": 1}),
-        ([OLD[0], *OLD], {"amended": 1}),
-        ([one | {"module": "ar"} if one["voucher_id"] == 3 else one for one in OLD], {"added": 1, "removed": 1}),
-        ([], {"removed": 8}),
-        ([row(2, "1", 500), *OLD[:2], *OLD[4:], row(77, "1", 1)], {"added": 1, "amended": 1}),
-    ],
-)
-def test_each_kind_of_change_is_told_from_the_others(new: list[Row], expected: dict[str, int]) -> None:
-    assert changed(new) == expected
+@pytest.mark.parametrize("lines", [0, 7 * PART_LINES], ids=["at once", "in parts"])
+@pytest.mark.parametrize(("new", "expected"), CHANGED)
+def test_each_kind_of_change_is_told_from_the_others(new: list[Row], expected: dict[str, int], lines: int) -> None:
+    assert changed(compared(OLD, new, lines=lines)) == expected
 
 
-def test_from_nothing_everything_is_added_and_the_first_are_named() -> None:
-    many = [row(number, "1", number) for number in range(1, 31)]
-    changes = compare(vouchers([]), vouchers(many))
+@pytest.mark.parametrize("lines", [0, 7 * PART_LINES], ids=["at once", "in parts"])
+def test_from_nothing_everything_is_added_and_the_first_are_named(lines: int) -> None:
+    many = [row(number, "1", number) for number in range(30, 0, -1)]
+    changes = compared([], many, lines=lines)
     assert changes.counts == {"added": 30, "removed": 0, "amended": 0, "reposted": 0}
     assert changes.first["added"] == [f"gl {number} (R-{number})" for number in range(1, FIRST + 1)]
     assert str(changes).startswith("30 added (gl 1 (R-1), gl 2 (R-2)")
@@ -90,22 +93,28 @@ def test_from_nothing_everything_is_added_and_the_first_are_named() -> None:
 
 def test_two_modules_and_none_are_different_vouchers() -> None:
     old = [row(1, "1", 1, "ar"), row(1, "2", 2, "gl"), row(1, "3", 3, None)]
-    assert compare(vouchers(old), vouchers(old)).counts["amended"] == 0
-    changes = compare(vouchers(old), vouchers([old[0], old[1], row(1, "4", 3, None)]))
+    assert changed(compared(old, old)) == {}
+    changes = compared(old, [old[0], old[1], row(1, "4", 3, None)])
     assert changes.first["amended"] == [" 1 (R-1)"]
 
 
-def test_a_million_lines_need_some_bytes_each_voucher() -> None:
-    """Batches of one voucher each are put together again and again, so that memory stays with the vouchers."""
-    before = pa.total_allocated_bytes()
-    found = Vouchers()
-    schema = pa.schema([tables.schema("postings").field(name).with_nullable(True) for name in COLUMNS])
-    for number in range(400):
-        lines = [row(number % 50, "1", number) for _ in range(50)]
-        found.add(pa.RecordBatch.from_arrays([pa.array([r.get(f.name) for r in lines], f.type) for f in schema],
-                                             schema=schema))  # fmt: skip
-    assert found.table().num_rows == 50
-    assert pa.total_allocated_bytes() - before < 100_000
+def test_the_parts_share_the_vouchers_whatever_numbers_these_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No part is much larger than the others, also if the service counts by tens; lines of a voucher stay together."""
+    sizes: list[int] = []
+    real = changes_module._grouped
+
+    def grouped(rows: pa.Table) -> pa.Table:
+        found = real(rows)
+        sizes.append(found.num_rows)
+        return found
+
+    many = [row(number, "1", number) for number in range(10, 40_000, 10)] * 2
+    monkeypatch.setattr(changes_module, "_grouped", grouped)
+    changes = compared(many, many, size=2_000, lines=7 * PART_LINES)
+    assert changed(changes) == {}
+    parts = sizes[-8:]
+    assert sum(parts) == 3_999
+    assert max(parts) < 600
 
 
 # ---------------------------------------------------------------------- through the extract
@@ -157,6 +166,21 @@ def test_a_run_says_which_vouchers_are_not_what_they_were(
     assert "2026-01: vouchers since it was loaded before: 1 added (ar " in caplog.text
     assert "Anderer Text" not in caplog.text
     assert result.as_dict()["closed_month_changed"] == []
+
+
+def test_vouchers_are_only_looked_at_where_a_month_has_changed(
+    company: Company, memory: MemoryDestination, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    for place in (MemoryDestination, "loaded_batches"), (MemoryStage, "staged_batches"):
+        real = getattr(*place)
+        monkeypatch.setattr(*place, lambda *given, real=real, name=place[1]: (looked.append(name), real(*given))[1])
+    company.voucher("GL-1", "2026-01-02", "1020", "2800", "1000")
+    assert (extract(company, memory).months("changed"), looked) == (["2026-01"], []), "never loaded before"
+    assert (extract(company, memory).months("changed"), looked) == ([], [])
+    company.voucher("GL-2", "2026-01-02", "1020", "2800", "1000")
+    assert extract(company, memory).months("changed") == ["2026-01"]
+    assert sorted(looked) == ["loaded_batches", "staged_batches"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ it is after, never a mixture.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from fsspec import AbstractFileSystem
 
-    from airflow_provider_rma.ledger.changes import Vouchers
     from airflow_provider_rma.ledger.destinations.staging import UnknownFields
     from airflow_provider_rma.ledger.fingerprint import Fingerprint
     from airflow_provider_rma.ledger.windows import Window
@@ -59,6 +58,13 @@ class Stage(Protocol):
         :raises ValueError: other columns, nulls where there must be none, another tenant or month.
         """
 
+    def staged_batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The postings that were written, from the beginning; as often as needed, one reading after the other. Nothing
+        may be written after that.
+
+        :param columns: names of ``tables.POSTINGS``, in the order in which the batches shall have them.
+        """
+
     def commit(self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:
         """Put the staged postings, the balances and the proofs in the place of those of the window, and add the row of
         ``loads``; all at once, also when nothing was staged.
@@ -88,11 +94,13 @@ class Destination(Protocol):
     :ivar kind: ``duckdb``, ``parquet``, ``postgresql``, or the name of another database.
     :ivar location: where it is, without secrets; for logs and results.
     :ivar unknown: fields of postings that were met and are no column; they are in the column ``extra``.
+    :ivar spool_folder: where there is room for temporary files; None for the system's folder.
     """
 
     kind: str
     location: str
     unknown: UnknownFields
+    spool_folder: str | os.PathLike[str] | None
 
     def __enter__(self) -> Self: ...
 
@@ -113,8 +121,12 @@ class Destination(Protocol):
     def fingerprints(self, tenant: str, window: Window) -> dict[str, Fingerprint]:
         """Fingerprint of what is loaded now, by account number; computed from the rows themselves."""
 
-    def vouchers(self, tenant: str, window: Window) -> Vouchers:
-        """Content of what is loaded now, voucher by voucher; computed from the rows themselves."""
+    def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The postings that are loaded now for the window, in no particular order. The destination may be held until
+        the last of them was taken.
+
+        :param columns: names of ``tables.POSTINGS``, in the order in which the batches shall have them.
+        """
 
     def table(self, name: str, tenant: str, window: Window) -> pa.Table:
         """The rows of a window in one of the small tables, as they stand now.

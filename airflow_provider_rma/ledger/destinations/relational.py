@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger.changes import COLUMNS, Vouchers
 from airflow_provider_rma.ledger.destinations import tables, views
 from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement, kept_schema
 from airflow_provider_rma.ledger.destinations.spool import Spool
@@ -218,19 +217,14 @@ class RelationalDestination(ABC):
 
     def fingerprints(self, tenant: str, window: Window) -> dict[str, Fingerprint]:
         fingerprinter = Fingerprinter()
-        schema = _columns_of(tables.schema("postings"), BUSINESS_COLUMNS)
-        with self.transaction() as session:
-            for batch in session.read("postings", schema, tenant, window):
-                fingerprinter.add(batch)
+        for batch in self.loaded_batches(tenant, window, BUSINESS_COLUMNS):
+            fingerprinter.add(batch)
         return fingerprinter.result()
 
-    def vouchers(self, tenant: str, window: Window) -> Vouchers:
-        vouchers = Vouchers()
-        schema = _columns_of(tables.schema("postings"), COLUMNS)
+    def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        schema = _columns_of(tables.schema("postings"), columns)
         with self.transaction() as session:
-            for batch in session.read("postings", schema, tenant, window):
-                vouchers.add(batch)
-        return vouchers
+            yield from session.read("postings", schema, tenant, window)
 
     def table(self, name: str, tenant: str, window: Window) -> pa.Table:
         schema = tables.schema(name)
@@ -273,6 +267,10 @@ class RelationalStage(CheckedStage):
         self._spool.write(batch)
         if self._destination.history:
             self._arrivals.add(batch)
+
+    def _staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        for batch in self._spool.batches():
+            yield batch.select(list(columns))
 
     def _replace(self, balances: pa.Table, proofs: pa.Table, load: pa.Table, *, keep_postings: bool) -> None:
         with self._transaction() as session:

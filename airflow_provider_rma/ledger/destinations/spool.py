@@ -33,6 +33,7 @@ class Spool:
         self._bytes = 0
         self._file: Any = None
         self._writer: Any = None
+        self._complete = False
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add a batch.
@@ -46,11 +47,13 @@ class Spool:
             self._write_out()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """What was written, from the beginning. Nothing may be written after that."""
+        """What was written, from the beginning, one call after the other. Nothing may be written after that."""
         if self._writer is None:
             yield from self._waiting
             return
-        self._writer.close()
+        if not self._complete:
+            self._writer.close()
+            self._complete = True
         self._file.seek(0)
         with pyarrow("pyarrow.ipc").open_stream(self._file) as reader:
             yield from reader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -60,8 +60,8 @@ def _fields(extra: Any, prefix: str = "") -> Iterator[str]:
 
 
 class CheckedStage(ABC):
-    """The interface ``Stage`` over four things that a destination does: ``_write``, ``_replace``, ``_record``,
-    ``_discard``.
+    """The interface ``Stage`` over five things that a destination does: ``_write``, ``_staged``, ``_replace``,
+    ``_record``, ``_discard``.
 
     :ivar staged: postings written so far.
     """
@@ -71,6 +71,7 @@ class CheckedStage(ABC):
         self.window = window
         self._unknown = unknown
         self.staged = 0
+        self._complete = False
         self._decided = False
 
     def __enter__(self) -> Self:
@@ -86,11 +87,18 @@ class CheckedStage(ABC):
         """See :meth:`.Stage.write`."""
         if self._decided:
             raise RuntimeError("The stage has been decided already.")
+        if self._complete:
+            raise RuntimeError("What was staged has been read already.")
         conformed = self._conform(batch, "postings")
         if conformed.num_rows:
             self._unknown.add(conformed)
             self._write(conformed)
             self.staged += conformed.num_rows
+
+    def staged_batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See :meth:`.Stage.staged_batches`."""
+        self._complete = True
+        return self._staged(columns)
 
     def commit(self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:
         """See :meth:`.Stage.commit`."""
@@ -112,6 +120,9 @@ class CheckedStage(ABC):
 
     @abstractmethod
     def _write(self, batch: pa.RecordBatch) -> None: ...
+
+    @abstractmethod
+    def _staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]: ...
 
     @abstractmethod
     def _replace(self, balances: pa.Table, proofs: pa.Table, load: pa.Table, *, keep_postings: bool) -> None: ...

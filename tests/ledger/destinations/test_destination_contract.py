@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -247,6 +248,30 @@ def test_many_batches_make_one_window(warehouse: Warehouse) -> None:
             stage.commit(balances=tables.empty("balances"), proofs=proofs(), load=load_row(300_000))
         assert destination.rows(TENANT, AUGUST) == 300_000
         assert destination.fingerprints(TENANT, AUGUST)["1000"].sum == raw(60 * sum(range(5_000)))
+
+
+def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse) -> None:
+    columns = ("amount", "voucher_id", "accno", "memo")
+
+    def taken(batches: Iterable[pa.RecordBatch]) -> list[tuple[Any, ...]]:
+        return sorted(tuple(row[name] for name in one.schema.names) for one in batches for row in one.to_pylist())
+
+    with warehouse.open() as destination:
+        load_window(destination, [posting("9999", 1)], window=JULY)
+        assert taken(destination.loaded_batches(TENANT, AUGUST, columns)) == []
+        with destination.stage(TENANT, AUGUST) as stage:
+            for row in TWO:
+                stage.write(batch(row))
+            staged = [taken(stage.staged_batches(columns)) for _ in range(2)]
+            with pytest.raises(RuntimeError, match="has been read"):
+                stage.write(batch(*TWO))
+            stage.commit(balances=tables.empty("balances"), proofs=proofs(), load=load_row(2))
+        loaded = taken(destination.loaded_batches(TENANT, AUGUST, columns))
+        with destination.stage(TENANT, AUGUST) as stage:
+            assert taken(stage.staged_batches(columns)) == []
+    assert staged == [loaded, loaded]
+    assert loaded == [(raw(-100), 1, "1000", None), (raw(100), 1, "3200", None)]
+    assert len(_loaded(warehouse)) == 2
 
 
 def _accounts(tenant: str, load: str, *numbers: str) -> pa.Table:

@@ -47,7 +47,7 @@ _TABLE_MOMENTS = {
 }
 _PARQUET_MOMENTS = {
     "while staging": (
-        "import airflow_provider_rma.ledger.destinations.parquet as p; p.ParquetStage._finish = die",
+        "import airflow_provider_rma.ledger.destinations.parquet as p; p.FileWriter.finish = die",
         "L1",
     ),
     "between two files": (
