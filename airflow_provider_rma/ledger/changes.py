@@ -11,11 +11,12 @@ readings, and one file after the other is looked at: memory does not grow with t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_rma.ledger.destinations import tables
 from airflow_provider_rma.ledger.destinations.spool import Spool
 from airflow_provider_rma.ledger.extras import pyarrow
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS, GOLDEN, row_hashes
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Columns of postings from which vouchers are told apart.
-COLUMNS = (*BUSINESS_COLUMNS, "entry_id")
+COLUMNS = (*BUSINESS_COLUMNS, "entry_id", "debit")
 
 #: Kinds of change, in the order in which they are reported.
 KINDS = ("added", "removed", "amended", "reposted")
@@ -36,7 +37,6 @@ FIRST = 10
 PART_LINES = 500_000
 
 _KEY = ["module", "voucher_id"]
-_OLD, _NEW = "_before", "_after"
 
 
 @dataclass(frozen=True)
@@ -59,32 +59,48 @@ class Changes:
         return ", ".join(told) or "no voucher"
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Two readings of a window, compared.
+
+    :param changes: how many vouchers, and the first of them.
+    :param rows: a row of the table ``changes`` for each, in a temporary file.
+    """
+
+    changes: Changes
+    rows: Spool
+
+
+@contextmanager
 def compare(
     old: Iterable[pa.RecordBatch],
     new: Iterable[pa.RecordBatch],
     *,
+    load: Mapping[str, Any],
     lines: int,
     folder: str | os.PathLike[str] | None = None,
-) -> Changes:
-    """What happened between two readings of a window.
+) -> Iterator[Compared]:
+    """What happened between two readings of a window. With the block, the rows are gone.
 
     Added and removed say where a voucher is now, not what was done: one that was dated into another month is removed
     here and added there. Reposted is a voucher that was saved again and says the same.
 
     :param old: postings of the earlier reading; at least :data:`COLUMNS`, typed as in ``tables.POSTINGS``.
     :param new: those of the later one, likewise.
-    :param lines: how many there are of both together, roughly; it decides on the number of temporary files.
+    :param load: ``load_id``, ``tenant`` and ``month`` for the rows.
+    :param lines: how many postings there are in both together, roughly; it decides on the number of temporary files.
     :param folder: where these may be; None for the system's folder.
     """
-    found = _Found()
-    with ExitStack() as stack:
-        parts = [stack.enter_context(closing(Spool(_schema(), folder))) for _ in range(1 + lines // PART_LINES)]
-        for batches, side in ((old, _OLD), (new, _NEW)):
-            for batch in batches:
-                _distribute(_summed(batch, side), parts)
-        for part in parts:
-            found.add(_grouped(pyarrow().Table.from_batches(part.batches(), part.schema)))
-    return found.changes()
+    with closing(Spool(tables.schema("changes"), folder)) as rows:
+        found = _Found(load, rows)
+        with ExitStack() as stack:
+            parts = [stack.enter_context(closing(Spool(_schema(), folder))) for _ in range(1 + lines // PART_LINES)]
+            for batches, side in ((old, "before"), (new, "after")):
+                for batch in batches:
+                    _distribute(_summed(batch, side), parts)
+            for part in parts:
+                found.add(_grouped(pyarrow().Table.from_batches(part.batches(), part.schema)))
+        yield Compared(found.changes(), rows)
 
 
 def _schema() -> Any:
@@ -92,9 +108,13 @@ def _schema() -> Any:
     in the earlier one, so that what is the same in both adds up to 0."""
     pa = pyarrow()
     kinds: dict[str, Any] = {"module": pa.string(), "voucher_id": pa.int64()}
-    for side in (_OLD, _NEW):
-        kinds |= {f"reference{side}": pa.string(), f"lines{side}": pa.int64()}
+    for side in ("before", "after"):
+        kinds |= {f"reference_{side}": pa.string(), f"lines_{side}": pa.int64(), f"debit_{side}": _money()}
     return pa.schema(kinds | {"content": pa.uint64(), "entries": pa.uint64()})
+
+
+def _money() -> Any:
+    return tables.schema("changes").field("debit_after").type
 
 
 def _summed(batch: Any, side: str) -> Any:
@@ -106,28 +126,25 @@ def _summed(batch: Any, side: str) -> Any:
         # Free of order, and other numbers of the same sum give another value.
         "entries": pc.add(pc.multiply(entries, entries), entries),
     }
-    if side == _OLD:
+    if side == "before":
         zero = pa.scalar(0, pa.uint64())
         numbers = {name: pc.subtract(zero, values) for name, values in numbers.items()}
     values = {
         # Null is the same as nothing, as in the fingerprint.
         "module": pc.fill_null(batch.column("module"), ""),
         "voucher_id": pc.fill_null(batch.column("voucher_id"), 0),
-        f"reference{side}": batch.column("reference"),
-        f"lines{side}": pa.repeat(pa.scalar(1, pa.int64()), batch.num_rows),
+        f"reference_{side}": batch.column("reference"),
+        f"lines_{side}": pa.repeat(pa.scalar(1, pa.int64()), batch.num_rows),
+        f"debit_{side}": batch.column("debit"),
         **numbers,
     }
-    zeros = pa.repeat(pa.scalar(0, pa.int64()), batch.num_rows)
-    schema = _schema()
-    columns = [
-        values.get(one.name, pa.nulls(batch.num_rows, one.type) if pa.types.is_string(one.type) else zeros)
-        for one in schema
-    ]
-    return _grouped(pa.table([column.cast(one.type) for column, one in zip(columns, schema, strict=True)], schema))
+    return _grouped(
+        pa.table([values.get(one.name, pa.nulls(batch.num_rows, one.type)) for one in _schema()], _schema())
+    )
 
 
 def _grouped(rows: Any) -> Any:
-    """One row for each voucher."""
+    """One row for each voucher; what only the other reading has stays null."""
     how = {name: "max" if name.startswith("reference") else "sum" for name in rows.schema.names if name not in _KEY}
     grouped = rows.group_by(_KEY, use_threads=False).aggregate(list(how.items()))
     return pyarrow().table(
@@ -154,25 +171,46 @@ def _distribute(rows: Any, parts: Sequence[Spool]) -> None:
 
 
 class _Found:
-    """Counts the changes of all parts, and keeps the first of each kind."""
+    """Counts the changes of all parts, keeps the first of each kind, and writes a row for each."""
 
-    def __init__(self) -> None:
+    def __init__(self, load: Mapping[str, Any], rows: Spool) -> None:
+        self._load, self._rows = load, rows
         self._counts = dict.fromkeys(KINDS, 0)
-        self._first: dict[str, Any] = {}
+        self._first = dict.fromkeys(KINDS, rows.schema.empty_table())
 
     def add(self, vouchers: Any) -> None:
         """Take in the vouchers of a part."""
         for kind, mask in _masks(vouchers).items():
-            rows = vouchers.filter(mask)
+            rows = self._listed(vouchers.filter(mask), kind)
             self._counts[kind] += rows.num_rows
-            known = [self._first[kind]] if kind in self._first else []
-            both = pyarrow().concat_tables([*known, rows])
+            both = pyarrow().concat_tables([self._first[kind], rows])
             self._first[kind] = both.sort_by([(name, "ascending") for name in _KEY]).slice(0, FIRST).combine_chunks()
+            for batch in rows.to_batches():
+                self._rows.write(batch)
 
     def changes(self) -> Changes:
+        """What was found in all of them."""
         return Changes(
-            self._counts, {kind: [_name(row) for row in rows.to_pylist()] for kind, rows in self._first.items()}
+            self._counts, {kind: [_name(row) for row in first.to_pylist()] for kind, first in self._first.items()}
         )
+
+    def _listed(self, vouchers: Any, kind: str) -> Any:
+        """Vouchers as rows of the table ``changes``."""
+        pa, pc = pyarrow(), pyarrow("pyarrow.compute")
+        same = {**self._load, "change": kind}
+        columns = []
+        for one in self._rows.schema:
+            if one.name in same:
+                columns.append(pa.repeat(pa.scalar(same[one.name], one.type), vouchers.num_rows))
+            elif one.name == "reference":
+                columns.append(pc.coalesce(vouchers.column("reference_after"), vouchers.column("reference_before")))
+            elif one.name in _KEY:
+                known = vouchers.column(one.name)
+                nothing = pa.scalar("" if one.name == "module" else 0, one.type)
+                columns.append(pc.if_else(pc.equal(known, nothing), pa.scalar(None, one.type), known))
+            else:
+                columns.append(pc.fill_null(vouchers.column(one.name), 0).cast(one.type))
+        return pa.table(columns, self._rows.schema)
 
 
 def _masks(vouchers: Any) -> dict[str, Any]:
@@ -181,17 +219,17 @@ def _masks(vouchers: Any) -> dict[str, Any]:
     # Typed: compared with a plain 0, a large hash would not fit.
     zero = pa.scalar(0, pa.uint64())
     before, after = vouchers.column("lines_before"), vouchers.column("lines_after")
-    was, is_ = pc.greater(before, 0), pc.greater(after, 0)
+    stays = pc.and_(pc.is_valid(before), pc.is_valid(after))
     same = pc.and_(pc.equal(before, after), pc.equal(vouchers.column("content"), zero))
     return {
-        "added": pc.invert(was),
-        "removed": pc.invert(is_),
-        "amended": pc.and_(pc.and_(was, is_), pc.invert(same)),
+        "added": pc.is_null(before),
+        "removed": pc.is_null(after),
+        "amended": pc.and_(stays, pc.invert(same)),
         "reposted": pc.and_(same, pc.not_equal(vouchers.column("entries"), zero)),
     }
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    name = f"{row['module']} {row['voucher_id']}"
-    short = " ".join((row["reference_after"] or row["reference_before"] or "").split())[:40]
+    name = f"{row['module'] or ''} {row['voucher_id'] or 0}"
+    short = " ".join((row["reference"] or "").split())[:40]
     return f"{name} ({short})" if short else name

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_rma.ledger.accounts import Kind
+from airflow_provider_rma.ledger.changes import KINDS
 from airflow_provider_rma.ledger.destinations.tables import CONTRACT_VERSION, TABLES, Column, Table
 from airflow_provider_rma.ledger.destinations.views import NOTES
 from airflow_provider_rma.ledger.proof import PROVEN, Verdict
@@ -26,6 +27,7 @@ KEYS = {
     "balances": ("tenant", "month", "accno"),
     "proofs": ("tenant", "month", "accno", "loaded"),
     "loads": ("load_id", "tenant", "month"),
+    "changes": ("load_id", "tenant", "month", "module", "voucher_id"),
 }
 
 _VERDICTS = [verdict.value for verdict in Verdict]
@@ -36,6 +38,7 @@ VALUES: dict[tuple[str, str], list[str]] = {
     ("balances", "basis"): ["to", "from_to"],
     ("proofs", "verdict"): _VERDICTS,
     ("loads", "verdict"): _VERDICTS,
+    ("changes", "change"): list(KINDS),
 }
 
 #: Columns of views that are worth a test: name, meaning, tests.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -17,7 +18,7 @@ from airflow_provider_rma.ledger import schedule
 from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.balances import CALLS, Statement, read_statement
-from airflow_provider_rma.ledger.changes import COLUMNS, Changes, compare
+from airflow_provider_rma.ledger.changes import COLUMNS, Changes, Compared, compare
 from airflow_provider_rma.ledger.convention import Convention
 from airflow_provider_rma.ledger.parts import Plan, StartOverError
 from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
@@ -325,28 +326,35 @@ class _Extract:
         else:
             state = State.CHANGED
         window, loaded = visit.window, state is not State.REJECTED
-        changes = self._changes(visit, stage, reading.postings.rows) if state is State.CHANGED else None
-        if changes:
-            proof = replace(proof, reasons=(*proof.reasons, *self._alarm(window, changes)))
-        result = visit.result(state, proof, reading.postings.rows, changes)
-        proofs = proofs_table(self.tenant, self.load_id, window, proof, loaded=loaded)
-        load = load_table(self._load(visit, result, reading.postings.announced))
-        if not loaded:
-            stage.reject(proofs=proofs, load=load)
-            return result
-        balances = balances_table(self.tenant, self.load_id, window, statement, names, proof.convention)
-        keep = stage.confirm if state is State.UNCHANGED else stage.commit
-        keep(balances=balances, proofs=proofs, load=load)
+        with self._compared(visit, stage, state, reading) as found:
+            changes = found.changes if found else None
+            if changes:
+                proof = replace(proof, reasons=(*proof.reasons, *self._alarm(window, changes)))
+            result = visit.result(state, proof, reading.postings.rows, changes)
+            proofs = proofs_table(self.tenant, self.load_id, window, proof, loaded=loaded)
+            load = load_table(self._load(visit, result, reading.postings.announced))
+            if not loaded:
+                stage.reject(proofs=proofs, load=load)
+                return result
+            balances = balances_table(self.tenant, self.load_id, window, statement, names, proof.convention)
+            if state is State.UNCHANGED:
+                stage.confirm(balances=balances, proofs=proofs, load=load)
+            else:
+                changed = found.rows.batches() if found else ()
+                stage.commit(balances=balances, proofs=proofs, load=load, changes=changed)
         return result
 
-    def _changes(self, visit: _Visit, stage: Stage, rows: int) -> Changes | None:
-        """What became of the vouchers since the month was loaded before; None if it never was."""
-        if not visit.is_loaded:
-            return None
+    def _compared(
+        self, visit: _Visit, stage: Stage, state: State, reading: Reading
+    ) -> AbstractContextManager[Compared | None]:
+        """What became of the vouchers since the month was loaded before; None if it never was, or is not replaced."""
+        if state is not State.CHANGED or not visit.is_loaded:
+            return nullcontext()
         return compare(
             self.destination.loaded_batches(self.tenant, visit.window, COLUMNS),
             stage.staged_batches(COLUMNS),
-            lines=visit.rows_before + rows,
+            load={"load_id": self.load_id, "tenant": self.tenant, "month": visit.window.start},
+            lines=visit.rows_before + reading.postings.rows,
             folder=self.destination.spool_folder,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +28,7 @@ class MemoryDestination:
         self.proofs: dict[Key, list[dict[str, Any]]] = {}
         self.refused: dict[Key, list[dict[str, Any]]] = {}
         self.loads: list[dict[str, Any]] = []
+        self.changes: list[dict[str, Any]] = []
         self.accounts: dict[str, list[dict[str, Any]]] = {}
         self.conventions: dict[str, dict[str, Any]] = {}
         self.steps: list[str] = []
@@ -66,6 +67,7 @@ class MemoryDestination:
             "balances": self.balances.get((tenant, window.name), []),
             "proofs": self.proofs.get((tenant, window.name), []) + self.refused.get((tenant, window.name), []),
             "loads": [row for row in self.loads if (row["tenant"], row["month"]) == (tenant, window.start)],
+            "changes": [row for row in self.changes if (row["tenant"], row["month"]) == (tenant, window.start)],
         }
         return pa.Table.from_pylist(kept[name], tables.schema(name))
 
@@ -110,10 +112,13 @@ class MemoryStage:
     def staged_batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         return (batch.select(list(columns)) for batch in self._batches)
 
-    def commit(self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:
+    def commit(
+        self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table, changes: Iterable[pa.RecordBatch] = ()
+    ) -> None:
         from airflow_provider_rma.ledger.destinations import tables
 
         self._destination.postings[self._key] = pa.Table.from_batches(self._batches, tables.schema("postings"))
+        self._destination.changes += [row for batch in changes for row in batch.to_pylist()]
         self._accept("commit", balances, proofs, load)
 
     def confirm(self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -20,17 +21,21 @@ from airflow_provider_rma.ledger.destinations import open_destination, tables
 from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
+from airflow_provider_rma.ledger.windows import Window
 from tests.ledger.company import Company
+from tests.ledger.destinations.rows import raw
 from tests.ledger.memory import MemoryDestination, MemoryStage
 
 JANUARY: dict[str, Any] = {"from_date": "2026-01-01", "to_date": "2026-01-31"}
 Row = dict[str, Any]
+TOLD = ("voucher_id", "reference", "change", "lines_before", "lines_after", "debit_before", "debit_after")
+LOAD = {"load_id": "L2", "tenant": "demo", "month": date(2026, 1, 1)}
 
 
 def row(voucher: int | None, amount: str, entry: int | None, module: str | None = "gl", **fields: Any) -> Row:
     plain = {
         "transdate": date(2026, 1, 5), "accno": "1020", "amount": Decimal(amount), "voucher_id": voucher,
-        "module": module, "reference": f"R-{voucher}", "entry_id": entry,
+        "module": module, "reference": f"R-{voucher}", "entry_id": entry, "debit": max(-Decimal(amount), Decimal(0)),
     }  # fmt: skip
     return plain | fields
 
@@ -43,7 +48,14 @@ def batches(rows: list[Row], size: int = 3) -> Iterator[pa.RecordBatch]:
 
 
 def compared(old: list[Row], new: list[Row], *, size: int = 3, lines: int = 0) -> Changes:
-    return compare(batches(old, size), batches(new, size), lines=lines)
+    return both(old, new, size=size, lines=lines)[0]
+
+
+def both(old: list[Row], new: list[Row], *, size: int = 3, lines: int = 0) -> tuple[Changes, list[Row]]:
+    """What is told, and the rows of the table, sorted."""
+    with compare(batches(old, size), batches(new, size), load=LOAD, lines=lines) as found:
+        rows = [one for batch in found.rows.batches() for one in batch.to_pylist()]
+    return found.changes, sorted(rows, key=lambda one: (one["module"] or "", one["voucher_id"]))
 
 
 OLD = [row(number, str(sign * number), 10 * number + sign) for number in range(1, 9) for sign in (1, -1)]
@@ -89,6 +101,42 @@ def test_from_nothing_everything_is_added_and_the_first_are_named(lines: int) ->
     assert changes.first["added"] == [f"gl {number} (R-{number})" for number in range(1, FIRST + 1)]
     assert str(changes).startswith("30 added (gl 1 (R-1), gl 2 (R-2)")
     assert str(changes).endswith(", …)")
+
+
+@pytest.mark.parametrize("lines", [0, 7 * PART_LINES], ids=["at once", "in parts"])
+@pytest.mark.parametrize(("new", "expected"), CHANGED)
+def test_the_rows_are_what_was_counted(new: list[Row], expected: dict[str, int], lines: int) -> None:
+    _, rows = both(OLD, new, lines=lines)
+    assert Counter(one["change"] for one in rows) == expected
+
+
+def test_a_row_says_what_a_voucher_was_and_is() -> None:
+    """Each kind once; of a voucher that is gone the old reference, of one that has another reference the new one."""
+    amended = [row(3, "5", 1, reference="R-3b"), row(3, "-3", 2, reference="R-3b"), row(3, "-2", 3, reference="R-3b")]
+    new = [row(2, "2", 8), row(2, "-2", 9), *amended, *OLD[6:], row(9, "-7", 1, "ar")]
+    _, rows = both(OLD, new)
+    columns = (
+        "module",
+        "voucher_id",
+        "reference",
+        "change",
+        "lines_before",
+        "lines_after",
+        "debit_before",
+        "debit_after",
+    )
+    assert [tuple(one[name] for name in columns) for one in rows] == [
+        ("ar", 9, "R-9", "added", 0, 1, 0, 7),
+        ("gl", 1, "R-1", "removed", 2, 0, 1, 0),
+        ("gl", 2, "R-2", "reposted", 2, 2, 2, 2),
+        ("gl", 3, "R-3b", "amended", 2, 3, 3, 5),
+    ]
+    assert all({name: one[name] for name in LOAD} == LOAD for one in rows)
+
+
+def test_what_a_posting_leaves_out_is_left_out_of_the_row() -> None:
+    _, (found,) = both([], [row(None, "1", 1, None, reference=None)])
+    assert (found["module"], found["voucher_id"], found["reference"]) == (None, None, None)
 
 
 def test_two_modules_and_none_are_different_vouchers() -> None:
@@ -138,6 +186,11 @@ def extract(company: Company, destination: Any, **settings: Any) -> LedgerResult
         return extract_ledger(client, destination, **JANUARY)
 
 
+def kept(destination: Any) -> list[Row]:
+    found: list[Row] = destination.table("changes", "demo", Window.of(date(2026, 1, 1))).to_pylist()
+    return found
+
+
 def test_a_run_says_which_vouchers_are_not_what_they_were(
     company: Company, destination: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -145,10 +198,12 @@ def test_a_run_says_which_vouchers_are_not_what_they_were(
     resaved, amended, deleted = (company.sale(f"R-{n}", "2026-01-10") for n in (1, 2, 3))
     first = extract(company, destination)
     assert (first.as_dict()["changes"], first.windows[0].changes) == ({}, None), "the first load changes nothing"
+    assert kept(destination) == []
 
     company.resave(resaved, company.document(resaved))
     alone = extract(company, destination)
     assert (alone.months("unchanged"), alone.as_dict()["changes"]) == (["2026-01"], {})
+    assert kept(destination) == []
 
     company.resave(resaved, company.document(resaved))
     company.resave(amended, company.document(amended) | {"description": "Anderer Text"})
@@ -166,6 +221,22 @@ def test_a_run_says_which_vouchers_are_not_what_they_were(
     assert "2026-01: vouchers since it was loaded before: 1 added (ar " in caplog.text
     assert "Anderer Text" not in caplog.text
     assert result.as_dict()["closed_month_changed"] == []
+    (added,) = (one["voucher_id"] for one in kept(destination) if one["change"] == "added")
+    rows = {
+        (resaved, "R-1", "reposted", 3, 3, raw("108.1"), raw("108.1")),
+        (amended, "R-2", "amended", 3, 3, raw("108.1"), raw("108.1")),
+        (deleted, "R-3", "removed", 3, 0, raw("108.1"), raw(0)),
+        (added, "R-4", "added", 0, 3, raw(0), raw("108.1")),
+    }
+    assert {tuple(one[name] for name in TOLD) for one in kept(destination)} == rows
+    assert {one["load_id"] for one in kept(destination)} == {result.load_id}
+
+    company.delete(added)
+    last = extract(company, destination)
+    assert len(kept(destination)) == 5, "those of earlier loads stay"
+    assert [one["change"] for one in kept(destination) if one["load_id"] == last.load_id] == ["removed"]
+    extract(company, destination)
+    assert len(kept(destination)) == 5
 
 
 def test_vouchers_are_only_looked_at_where_a_month_has_changed(

@@ -14,7 +14,7 @@ it is after, never a mixture.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -65,11 +65,14 @@ class Stage(Protocol):
         :param columns: names of ``tables.POSTINGS``, in the order in which the batches shall have them.
         """
 
-    def commit(self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:
-        """Put the staged postings, the balances and the proofs in the place of those of the window, and add the row of
-        ``loads``; all at once, also when nothing was staged.
+    def commit(
+        self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table, changes: Iterable[pa.RecordBatch] = ()
+    ) -> None:
+        """Put the staged postings, the balances and the proofs in the place of those of the window, and add the rows of
+        ``loads`` and ``changes``; all at once, also when nothing was staged.
 
         :param load: one row of ``tables.LOADS``.
+        :param changes: rows of ``tables.CHANGES`` with the ``load_id`` of the load.
         :raises DestinationError: it failed; the old window is in place.
         """
 
@@ -131,7 +134,7 @@ class Destination(Protocol):
     def table(self, name: str, tenant: str, window: Window) -> pa.Table:
         """The rows of a window in one of the small tables, as they stand now.
 
-        :param name: ``balances``, ``proofs`` or ``loads``.
+        :param name: ``balances``, ``proofs``, ``loads`` or ``changes``.
         """
 
     def convention(self, tenant: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@
     <root>/tenant=<t>/month=<YYYY-MM>/proofs-….parquet             of what is loaded
     <root>/tenant=<t>/month=<YYYY-MM>/refused-….parquet            proofs of the latest refused attempt, if any
     <root>/tenant=<t>/month=<YYYY-MM>/loads-….parquet              all loads of the window so far
+    <root>/tenant=<t>/month=<YYYY-MM>/changes-….parquet            one for each load that changed vouchers
 
 Files are written once under a name that is never used again, then the manifest is replaced; see :mod:`.manifest`. Files
 that it no longer names stay for a grace time, because somebody may just be reading them, and are removed by the first
@@ -24,7 +25,7 @@ of the other can be lost.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -70,6 +71,8 @@ __all__ = ["ParquetDestination", "create_duckdb_views", "dataset_files", "read_w
 
 #: How long a file that no longer counts is kept for those who are reading it.
 GRACE = timedelta(hours=24)
+#: Kinds of files that a load leaves in the manifest unless it writes anew; of the others it writes new ones.
+_STAYING = ("postings", "changes")
 
 
 class ParquetDestination:
@@ -167,7 +170,13 @@ class ParquetStage(CheckedStage):
         super().__init__(tenant, window, destination.unknown)
         self._destination = destination
         self._fs, self._folder = destination.fs, destination.folder(tenant, window)
-        self._postings = FileWriter(self._fs, self._folder, "postings")
+        self._files: list[FileWriter] = []
+        self._postings = self._file("postings")
+
+    def _file(self, kind: str, load_id: str = "") -> FileWriter:
+        """A data file that is removed again unless a manifest comes to name it."""
+        self._files.append(FileWriter(self._fs, self._folder, kind, load_id))
+        return self._files[-1]
 
     def _write(self, batch: pa.RecordBatch) -> None:
         self._postings.write(batch)
@@ -176,21 +185,39 @@ class ParquetStage(CheckedStage):
         names = [entry["name"] for entry in self._postings.finish()]
         return read_batches(self._fs, self._folder, names, columns)
 
-    def _replace(self, balances: pa.Table, proofs: pa.Table, load: pa.Table, *, keep_postings: bool) -> None:
+    def _replace(
+        self,
+        balances: pa.Table,
+        proofs: pa.Table,
+        load: pa.Table,
+        changes: Iterable[pa.RecordBatch],
+        *,
+        keep_postings: bool,
+    ) -> None:
         old = self._old()
-        new = Manifest(self._about(old, load, refused=False), {})
+        stays = {kind: entries for kind, entries in old.files.items() if kind in _STAYING} if old else {}
+        new = Manifest(self._about(old, load, refused=False), stays)
+        load_id = load.column("load_id")[0].as_py()
         if keep_postings:
             self._check_kept(old, load)
-            new.files["postings"] = old.files.get("postings", []) if old else []
         else:
             new.files["postings"] = self._postings.finish()
-        load_id = load.column("load_id")[0].as_py()
+            self._add(new, "changes", load_id, changes)
         new.files["balances"] = [write_table(self._fs, self._folder, "balances", load_id, balances)]
         new.files["proofs"] = [write_table(self._fs, self._folder, "proofs", load_id, proofs)]
         new.files["loads"] = [self._loads(old, load)]
         if not keep_postings:
-            self._postings.keep()
+            for file in self._files:
+                file.keep()
         self._destination.publish(self._folder, old, new)
+
+    def _add(self, new: Manifest, kind: str, load_id: str, batches: Iterable[pa.RecordBatch]) -> None:
+        """Rows to those of before, in a file of their own, if there are any."""
+        file = self._file(kind, load_id)
+        for batch in batches:
+            file.write(batch)
+        if file.rows:
+            new.files[kind] = [*new.files.get(kind, ()), *file.finish()]
 
     def _record(self, proofs: pa.Table, load: pa.Table) -> None:
         old = self._old()
@@ -225,4 +252,5 @@ class ParquetStage(CheckedStage):
         return write_table(self._fs, self._folder, "loads", load.column("load_id")[0].as_py(), history)
 
     def _discard(self) -> None:
-        self._postings.discard()
+        for file in self._files:
+            file.discard()

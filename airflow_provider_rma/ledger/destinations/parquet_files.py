@@ -28,12 +28,13 @@ class FileWriter:
 
     :param folder: where; it is created where it is absent.
     :param kind: kind of file, as in the manifest.
+    :param load_id: load that writes it; by default the one of its first row.
     :ivar rows: rows written so far.
     """
 
-    def __init__(self, fs: AbstractFileSystem, folder: str, kind: str) -> None:
+    def __init__(self, fs: AbstractFileSystem, folder: str, kind: str, load_id: str = "") -> None:
         self.rows = 0
-        self._fs, self._folder, self._kind = fs, folder, kind
+        self._fs, self._folder, self._kind, self._load_id = fs, folder, kind, load_id
         self._name = ""
         self._file: Any = None
         self._writer: Any = None
@@ -80,7 +81,7 @@ class FileWriter:
         with translated(self._folder):
             if self._writer is None:
                 self._fs.makedirs(self._folder, exist_ok=True)
-                self._name = new_name(self._kind, group.column("load_id")[0].as_py())
+                self._name = new_name(self._kind, self._load_id or group.column("load_id")[0].as_py())
                 self._file = self._fs.open(f"{self._folder}/{self._name}", "wb")
                 self._writer = parquet.ParquetWriter(self._file, group.schema, compression="zstd")
             self._writer.write_table(group, row_group_size=_GROUP_ROWS)

@@ -55,7 +55,7 @@ _CONVENTIONS = tables.Table(
 _OWN = {table.name: table for table in (_CONTRACT, _CONVENTIONS)}
 
 #: Tables of which a window is looked up in many.
-_INDEXED = ("postings", "postings_history", "balances", "proofs")
+_INDEXED = ("postings", "postings_history", "balances", "proofs", "changes")
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,15 @@ class RelationalStage(CheckedStage):
         for batch in self._spool.batches():
             yield batch.select(list(columns))
 
-    def _replace(self, balances: pa.Table, proofs: pa.Table, load: pa.Table, *, keep_postings: bool) -> None:
+    def _replace(
+        self,
+        balances: pa.Table,
+        proofs: pa.Table,
+        load: pa.Table,
+        changes: Iterable[pa.RecordBatch],
+        *,
+        keep_postings: bool,
+    ) -> None:
         with self._transaction() as session:
             if keep_postings:
                 self._check_kept(session, load)
@@ -282,6 +290,8 @@ class RelationalStage(CheckedStage):
             session.delete("proofs", **self._key)
             session.insert_table("balances", balances)
             session.insert_table("proofs", proofs)
+            if changes:
+                session.insert("changes", tables.schema("changes"), changes)
             session.insert_table("loads", load)
 
     def _exchange_postings(self, session: Session, load: Any) -> None:

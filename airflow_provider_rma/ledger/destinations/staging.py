@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -100,18 +100,21 @@ class CheckedStage(ABC):
         self._complete = True
         return self._staged(columns)
 
-    def commit(self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:
+    def commit(
+        self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table, changes: Iterable[pa.RecordBatch] = ()
+    ) -> None:
         """See :meth:`.Stage.commit`."""
         proofs, load = self._decide(proofs, load, loaded=True)
         rows = load.column("rows")[0].as_py()
         if rows != self.staged:
             raise ValueError(f"The load claims {rows} postings, {self.staged} were staged.")
-        self._replace(self._conform(balances, "balances"), proofs, load, keep_postings=False)
+        conformed = self._conform_changes(changes, load) if changes else ()
+        self._replace(self._conform(balances, "balances"), proofs, load, conformed, keep_postings=False)
 
     def confirm(self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:
         """See :meth:`.Stage.confirm`."""
         proofs, load = self._decide(proofs, load, loaded=True)
-        self._replace(self._conform(balances, "balances"), proofs, load, keep_postings=True)
+        self._replace(self._conform(balances, "balances"), proofs, load, (), keep_postings=True)
 
     def reject(self, *, proofs: pa.Table, load: pa.Table) -> None:
         """See :meth:`.Stage.reject`."""
@@ -125,7 +128,15 @@ class CheckedStage(ABC):
     def _staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]: ...
 
     @abstractmethod
-    def _replace(self, balances: pa.Table, proofs: pa.Table, load: pa.Table, *, keep_postings: bool) -> None: ...
+    def _replace(
+        self,
+        balances: pa.Table,
+        proofs: pa.Table,
+        load: pa.Table,
+        changes: Iterable[pa.RecordBatch],
+        *,
+        keep_postings: bool,
+    ) -> None: ...
 
     @abstractmethod
     def _record(self, proofs: pa.Table, load: pa.Table) -> None: ...
@@ -146,6 +157,12 @@ class CheckedStage(ABC):
             if set(table.column("loaded").to_pylist()) != {loaded}:
                 raise ValueError(f"The column loaded of the {name} must be {loaded} here.")
         return proofs, load
+
+    def _conform_changes(self, changes: Iterable[Any], load: Any) -> Iterator[Any]:
+        load_id = load.column("load_id")[0].as_py()
+        for batch in changes:
+            check_constant(batch, "load_id", load_id)
+            yield self._conform(batch, "changes")
 
     def _conform(self, data: Any, table: str) -> Any:
         conformed = conform(data, table)

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     BALANCES: pa.Schema
     PROOFS: pa.Schema
     LOADS: pa.Schema
+    CHANGES: pa.Schema
 
 #: Version of the column contract; stored with the data.
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 
 #: Digits of an amount, and how many of them are decimals. The general ledger of the service works with eight decimals.
 PRECISION, SCALE = 28, 8
@@ -213,6 +214,29 @@ TABLES: dict[str, Table] = {
                 Column("seconds", "float64", "Duration in seconds."),
                 Column("run", "text", "Run that did it, as the caller names it."),
                 Column("provider_version", "text", "Version of this package."),
+            ),
+        ),
+        Table(
+            "changes",
+            "One voucher that a load found to be another than before, kept for good; key `load_id`, `tenant`, `month`, "
+            "`module`, `voucher_id`. The first load of a month writes none, and a month that has not changed has none.",
+            (
+                _LOAD_ID,
+                _TENANT,
+                _MONTH,
+                Column("module", "text", "Where the voucher comes from, as in `postings`."),
+                Column("voucher_id", "int64", "The voucher, as in `postings`."),
+                Column("reference", "text", "Its reference; of a voucher that was removed, the one that it had."),
+                _required(
+                    "change",
+                    "text",
+                    "`added`: it was not in this month. `removed`: it is in this month no more. `amended`: it says "
+                    "something else. `reposted`: it was saved again and says the same.",
+                ),
+                _required("lines_before", "int32", "Its lines in this month before, 0 if it was added."),
+                _required("lines_after", "int32", "Its lines in this month since, 0 if it was removed."),
+                _required("debit_before", "money", "Sum of the debits of these lines before. Never negative."),
+                _required("debit_after", "money", "Sum of the debits of these lines since. Never negative."),
             ),
         ),
     )

@@ -329,6 +329,17 @@ FROM (SELECT hashed.*,
                    md5({_content()}) AS content
             FROM postings) AS hashed) AS counted
 """,  # noqa: S608 - names of ours
+    # What loads found changed, and when.
+    "voucher_changes": """
+SELECT changes.tenant, changes.month,
+       changes.tenant || ':' || changes.module || ':' || CAST(changes.voucher_id AS VARCHAR) AS voucher_key,
+       changes.module, changes.voucher_id, changes.reference, changes.change,
+       changes.lines_before, changes.lines_after, changes.debit_before, changes.debit_after,
+       loads.finished_at AS found_at, loads.verdict, loads.run, changes.load_id
+FROM changes
+JOIN loads
+  ON loads.load_id = changes.load_id AND loads.tenant = changes.tenant AND loads.month = changes.month
+""",
 }
 
 #: What each view shows, for people and for tools that list the warehouse.
@@ -344,6 +355,7 @@ NOTES: dict[str, str] = {
     "profit_and_loss": "Income and expense by month and account, and cumulated over the calendar year.",
     "balance_sheet": "Closing balances by month, and the result not yet closed; each month adds up to 0.",
     "postings_keys": "Keys of vouchers and lines that stay when a voucher is saved again.",
+    "voucher_changes": "One row per voucher that a load found changed: what it was, what it is, when, by which run.",
 }
 
 

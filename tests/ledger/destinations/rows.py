@@ -143,6 +143,24 @@ def load_row(
     return table("loads", [row])
 
 
+def change(voucher_id: int, kind: str = "amended", *, window: Window = AUGUST, load: str = "L2", **values: Any) -> Any:
+    """A row of the table ``changes``."""
+    row = {
+        "load_id": load,
+        "tenant": TENANT,
+        "month": window.start,
+        "module": "gl",
+        "voucher_id": voucher_id,
+        "reference": f"R-{voucher_id}",
+        "change": kind,
+        "lines_before": 2,
+        "lines_after": 3,
+        "debit_before": raw("10"),
+        "debit_after": raw("12.5"),
+    }
+    return row | values
+
+
 def load_window(
     destination: Destination,
     postings: Iterable[Mapping[str, Any]],
@@ -151,6 +169,7 @@ def load_window(
     load: str = "L1",
     verdict: str = "exact",
     stated: pa.Table | None = None,
+    changes: Iterable[Mapping[str, Any]] = (),
     **values: Any,
 ) -> None:
     """Stage and commit a window. ``values`` (e.g. ``tenant``) go into every row."""
@@ -162,6 +181,7 @@ def load_window(
             balances=tables.empty("balances") if stated is None else stated,
             proofs=proofs(window=window, load=load, verdict=verdict, **values),
             load=load_row(len(rows), window=window, load=load, verdict=verdict, **values),
+            changes=table("changes", changes).to_batches() if changes else (),
         )
 
 

@@ -11,9 +11,9 @@ import fsspec
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.ledger.destinations import tables
+from airflow_provider_rma.ledger.destinations import manifest, tables, views
 from tests.ledger.destinations.conftest import parquet_warehouse
-from tests.ledger.destinations.rows import AUGUST, JULY, TENANT, Warehouse, batch, load_window, posting
+from tests.ledger.destinations.rows import AUGUST, JULY, TENANT, Warehouse, batch, change, load_window, posting, raw
 
 
 @pytest.fixture
@@ -56,6 +56,25 @@ def test_a_column_of_a_later_contract_is_added(database: Warehouse, later: Any, 
     assert database.query("SELECT version FROM contract") == [(tables.CONTRACT_VERSION,)]
     if database.views:
         assert ("other", "P-7") in database.query("SELECT tenant, project FROM postings_proven")
+
+
+def test_a_warehouse_of_the_first_contract_gets_the_table_of_changes(warehouse: Warehouse) -> None:
+    """Made without the table and its view, as version 1 did; then loaded by this version."""
+    with pytest.MonkeyPatch.context() as first:
+        first.delitem(tables.TABLES, "changes")
+        first.delitem(views.VIEWS, "voucher_changes")
+        first.setattr(tables, "CONTRACT_VERSION", 1)
+        first.setattr(manifest, "CONTRACT_VERSION", 1)
+        with warehouse.open() as destination:
+            load_window(destination, [posting("1000", 1)])
+            load_window(destination, [posting("1000", 9)], window=JULY)
+    with warehouse.open() as destination:
+        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.table("changes", TENANT, AUGUST).num_rows == 0
+        load_window(destination, [posting("1000", 2)], load="L2", changes=[change(7)])
+    assert warehouse.read("changes") == [change(7)]
+    assert warehouse.read("postings", window=JULY)[0]["amount"] == raw(9)
+    assert warehouse.query("SELECT voucher_key FROM voucher_changes") == [("acme:gl:7",)]
 
 
 def test_parquet_files_of_an_older_contract_are_read_beside_newer_ones(tmp_path: Path, later: Any) -> None:

@@ -23,6 +23,7 @@ from tests.ledger.destinations.rows import (
     Warehouse,
     balances,
     batch,
+    change,
     load_row,
     load_window,
     posting,
@@ -182,6 +183,50 @@ def test_what_is_not_there_cannot_be_confirmed(warehouse: Warehouse, loaded: boo
             )
     assert caught.value.retryable
     assert [row["load_id"] for row in warehouse.read("loads")] == (["L1"] if loaded else [])
+
+
+def test_what_loads_found_changed_is_kept_for_good(warehouse: Warehouse) -> None:
+    first, second = change(7, "removed", reference=None), change(8, load="L3", module=None, lines_after=2**31 - 1)
+    with warehouse.open() as destination:
+        load_window(destination, TWO)
+        assert destination.table("changes", TENANT, AUGUST).num_rows == 0
+        load_window(destination, TWO, load="L2", changes=[first])
+        reject_window(destination, load="L9")
+        with destination.stage(TENANT, AUGUST) as stage:
+            stage.confirm(balances=tables.empty("balances"), proofs=proofs(load="L8"), load=load_row(2, load="L8"))
+        load_window(destination, [], load="L3", changes=[second])
+        load_window(destination, TWO, load="L4")
+        load_window(destination, TWO, window=JULY, load="L2", changes=[change(9, window=JULY)])
+        assert destination.table("changes", TENANT, AUGUST).schema == tables.CHANGES
+    assert sorted(warehouse.read("changes"), key=lambda row: row["load_id"]) == [first, second]
+    assert sorted(warehouse.query("SELECT load_id, voucher_id FROM changes")) == [("L2", 7), ("L2", 9), ("L3", 8)]
+
+
+@pytest.mark.parametrize("wrong", [{"tenant": "other"}, {"window": JULY}, {"load": "L9"}, {"change": None}])
+def test_changes_of_something_else_are_refused_and_nothing_is_loaded(warehouse: Warehouse, wrong: Any) -> None:
+    with warehouse.open() as destination:
+        load_window(destination, TWO)
+        # DuckDB takes rows from a thread of its own and has its own error for what is wrong with them.
+        with pytest.raises((ValueError, DestinationError)):
+            load_window(destination, [], load="L2", changes=[change(7), change(8, **wrong)])
+        assert destination.rows(TENANT, AUGUST) == 2
+    assert [row["load_id"] for row in warehouse.read("loads")] == ["L1"]
+    assert warehouse.read("changes") == []
+
+
+def test_the_view_of_changes_says_when_and_by_which_run(with_views: Warehouse) -> None:
+    with with_views.open() as destination:
+        load_window(destination, TWO)
+        load_window(destination, TWO, window=JULY)
+        load_window(destination, TWO, load="L2", changes=[change(7)])
+        load_window(destination, TWO, load="L2", window=JULY, changes=[change(9, "removed", window=JULY)])
+    columns = "month, voucher_key, change, lines_after - lines_before, debit_after - debit_before, verdict, load_id"
+    assert with_views.query(f"SELECT {columns} FROM voucher_changes ORDER BY month") == [
+        (JULY.start, "acme:gl:9", "removed", 1, Decimal("2.5"), "exact", "L2"),
+        (AUGUST.start, "acme:gl:7", "amended", 1, Decimal("2.5"), "exact", "L2"),
+    ]
+    seconds = with_views.query("SELECT DISTINCT extract(epoch FROM found_at) FROM voucher_changes")
+    assert [round(float(found), 3) for (found,) in seconds] == [1788231600.123]
 
 
 def test_everything_is_still_there_when_it_is_opened_again(warehouse: Warehouse) -> None:

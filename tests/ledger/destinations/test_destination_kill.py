@@ -22,7 +22,8 @@ from tests.ledger.destinations.rows import AUGUST, TENANT, Warehouse, load_windo
 _ONE_LOAD = """
 exec(sys.argv[2])
 with open_destination(sys.argv[1]) as destination:
-    load_window(destination, many("L2", 300), load="L2", stated=balances(("1000", "1", "2"), load="L2"))
+    stated = balances(("1000", "1", "2"), load="L2")
+    load_window(destination, many("L2", 300), load="L2", stated=stated, changes=[change(7)])
 """
 
 _SESSIONS = {
@@ -101,6 +102,7 @@ def _die_at(address: str, warehouse: Warehouse, patch: str) -> str:
     with python(_ONE_LOAD, address, patch) as process:
         assert process.wait(60) == -signal.SIGKILL
     left = _check_whole(warehouse)
+    assert [row["load_id"] for row in warehouse.read("changes")] == (["L2"] if left == "L2" else [])
     with warehouse.open() as destination:
         load_window(destination, [posting("1000", 3), posting("1000", 4)], load="L3")
         assert destination.rows(TENANT, AUGUST) == 2
