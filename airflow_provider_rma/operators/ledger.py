@@ -46,7 +46,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
     :param content_type: ``xml`` by default, the form that is documented for the ledger, or ``json``.
     :param skip_unchanged: do not read a month whose balances are those of its last full reading, which may not lie
         back seven days; it is then marked ``balances_only``, which is not proven.
-    :param history: keep superseded postings in ``postings_history`` (not with Parquet); for all runs of a warehouse.
+    :param history: keep superseded postings in ``postings_history``; for all runs of a warehouse.
     :param resume_since: months that were loaded and proven by a reading of this moment or later are passed over without
         a request. ISO 8601 or a date-time; without an offset in Zurich, a day is its midnight there. By default a retry
         passes over what was done since the DAG run began, and a first try, also after the task was cleared, over

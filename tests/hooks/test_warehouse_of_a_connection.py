@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.hooks.warehouse import open_warehouse
 from airflow_provider_rma.ledger.destinations import Destination
+from airflow_provider_rma.ledger.destinations.parquet import read_window
 from tests.ledger.destinations.rows import AUGUST, TENANT, load_window, posting
 from tests.postgres import PASSWORD, USER, PostgresServer
 
@@ -48,6 +50,13 @@ def test_a_connection_to_postgresql_is_loaded_by_copy(in_postgres: str, postgres
 def test_history_is_passed_on(in_postgres: str, postgres: PostgresServer) -> None:
     _loads(open_warehouse("conn://warehouse", history=True))
     assert postgres.execute("SELECT count(*) FROM rma.postings_history", in_postgres) == [(0,)]
+
+
+@pytest.mark.parametrize("scheme", ["parquet:///", "file://"])
+def test_history_is_passed_on_to_files(tmp_path: Path, scheme: str) -> None:
+    _loads(open_warehouse(f"{scheme}{tmp_path}/books", history=True))
+    found = read_window(LocalFileSystem(), f"{tmp_path}/books", TENANT, AUGUST)
+    assert found.column("valid_from").null_count == 0
 
 
 def test_any_other_database_is_loaded_by_its_hook(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

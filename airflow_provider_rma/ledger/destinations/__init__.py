@@ -188,7 +188,7 @@ def open_destination(
         any DBAPI driver for others. Then ``url`` needs no credentials and only says what and where it is.
     :param schema: schema in PostgreSQL; ``?schema=…`` in the address says the same.
     :param table_prefix: beginning of the names of tables and views in other databases; ``?table_prefix=…`` likewise.
-    :param history: keep superseded postings in ``postings_history``; not for Parquet.
+    :param history: keep superseded postings in ``postings_history``.
     :param lock_timeout: seconds to wait for a DuckDB file that another process holds, for another load of the same
         window in PostgreSQL, and for a SQLite file.
     :raises ConfigurationError: the address names no destination, or an extra is not installed.
@@ -204,11 +204,7 @@ def open_destination(
         return open_database(
             url, connect, schema=schema, table_prefix=table_prefix, history=history, lock_timeout=lock_timeout
         )
-    if history:
-        raise ConfigurationError(
-            "Parquet keeps no history of superseded postings.", advice="Leave history out, or use DuckDB or PostgreSQL."
-        )
-    return _parquet(url, fs)
+    return _parquet(url, fs, history)
 
 
 def is_database(url: str) -> bool:
@@ -235,13 +231,13 @@ def _duckdb(path: str, lock_timeout: float, history: bool) -> Destination:
     return DuckDbDestination(path, lock_timeout=lock_timeout, history=history)
 
 
-def _parquet(url: str, fs: AbstractFileSystem | None) -> Destination:
+def _parquet(url: str, fs: AbstractFileSystem | None, history: bool) -> Destination:
     import fsspec
 
     from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
 
     if fs is not None:
-        return ParquetDestination(fs, url)
+        return ParquetDestination(fs, url, history=history)
     scheme, separator, rest = url.partition(":")
     if scheme == "parquet" and separator:
         url = f"file://{os.path.abspath(_local_path(rest))}"
@@ -258,4 +254,4 @@ def _parquet(url: str, fs: AbstractFileSystem | None) -> Destination:
             f"No file system answers to {scheme}://.",
             advice="Use duckdb:///…, parquet:///…, or a scheme that fsspec knows, with its package installed.",
         ) from error
-    return ParquetDestination(filesystem, path)
+    return ParquetDestination(filesystem, path, history=history)

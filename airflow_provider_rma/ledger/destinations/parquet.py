@@ -12,6 +12,7 @@
     <root>/tenant=<t>/month=<YYYY-MM>/refused-….parquet            proofs of the latest refused attempt, if any
     <root>/tenant=<t>/month=<YYYY-MM>/loads-….parquet              all loads of the window so far
     <root>/tenant=<t>/month=<YYYY-MM>/changes-….parquet            one for each load that changed vouchers
+    <root>/tenant=<t>/month=<YYYY-MM>/postings_history-….parquet   one for each load that superseded postings
 
 Files are written once under a name that is never used again, then the manifest is replaced; see :mod:`.manifest`. Files
 that it no longer names stay for a grace time, because somebody may just be reading them, and are removed by the first
@@ -31,6 +32,9 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow_provider_rma.exceptions import DestinationError
+from airflow_provider_rma.ledger.destinations import tables
+from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement, kept_schema
 from airflow_provider_rma.ledger.destinations.manifest import (
     Manifest,
     orphans,
@@ -51,6 +55,7 @@ from airflow_provider_rma.ledger.destinations.parquet_files import (
     write_table,
 )
 from airflow_provider_rma.ledger.destinations.parquet_readers import create_duckdb_views, dataset_files, read_window
+from airflow_provider_rma.ledger.destinations.spool import Spool
 from airflow_provider_rma.ledger.destinations.staging import (
     CheckedStage,
     UnknownFields,
@@ -58,6 +63,7 @@ from airflow_provider_rma.ledger.destinations.staging import (
     check_constant,
     conform,
 )
+from airflow_provider_rma.ledger.destinations.tables import HISTORY
 from airflow_provider_rma.ledger.extras import pyarrow
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS, Fingerprint, Fingerprinter
 
@@ -72,7 +78,7 @@ __all__ = ["ParquetDestination", "create_duckdb_views", "dataset_files", "read_w
 #: How long a file that no longer counts is kept for those who are reading it.
 GRACE = timedelta(hours=24)
 #: Kinds of files that a load leaves in the manifest unless it writes anew; of the others it writes new ones.
-_STAYING = ("postings", "changes")
+_STAYING = ("postings", HISTORY.name, "changes")
 
 
 class ParquetDestination:
@@ -81,15 +87,17 @@ class ParquetDestination:
     :param fs: an fsspec file system.
     :param path: the root on it, without a scheme.
     :param grace: how long files that no longer count are kept; also how long a load may take at most.
+    :param history: keep superseded postings.
     """
 
     kind = "parquet"
     spool_folder: str | os.PathLike[str] | None = None
 
-    def __init__(self, fs: AbstractFileSystem, path: str, *, grace: timedelta = GRACE) -> None:
+    def __init__(self, fs: AbstractFileSystem, path: str, *, grace: timedelta = GRACE, history: bool = False) -> None:
         self.fs, self.root = plain(fs, path)
         self.location = str(self.fs.unstrip_protocol(self.root))
         self.grace = grace
+        self.history = history
         self.unknown = UnknownFields()
 
     def __enter__(self) -> Self:
@@ -123,7 +131,8 @@ class ParquetDestination:
     def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         folder = self.folder(tenant, window)
         manifest = read_manifest(self.fs, folder)
-        return read_batches(self.fs, folder, manifest.names("postings") if manifest else (), columns)
+        names = manifest.names("postings") if manifest else ()
+        return read_batches(self.fs, folder, names, tables.some("postings", columns))
 
     def table(self, name: str, tenant: str, window: Window) -> pa.Table:
         folder = self.folder(tenant, window)
@@ -164,7 +173,8 @@ class ParquetDestination:
 
 
 class ParquetStage(CheckedStage):
-    """A window that is being written to a file no manifest names yet."""
+    """A window that is being written to a file no manifest names yet; with history it waits in a temporary file first,
+    since what is superseded, and since when the others are known, shows only when all of it has come."""
 
     def __init__(self, destination: ParquetDestination, tenant: str, window: Window) -> None:
         super().__init__(tenant, window, destination.unknown)
@@ -172,6 +182,8 @@ class ParquetStage(CheckedStage):
         self._fs, self._folder = destination.fs, destination.folder(tenant, window)
         self._files: list[FileWriter] = []
         self._postings = self._file("postings")
+        self._spool = Spool(tables.schema("postings"), destination.spool_folder) if destination.history else None
+        self._arrivals = Arrivals()
 
     def _file(self, kind: str, load_id: str = "") -> FileWriter:
         """A data file that is removed again unless a manifest comes to name it."""
@@ -179,11 +191,17 @@ class ParquetStage(CheckedStage):
         return self._files[-1]
 
     def _write(self, batch: pa.RecordBatch) -> None:
-        self._postings.write(batch)
+        if self._spool is None:
+            self._postings.write(batch)
+        else:
+            self._spool.write(batch)
+            self._arrivals.add(batch)
 
     def _staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        if self._spool is not None:
+            return (batch.select(list(columns)) for batch in self._spool.batches())
         names = [entry["name"] for entry in self._postings.finish()]
-        return read_batches(self._fs, self._folder, names, columns)
+        return read_batches(self._fs, self._folder, names, tables.some("postings", columns))
 
     def _replace(
         self,
@@ -201,6 +219,8 @@ class ParquetStage(CheckedStage):
         if keep_postings:
             self._check_kept(old, load)
         else:
+            if self._spool is not None:
+                self._supersede(self._spool, old, new, load)
             new.files["postings"] = self._postings.finish()
             self._add(new, "changes", load_id, changes)
         new.files["balances"] = [write_table(self._fs, self._folder, "balances", load_id, balances)]
@@ -210,6 +230,25 @@ class ParquetStage(CheckedStage):
             for file in self._files:
                 file.keep()
         self._destination.publish(self._folder, old, new)
+
+    def _supersede(self, spool: Spool, old: Manifest | None, new: Manifest, load: Any) -> None:
+        """Write the postings with the time since when they are known, and those that vanish into the history."""
+        row = load.select(["load_id", "finished_at"]).to_pylist()[0]
+        loads = read_table(self._fs, self._folder, old, "loads").select(["load_id", "finished_at"]).to_pylist()
+        names = old.names("postings") if old else []
+        replacement = Replacement(
+            lambda: read_batches(self._fs, self._folder, names, kept_schema()),
+            {one["load_id"]: one["finished_at"] for one in loads},
+            self._arrivals.hashes(),
+            row["finished_at"],
+        )
+        # An entry without files says that the window keeps a history in which there is nothing yet.
+        new.files.setdefault(HISTORY.name, [])
+        self._add(new, HISTORY.name, row["load_id"], replacement.superseded(row["load_id"]))
+        for batch in replacement.dated(spool.batches()):
+            self._postings.write(batch)
+        if self._postings.rows != self.staged:
+            raise DestinationError(f"{self.staged} postings were staged and {self._postings.rows} arrived.")
 
     def _add(self, new: Manifest, kind: str, load_id: str, batches: Iterable[pa.RecordBatch]) -> None:
         """Rows to those of before, in a file of their own, if there are any."""
@@ -254,3 +293,5 @@ class ParquetStage(CheckedStage):
     def _discard(self) -> None:
         for file in self._files:
             file.discard()
+        if self._spool is not None:
+            self._spool.close()

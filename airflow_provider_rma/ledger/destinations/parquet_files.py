@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.ledger.destinations import tables
+from airflow_provider_rma.ledger.destinations.history import kept_schema
 from airflow_provider_rma.ledger.destinations.manifest import Manifest, new_name, translated
 from airflow_provider_rma.ledger.extras import pyarrow
 
@@ -105,24 +106,35 @@ def remove(fs: AbstractFileSystem, folder: str, names: Sequence[str]) -> None:
 
 
 def read_batches(
-    fs: AbstractFileSystem, folder: str, names: Sequence[str], columns: Sequence[str]
+    fs: AbstractFileSystem, folder: str, names: Sequence[str], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    """Columns of the rows of some data files, in the order of ``columns``."""
+    """Columns of the rows of some data files. What a file does not have, as one of an older contract, is null."""
+    pa = pyarrow()
     for name in names:
         with opened(fs, folder, name) as content:
-            for batch in content.iter_batches(_BATCH_ROWS, columns=list(columns)):
-                yield batch.select(list(columns))
+            for batch in content.iter_batches(_BATCH_ROWS, columns=schema.names):
+                present = batch.schema.names
+                columns = [
+                    batch.column(one.name) if one.name in present else pa.nulls(batch.num_rows, one.type)
+                    for one in schema
+                ]
+                yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def read_table(fs: AbstractFileSystem, folder: str, manifest: Manifest | None, table: str) -> pa.Table:
     """The rows of a table that a manifest names."""
-    parts = [tables.empty(table)]
+    parts = [kept_schema().empty_table() if table == "postings" and keeps_history(manifest) else tables.empty(table)]
     for kind in KINDS.get(table, (table,)):
         for name in manifest.names(kind) if manifest else ():
             with opened(fs, folder, name) as content:
                 parts.append(content.read())
     # A file of an older contract has fewer columns.
     return pyarrow().concat_tables(parts, promote_options="default")
+
+
+def keeps_history(manifest: Manifest | None) -> bool:
+    """Whether superseded postings of a window are kept, be there any or not."""
+    return manifest is not None and tables.HISTORY.name in manifest.files
 
 
 @contextmanager

@@ -14,8 +14,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
+from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.ledger.destinations import tables, views
+from airflow_provider_rma.ledger.destinations.creation import OWN, prepare
 from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement, kept_schema
 from airflow_provider_rma.ledger.destinations.spool import Spool
 from airflow_provider_rma.ledger.destinations.staging import (
@@ -32,30 +33,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_rma.ledger.windows import Window
-
-#: Tables for the provider itself, beside those of the contract.
-_CONTRACT = tables.Table(
-    "contract",
-    "The version of the column contract and of the views.",
-    (
-        tables.Column("version", "int32", "Version of the column contract.", nullable=False),
-        tables.Column("views", "text", "Version of the views.", nullable=False),
-        tables.Column("written_at", "time", "When it was written.", nullable=False),
-    ),
-)
-_CONVENTIONS = tables.Table(
-    "conventions",
-    "What is known of the signs of a tenant's balances.",
-    (
-        tables.Column("tenant", "text", "Tenant.", nullable=False),
-        tables.Column("convention", "text", "JSON.", nullable=False),
-        tables.Column("saved_at", "time", "When it was saved.", nullable=False),
-    ),
-)
-_OWN = {table.name: table for table in (_CONTRACT, _CONVENTIONS)}
-
-#: Tables of which a window is looked up in many.
-_INDEXED = ("postings", "postings_history", "balances", "proofs", "changes")
 
 
 @dataclass(frozen=True)
@@ -135,7 +112,7 @@ class Session(ABC):
 
     def add(self, table: str, **values: Any) -> None:
         """Add one row to a table of the provider's own, and the time to its last column."""
-        *columns, stamp = _OWN[table].names
+        *columns, stamp = OWN[table].names
         marks = ", ".join("?" for _ in columns)
         self.execute(
             f"INSERT INTO {self.name(table)} ({self.names([*columns, stamp])}) VALUES ({marks}, CURRENT_TIMESTAMP)",  # noqa: S608
@@ -222,9 +199,8 @@ class RelationalDestination(ABC):
         return fingerprinter.result()
 
     def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        schema = _columns_of(tables.schema("postings"), columns)
         with self.transaction() as session:
-            yield from session.read("postings", schema, tenant, window)
+            yield from session.read("postings", tables.some("postings", columns), tenant, window)
 
     def table(self, name: str, tenant: str, window: Window) -> pa.Table:
         schema = tables.schema(name)
@@ -330,7 +306,7 @@ class RelationalStage(CheckedStage):
         return replacement
 
     def _loads(self, session: Session) -> dict[str, datetime]:
-        schema = _columns_of(tables.schema("loads"), ("load_id", "finished_at"))
+        schema = tables.some("loads", ("load_id", "finished_at"))
         rows = [row for batch in session.read("loads", schema, self.tenant, self.window) for row in batch.to_pylist()]
         return {row["load_id"]: row["finished_at"] for row in rows}
 
@@ -357,59 +333,3 @@ def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A batch in the types of a schema. A column that is required now may be null in rows of an older contract."""
     columns = [column.cast(one.type) for column, one in zip(batch.columns, schema, strict=True)]
     return pyarrow().RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _columns_of(schema: Any, names: Sequence[str]) -> Any:
-    return pyarrow().schema([schema.field(name) for name in names])
-
-
-def prepare(session: Session, location: str, *, history: bool) -> None:
-    """Create what is absent, add columns of a later contract, renew the views if they are others.
-
-    :raises ConfigurationError: a newer version of this package wrote it.
-    """
-    if _is_current(session, location, history=history):
-        return
-    wanted = [*tables.TABLES.values(), *_OWN.values()] + ([tables.HISTORY] if history else [])
-    # Looked up before anything is created: a database may end the transaction where a table is absent.
-    present = {table.name: session.columns(table.name) for table in wanted}
-    for table in wanted:
-        columns = list(table.columns)
-        if history and table.name == "postings":
-            columns.append(tables.VALID_FROM)
-        _create_or_widen(session, table.name, columns, present[table.name])
-    session.renew_views()
-    session.execute(f"DELETE FROM {session.name('contract')}")  # noqa: S608 - a name of ours
-    session.add("contract", version=tables.CONTRACT_VERSION, views=views.version())
-
-
-def _is_current(session: Session, location: str, *, history: bool) -> bool:
-    found = session.select("contract", ["version", "views"]) if session.columns("contract") else []
-    stored, stored_views = found[0] if found else (0, "")
-    if stored > tables.CONTRACT_VERSION:
-        raise ConfigurationError(
-            f"{location} was written by a newer version of this provider (column contract {stored}, this version "
-            f"knows {tables.CONTRACT_VERSION}).",
-            advice="Upgrade airflow-provider-rma.",
-        )
-    if (stored, stored_views) != (tables.CONTRACT_VERSION, views.version()):
-        return False
-    return not history or bool(
-        session.columns("postings_history") and tables.VALID_FROM.name in session.columns("postings")
-    )
-
-
-def _create_or_widen(session: Session, table: str, columns: Sequence[tables.Column], present: list[str]) -> None:
-    dialect, name = session.dialect, session.name(table)
-    if not present:
-        definitions = ", ".join(map(dialect.definition, columns))
-        session.execute(f"CREATE TABLE {name} ({definitions}){dialect.options.get(table, '')}")
-        if dialect.indexes and table in _INDEXED:
-            index = dialect.quoted(f"{session.prefix}{table}_window")
-            session.execute(f"CREATE INDEX {index} ON {name} ({session.names(['tenant', 'month'])})")
-        return
-    for column in columns:
-        if column.name not in present:
-            # Rows of before have no value for it, so it cannot be required here even if the contract says so.
-            definition = dialect.definition(column).removesuffix(" NOT NULL")
-            session.execute(f"ALTER TABLE {name} {dialect.add} {definition}")

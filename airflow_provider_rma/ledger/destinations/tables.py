@@ -9,7 +9,7 @@ The declaration is plain data, so importing it costs nothing; the Arrow schemas 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -270,6 +270,13 @@ def schema(table: str) -> pa.Schema:
         for column in (HISTORY if table == HISTORY.name else TABLES[table]).columns
     ]
     return arrow.schema(fields)
+
+
+def some(table: str, columns: Sequence[str]) -> pa.Schema:
+    """Arrow schema of some columns of a table, in the order given."""
+    from airflow_provider_rma.ledger.extras import pyarrow
+
+    return pyarrow().schema([schema(table).field(name) for name in columns])
 
 
 def empty(table: str) -> pa.Table:

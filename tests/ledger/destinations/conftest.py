@@ -25,7 +25,7 @@ from airflow_provider_rma.ledger.windows import Window  # noqa: E402
 from tests.ledger.destinations.rows import AUGUST, TENANT, Warehouse  # noqa: E402
 from tests.postgres import PostgresServer  # noqa: E402
 
-#: Those that a test of single columns of a table can be run on, and those that keep a history.
+#: Those whose tables can be changed behind the provider's back.
 DATABASES = ["duckdb", "postgres", "dbapi-sqlite", "dbapi-postgres"]
 KINDS = [
     "duckdb",
@@ -66,7 +66,7 @@ def parquet_warehouse(fs: Any, root: str, name: str) -> Warehouse:
             create_duckdb_views(connection, fs, root)
             return list(connection.execute(sql).fetchall())
 
-    return Warehouse(name, lambda: ParquetDestination(fs, root), read, query)
+    return Warehouse(name, lambda **more: ParquetDestination(fs, root, **more), read, query)
 
 
 def postgres_url(server: PostgresServer) -> str:

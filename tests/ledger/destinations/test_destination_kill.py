@@ -128,6 +128,28 @@ def test_parquet_killed_at_a_step(tmp_path: Path, moment: str) -> None:
     assert _die_at(f"parquet:///{root}", warehouse, patch) == expected
 
 
+def test_parquet_killed_between_history_and_postings(tmp_path: Path) -> None:
+    """What was superseded is neither lost nor there twice."""
+    root = tmp_path / "ledger"
+    warehouse = parquet_warehouse(fsspec.filesystem("file"), str(root), "parquet")
+    program = """
+import airflow_provider_rma.ledger.destinations.parquet as p
+p.Replacement.dated = die
+with open_destination(sys.argv[1], history=True) as destination:
+    load_window(destination, many("L2", 2), load="L2")
+"""
+    with warehouse.open(history=True) as destination:
+        load_window(destination, [posting("1000", 1), posting("9999", 7)])
+    with python(program, f"parquet:///{root}") as process:
+        assert process.wait(60) == -signal.SIGKILL
+    assert _check_whole(warehouse) == "L1"
+    assert warehouse.read("postings_history") == []
+    with warehouse.open(history=True) as destination:
+        load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L3")
+    (gone,) = warehouse.read("postings_history")
+    assert (gone["accno"], gone["load_id"], gone["superseded_by"]) == ("9999", "L1", "L3")
+
+
 def test_killed_at_any_moment(local: tuple[Warehouse, str]) -> None:
     warehouse, address = local
     program = """

@@ -28,8 +28,11 @@ from tests.ledger.destinations.rows import (
     TENANT,
     balances,
     batch,
+    change,
+    load_row,
     load_window,
     posting,
+    proofs,
     reject_window,
 )
 
@@ -226,6 +229,71 @@ def test_duckdb_reads_the_month_as_a_date(root: Path) -> None:
         _load(root, 1, 2, load="L2")
         create_duckdb_views(connection, FS, str(root))
         assert connection.execute("SELECT count(*) FROM postings").fetchall() == [(2,)]
+
+
+def _known(root: Path, *amounts: int, load: str, history: bool = True, changes: Any = ()) -> None:
+    with ParquetDestination(FS, str(root), grace=timedelta(0), history=history) as destination:
+        load_window(destination, [posting("1000", amount) for amount in amounts], load=load, changes=changes)
+
+
+def test_each_load_that_supersedes_adds_a_file_that_is_never_written_again(root: Path) -> None:
+    _known(root, 1, 2, load="L1")
+    assert (_manifest(root)["files"]["postings_history"], _files(root, "postings_history")) == ([], set())
+    _known(root, 2, load="L2", changes=[change(7)])
+    (first,) = _files(root, "postings_history")
+    content = (_folder(root) / first).read_bytes()
+    _known(root, 2, 3, load="L3")
+    assert _files(root, "postings_history") == {first}, "nothing vanished"
+    with ParquetDestination(FS, str(root), grace=timedelta(0), history=True) as destination:
+        reject_window(destination, load="L4")
+        with destination.stage(TENANT, AUGUST) as stage:
+            stage.confirm(balances=tables.empty("balances"), proofs=proofs(load="L5"), load=load_row(2, load="L5"))
+    _known(root, 4, load="L6", changes=[change(8, load="L6")])
+    _known(root, 5, load="L7", history=False)
+    assert (_folder(root) / first).read_bytes() == content
+    files = _manifest(root)["files"]
+    assert [entry["rows"] for entry in files["postings_history"]] == [1, 2]
+    assert {entry["name"] for entry in files["postings_history"]} == _files(root, "postings_history")
+    assert [entry["rows"] for entry in files["changes"]] == [1, 1]
+    assert {entry["name"] for entry in files["changes"]} == _files(root, "changes")
+    assert len(dataset_files(FS, str(root), "postings_history")) == len(dataset_files(FS, str(root), "changes")) == 2
+    assert [name.split("-")[1] for name in sorted(_files(root, "postings_history"))] == ["L2", "L6"]
+
+
+def test_a_load_that_fails_removes_all_files_it_wrote(root: Path) -> None:
+    def broken() -> Any:
+        yield from pa.Table.from_pylist([change(7)] * 130_000, tables.CHANGES).to_batches()
+        raise ZeroDivisionError
+
+    _known(root, 1, 2, load="L1")
+    before = set(_folder(root).iterdir())
+    given: Any = {"balances": tables.empty("balances"), "proofs": proofs(load="L2"), "load": load_row(1, load="L2")}
+    with ParquetDestination(FS, str(root), history=True) as destination, destination.stage(TENANT, AUGUST) as stage:
+        stage.write(batch(posting("1000", 3, load="L2")))
+        with pytest.raises(ZeroDivisionError):
+            stage.commit(**given, changes=broken())
+    assert set(_folder(root).iterdir()) == before
+
+
+def test_windows_with_and_without_history_are_read_together(root: Path) -> None:
+    _known(root, 1, load="L1", history=False)
+    with duckdb.connect() as connection:
+        create_duckdb_views(connection, FS, str(root))
+        assert "valid_from" not in connection.sql("SELECT * FROM postings").columns
+        with ParquetDestination(FS, str(root), history=True) as destination:
+            load_window(destination, [posting("1000", 2)], window=JULY)
+        create_duckdb_views(connection, FS, str(root))
+        query = "SELECT month, valid_from IS NULL FROM postings ORDER BY month"
+        assert connection.execute(query).fetchall() == [(JULY.start, False), (AUGUST.start, True)]
+        assert connection.execute("SELECT count(*) FROM postings_history").fetchall() == [(0,)]
+        _known(root, 3, load="L2")
+        create_duckdb_views(connection, FS, str(root))
+        assert connection.execute("SELECT amount, superseded_by FROM postings_history").fetchall() == [(1, "L2")]
+        # July again without it: no file there has the column any more.
+        with ParquetDestination(FS, str(root)) as destination:
+            load_window(destination, [posting("1000", 2)], window=JULY, load="L3")
+    columns = read_window(FS, str(root), TENANT, JULY).schema.names
+    assert columns == [*tables.POSTINGS.names, "valid_from"]
 
 
 def test_a_half_written_manifest_is_read_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
