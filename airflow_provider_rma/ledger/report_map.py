@@ -210,6 +210,7 @@ td:first-child { white-space: nowrap; }
 .v-unproven { background: #e6e8f7; color: #2b2f6b; }
 .v-broken, .v-suspicious_empty { background: #9a1b1b; color: #fff; }
 .v-unsettled { background: #f7d9c4; color: #6b2c00; }
+.voucher { display: inline-block; margin-right: .35em; } .scroll + .scroll { margin-top: 1.25rem; }
 details { margin: .75rem 0; } summary { cursor: pointer; color: var(--soft); padding: .3rem 0; }
 .volumes { display: block; max-width: none; font-size: 12px; }
 .volumes text { text-anchor: middle; fill: var(--ink); font-variant-numeric: tabular-nums; }

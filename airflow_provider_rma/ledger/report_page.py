@@ -15,6 +15,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.html import Html, facts, join, number, page, plural, section, table, tag, tiles
+from airflow_provider_rma.ledger.changes import KINDS
 from airflow_provider_rma.ledger.proof import PROVEN, Code, Reason, Verdict, gravest
 from airflow_provider_rma.ledger.report_map import SIGNS, STYLE, Cell, amount, cells_of, heat_map, volumes
 from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
@@ -24,6 +25,8 @@ __all__ = ["ADVICE", "ledger_page"]
 
 #: Reasons of a month that the page names.
 _REASONS = 25
+#: Lines of first vouchers that are shown at once; more are folded away.
+_CHANGES = 12
 _ZERO = Decimal(0)
 
 _STATES = (State.CHANGED, State.REJECTED, State.UNCHANGED, State.SKIPPED, State.DONE)
@@ -94,7 +97,7 @@ def ledger_page(
         section("Differences and what to do", *_differences(result)),
         section("Months and accounts", heat_map(result.windows, cells, names)),
         section("Postings by month", volumes(result.windows), _volume_note() if result.windows else Html("")),
-        section("Changes since the last load", _changes(result)),
+        section("Changes since the last load", *_changes(result)),
         section("Balances", _balances(own, stated, names)),
         section("Signs", *_signs(result)),
         section("Loads", _loads(result)),
@@ -217,19 +220,28 @@ def _volume_note() -> Html:
     )
 
 
-def _changes(result: LedgerResult) -> Html:
-    rows = [
-        (one.window.name, kind, number(count), _vouchers(one.changes.first.get(kind, ()), count))
-        for one in result.windows
-        if one.changes
-        for kind, count in one.changes.counts.items()
-        if count
+def _changes(result: LedgerResult) -> Iterator[Html]:
+    changed = [(one.window.name, one.changes) for one in result.windows if one.changes]
+    if not changed:
+        return
+    caption = "Vouchers, as against what was loaded before. The table changes of the warehouse has all of them."
+    counts = [(month, *(number(changes.counts[kind]) for kind in KINDS)) for month, changes in changed]
+    yield table(["Month", *(f">{kind.capitalize()}" for kind in KINDS)], counts, caption=caption)
+    first = [
+        (month, kind, _vouchers(changes.first[kind], changes.counts[kind]))
+        for month, changes in changed
+        for kind in KINDS
+        if changes.counts[kind]
     ]
-    return table(["Month", "Vouchers", ">Number", "First of them"], rows) if rows else Html("")
+    named = table(["Month", "Vouchers", "First of them"], first)
+    folded = len(first) > _CHANGES
+    yield tag("details", tag("summary", "The first vouchers of each kind"), named) if folded else named
 
 
-def _vouchers(first: Sequence[str], count: int) -> str:
-    return ", ".join(first) + (", …" if count > len(first) else "")
+def _vouchers(first: Sequence[str], count: int) -> Html:
+    """Names that are broken between two lines only where one alone is too long for a line."""
+    marks = [","] * (len(first) - 1) + [", …" if count > len(first) else ""]
+    return join(*(tag("span", name, mark, " ", class_="voucher") for name, mark in zip(first, marks, strict=True)))
 
 
 def _balances(

@@ -97,7 +97,12 @@ def troubled() -> tuple[LedgerResult, dict[str, Any]]:
     unread = Reason(Code.NOT_READ, "Not read: the balances are those of 2026-10-30.", Verdict.BALANCES_ONLY)
     closed = Reason(Code.CLOSED_MONTH_CHANGED, "A closed month has changed: 1 amended.", Verdict.EXACT)
     counts = {"added": 12, "removed": 0, "amended": 1, "reposted": 3}
-    first = {"added": ["ar 4711 (R-17)", "ar 4712 (R-18)"], "amended": ["gl 90"], "reposted": ["ap 7", "ap 8", "ap 9"]}
+    first = {
+        "added": ["ar 4711 (R-17)", "ar 4712 (R-18)"],
+        "removed": [],
+        "amended": ["gl 90"],
+        "reposted": ["ap 7", "ap 8", "ap 9"],
+    }
     changes = Changes(counts, first)
     windows = [
         _window(1, State.SKIPPED, Verdict.BALANCES_ONLY, unread, rows=940, before=940),

@@ -164,12 +164,23 @@ def test_volumes_have_their_numbers_and_what_was_there_before() -> None:
     assert len({top + height for _, top, height in bars}) == 1
 
 
-def test_changes_are_listed_by_kind() -> None:
+def test_changes_are_counted_by_month_and_the_first_are_named() -> None:
     page = text(made(troubled))
-    assert "2026-05 added 12 ar 4711 (R-17), ar 4712 (R-18), …" in page
-    assert "2026-05 reposted 3 ap 7, ap 8, ap 9" in page
+    assert "Month Added Removed Amended Reposted 2026-05 12 0 1 3" in page
+    assert "2026-05 added ar 4711 (R-17), ar 4712 (R-18), …" in page
+    assert "2026-05 reposted ap 7, ap 8, ap 9" in page
     assert "2026-05 removed" not in page
     assert "Changes since the last load" not in text(made(clean))
+
+
+def test_of_many_changes_the_counts_are_seen_at_once_and_the_names_are_folded_away() -> None:
+    result, rows = troubled()
+    (changes,) = (one.changes for one in result.windows if one.changes)
+    many = ledger_page(replace(result, windows=[replace(one, changes=changes) for one in result.windows]), **rows)
+    assert "2026-05 12 0 1 3 2026-06 12 0 1 3" in text(many)
+    names = many.partition("<summary>The first vouchers of each kind</summary>")[2].partition("</details>")[0]
+    assert names.count("<td>added</td>") == len(result.windows)
+    assert "<details" not in made(troubled)
 
 
 def test_signs_loads_and_run_are_named() -> None:
