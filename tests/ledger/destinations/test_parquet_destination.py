@@ -289,9 +289,12 @@ def test_windows_with_and_without_history_are_read_together(root: Path) -> None:
         _known(root, 3, load="L2")
         create_duckdb_views(connection, FS, str(root))
         assert connection.execute("SELECT amount, superseded_by FROM postings_history").fetchall() == [(1, "L2")]
-        # July again without it: no file there has the column any more.
+        # All again without it: no file has the column any more.
         with ParquetDestination(FS, str(root)) as destination:
             load_window(destination, [posting("1000", 2)], window=JULY, load="L3")
+            load_window(destination, [posting("1000", 2)], load="L3")
+        create_duckdb_views(connection, FS, str(root))
+        assert connection.execute(query).fetchall() == [(JULY.start, True), (AUGUST.start, True)]
     columns = read_window(FS, str(root), TENANT, JULY).schema.names
     assert columns == [*tables.POSTINGS.names, "valid_from"]
 
