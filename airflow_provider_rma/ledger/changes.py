@@ -80,7 +80,7 @@ def compare(
     lines: int,
     folder: str | os.PathLike[str] | None = None,
 ) -> Iterator[Compared]:
-    """What happened between two readings of a window. With the block, the rows are gone.
+    """What happened between two readings of a window. When the block ends, the rows are gone.
 
     Added and removed say where a voucher is now, not what was done: one that was dated into another month is removed
     here and added there. Reposted is a voucher that was saved again and says the same.
