@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rma.ledger.destinations import tables
-from airflow_provider_rma.ledger.destinations.spool import Spool
+from airflow_provider_rma.ledger.destinations.spool import IN_MEMORY, Spool
 from airflow_provider_rma.ledger.extras import pyarrow
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS, GOLDEN, row_hashes
 
@@ -94,7 +94,9 @@ def compare(
     with closing(Spool(tables.schema("changes"), folder)) as rows:
         found = _Found(load, rows)
         with ExitStack() as stack:
-            parts = [stack.enter_context(closing(Spool(_schema(), folder))) for _ in range(1 + lines // PART_LINES)]
+            count = 1 + lines // PART_LINES
+            spools = [Spool(_schema(), folder, in_memory=IN_MEMORY // count) for _ in range(count)]
+            parts = [stack.enter_context(closing(spool)) for spool in spools]
             for batches, side in ((old, "before"), (new, "after")):
                 for batch in batches:
                     _distribute(_summed(batch, side), parts)

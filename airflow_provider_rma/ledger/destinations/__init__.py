@@ -63,6 +63,7 @@ class Stage(Protocol):
         may be written after that.
 
         :param columns: names of ``tables.POSTINGS``, in the order in which the batches shall have them.
+        :raises RuntimeError: the stage may be that of a fresh window, which has nothing to be compared with.
         """
 
     def commit(

@@ -199,10 +199,21 @@ class FreshStage(RelationalStage):
             self._session = None
             self._open.close()
 
-    def _replace(self, balances: pa.Table, proofs: pa.Table, load: pa.Table, *, keep_postings: bool) -> None:
+    def _staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        raise RuntimeError("A window that was never loaded has nothing to be compared with.")
+
+    def _replace(
+        self,
+        balances: pa.Table,
+        proofs: pa.Table,
+        load: pa.Table,
+        changes: Iterable[pa.RecordBatch],
+        *,
+        keep_postings: bool,
+    ) -> None:
         if keep_postings:
             self._discard()
-        super()._replace(balances, proofs, load, keep_postings=keep_postings)
+        super()._replace(balances, proofs, load, changes, keep_postings=keep_postings)
 
     def _record(self, proofs: pa.Table, load: pa.Table) -> None:
         self._discard()

@@ -15,20 +15,23 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Bytes that may wait in memory, some 100,000 postings.
-_IN_MEMORY = 32 * 1024 * 1024
+IN_MEMORY = 32 * 1024 * 1024
 
 
 class Spool:
     """Batches of one schema: written first, then read as often as needed.
 
     :param folder: where there is room for them; None for the system's folder for temporary files.
+    :param in_memory: bytes that may wait in memory.
     :ivar rows: rows written so far.
     """
 
-    def __init__(self, schema: pa.Schema, folder: str | os.PathLike[str] | None = None) -> None:
+    def __init__(
+        self, schema: pa.Schema, folder: str | os.PathLike[str] | None = None, *, in_memory: int = IN_MEMORY
+    ) -> None:
         self.schema = schema
         self.rows = 0
-        self._folder = folder
+        self._folder, self._room = folder, in_memory
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
         self._file: Any = None
@@ -43,7 +46,7 @@ class Spool:
         self._waiting.append(batch)
         self._bytes += batch.nbytes
         self.rows += batch.num_rows
-        if self._writer is not None or self._bytes > _IN_MEMORY:
+        if self._writer is not None or self._bytes > self._room:
             self._write_out()
 
     def batches(self) -> Iterator[pa.RecordBatch]:

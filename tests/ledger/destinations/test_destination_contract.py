@@ -304,7 +304,7 @@ def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse
     with warehouse.open() as destination:
         load_window(destination, [posting("9999", 1)], window=JULY)
         assert taken(destination.loaded_batches(TENANT, AUGUST, columns)) == []
-        with destination.stage(TENANT, AUGUST) as stage:
+        with destination.stage(TENANT, AUGUST, fresh=False) as stage:
             for row in TWO:
                 stage.write(batch(row))
             # Left in the middle, as where reading what is compared with fails.
@@ -314,7 +314,7 @@ def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse
                 stage.write(batch(*TWO))
             stage.commit(balances=tables.empty("balances"), proofs=proofs(), load=load_row(2))
         loaded = taken(destination.loaded_batches(TENANT, AUGUST, columns))
-        with destination.stage(TENANT, AUGUST) as stage:
+        with destination.stage(TENANT, AUGUST, fresh=False) as stage:
             assert taken(stage.staged_batches(columns)) == []
     assert staged == [loaded, loaded]
     assert loaded == [(raw(-100), 1, "1000", None), (raw(100), 1, "3200", None)]
