@@ -2,9 +2,10 @@
 
 Content is what a fingerprint covers (:mod:`airflow_provider_rma.ledger.fingerprint`), so a voucher that was saved again
 without a change supersedes nothing although its lines have new numbers. Of equal lines, as many are superseded as there
-are fewer now.
+are fewer now, the newest first.
 
-In memory are 64 bits of hash and of time per posting of the window; the postings themselves pass in batches.
+In memory are 64 bits of hash and of time per posting of the window; the postings themselves pass in batches. Only equal
+postings, which are few, become Python objects, and these are numbers.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ class Arrivals:
 class Replacement:
     """One window, before and after.
 
+    Of equal postings, those stay that are known longest, and what comes in addition is known since now; otherwise the
+    warehouse would say of an earlier moment that there were more of them, or fewer.
+
     :param read: gives the postings as they are loaded now, with the columns of :func:`kept_schema`; called twice.
     :param loads: when each load of the window was finished. A posting that was loaded while no history was kept is
         known since then.
@@ -61,30 +65,38 @@ class Replacement:
         moment: datetime,
     ) -> None:
         self._read, self._moment = read, moment
-        pa = pyarrow()
+        pa, pc = pyarrow(), pyarrow("pyarrow.compute")
         self._names = pa.array(list(loads), pa.string())
         self._times = pa.array(list(loads.values()), _time())
-        self._known = self._present()
-        self._surplus = _surplus(self._known, arriving)
+        rows = self._present()
+        known = rows.group_by("hash").aggregate([("since", "min"), ("hash", "count")]).combine_chunks()
+        hashes, since, before = (known.column(name).combine_chunks() for name in ("hash", "since_min", "hash_count"))
+        counted = arriving.value_counts()
+        after = pc.fill_null(
+            pc.take(counted.field("counts"), pc.index_in(hashes, value_set=counted.field("values"))), 0
+        )
+        several = pc.or_(pc.greater(before, 1), pc.greater(after, 1))
+        single = pc.invert(several)
+        self._hashes, self._since_of = hashes.filter(single), since.filter(single)
+        self._gone = hashes.filter(pc.and_(single, pc.equal(after, 0)))
+        self._staying, self._going = _shared_out(
+            rows, dict(zip(hashes.filter(several).to_pylist(), after.filter(several).to_pylist(), strict=True))
+        )
 
     def superseded(self, load_id: str) -> Iterator[pa.RecordBatch]:
         """The postings that vanish, as rows of ``postings_history``.
 
         :param load_id: the load that supersedes them.
         """
-        pa, pc = pyarrow(), pyarrow("pyarrow.compute")
-        if not self._surplus.num_rows:
+        pa = pyarrow()
+        going = {one: list(times) for one, times in self._going.items() if times}
+        if not going and not len(self._gone):
             return
-        counts = self._surplus.column("count").combine_chunks()
-        whole = self._surplus.column("all").combine_chunks()
-        hashes = self._surplus.column("hash").combine_chunks()
-        gone = hashes.filter(whole)
-        some = pc.invert(whole)
-        left = dict(zip(hashes.filter(some).to_pylist(), counts.filter(some).to_pylist(), strict=True))
         schema = tables.schema("postings_history")
         for batch in self._read():
-            mask = _mask(row_hashes(batch), gone, left)
-            found = batch.set_column(batch.num_columns - 1, "valid_from", self._since(batch)).filter(mask)
+            since = self._since(batch)
+            mask = self._mask(row_hashes(batch), since, going)
+            found = batch.set_column(batch.num_columns - 1, "valid_from", since).filter(mask)
             if found.num_rows:
                 moments = pa.repeat(pa.scalar(self._moment, _time()), found.num_rows)
                 names = pa.repeat(pa.scalar(load_id, pa.string()), found.num_rows)
@@ -93,54 +105,61 @@ class Replacement:
     def dated(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Arriving postings with ``valid_from``: when their content was first seen, now if it is new."""
         pa, pc = pyarrow(), pyarrow("pyarrow.compute")
-        hashes = self._known.column("hash").combine_chunks()
-        since = self._known.column("since").combine_chunks()
+        staying = {one: list(times) for one, times in self._staying.items()}
+        several = pa.array(list(staying), pa.uint64())
         now = pa.scalar(self._moment, _time())
         for batch in batches:
-            found = pc.take(since, pc.index_in(row_hashes(batch), value_set=hashes))
+            hashes = row_hashes(batch)
+            found = pc.take(self._since_of, pc.index_in(hashes, value_set=self._hashes))
+            mask = pc.is_in(hashes, value_set=several)
+            times = [staying[one].pop(0) if staying[one] else None for one in hashes.filter(mask).to_pylist()]
+            found = pc.replace_with_mask(found, mask, pa.array(times, pa.int64()).cast(_time()))
             yield pa.RecordBatch.from_arrays([*batch.columns, pc.fill_null(found, now)], schema=kept_schema())
 
     def _present(self) -> Any:
-        """By hash: how many postings there are, and since when."""
+        """Hash of each posting that is loaded now, and since when it is known."""
         pa = pyarrow()
-        parts = [pa.table({"hash": row_hashes(batch), "since": self._since(batch)}) for batch in self._read()] or [
-            pa.table({"hash": pa.array([], pa.uint64()), "since": pa.array([], _time())})
-        ]
-        grouped = pa.concat_tables(parts).group_by("hash").aggregate([("since", "min"), ("hash", "count")])
-        return pa.table({"hash": grouped["hash"], "since": grouped["since_min"], "count": grouped["hash_count"]})
+        parts = [pa.table({"hash": row_hashes(batch), "since": self._since(batch)}) for batch in self._read()]
+        none = pa.table({"hash": pa.array([], pa.uint64()), "since": pa.array([], _time())})
+        return pa.concat_tables([none, *parts])
 
     def _since(self, batch: Any) -> Any:
         pc = pyarrow("pyarrow.compute")
         by_load = pc.take(self._times, pc.index_in(batch.column("load_id"), value_set=self._names))
         return pc.fill_null(pc.coalesce(batch.column("valid_from"), by_load), self._moment)
 
+    def _mask(self, hashes: Any, since: Any, going: dict[int, list[int]]) -> Any:
+        """Which postings go. ``going``: since when those of several equal ones are known that go; used up here."""
+        pa, pc = pyarrow(), pyarrow("pyarrow.compute")
+        mask = pc.is_in(hashes, value_set=self._gone)
+        several = pc.is_in(hashes, value_set=pa.array(list(going), pa.uint64()))
+        picked = []
+        moments = since.cast(pa.int64()).filter(several).to_pylist()
+        for one, moment in zip(hashes.filter(several).to_pylist(), moments, strict=True):
+            picked.append(moment in going[one])
+            if picked[-1]:
+                going[one].remove(moment)
+        return pc.replace_with_mask(mask, several, pa.array(picked, pa.bool_()))
+
+
+def _shared_out(rows: Any, after: dict[int, int]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+    """Since when those of equal postings are known that stay, and those that go; microseconds, ascending.
+
+    :param rows: hash and time of each posting.
+    :param after: how many there will be, by hash.
+    """
+    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
+    found = rows.filter(pc.is_in(rows.column("hash"), value_set=pa.array(list(after), pa.uint64())))
+    times: dict[int, list[int]] = {one: [] for one in after}
+    moments = found.column("since").cast(pa.int64()).to_pylist()
+    for one, moment in zip(found.column("hash").to_pylist(), moments, strict=True):
+        times[one].append(moment)
+    ordered = {one: sorted(moments) for one, moments in times.items()}
+    return (
+        {one: moments[: after[one]] for one, moments in ordered.items()},
+        {one: moments[after[one] :] for one, moments in ordered.items()},
+    )
+
 
 def _time() -> Any:
     return tables.schema("postings_history").field("valid_from").type
-
-
-def _surplus(known: Any, arriving: Any) -> Any:
-    """The hashes of which there will be fewer: how many fewer, and whether that is all."""
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
-    counted = arriving.value_counts()
-    place = pc.index_in(known.column("hash").combine_chunks(), value_set=counted.field("values"))
-    there = pc.fill_null(pc.take(counted.field("counts"), place), 0)
-    before = known.column("count").combine_chunks()
-    table = pa.table(
-        {"hash": known.column("hash"), "count": pc.subtract(before, there), "all": pc.equal(there, 0)},
-    )
-    return table.filter(pc.greater(table.column("count"), 0))
-
-
-def _mask(hashes: Any, gone: Any, left: dict[int, int]) -> Any:
-    """Which postings go. ``left``: of how many equal ones, of those that stay in part; counted down here."""
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
-    mask = pc.is_in(hashes, value_set=gone)
-    if not left:
-        return mask
-    picked = []
-    for one in hashes.to_pylist():
-        picked.append(left.get(one, 0) > 0)
-        if picked[-1]:
-            left[one] -= 1
-    return pc.or_(mask, pa.array(picked, pa.bool_()))

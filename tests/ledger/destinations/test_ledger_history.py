@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -104,6 +104,17 @@ def test_of_equal_lines_as_many_are_superseded_as_vanish(warehouse: Warehouse) -
     assert len(warehouse.read("postings")) == 3
 
 
+def test_equal_lines_that_come_later_were_not_there_before(warehouse: Warehouse) -> None:
+    same = [posting("1000", -5, entry_id=number) for number in range(4)]
+    with warehouse.open(history=True) as destination:
+        load(destination, same[:1], "L1", FIRST)
+        load(destination, saved_again(same[:3]), "L2", SECOND)
+        assert sorted(row["valid_from"] for row in warehouse.read("postings")) == [FIRST, SECOND, SECOND]
+        load(destination, same[:2], "L3", THIRD)
+    assert [row["valid_from"] for row in warehouse.read("postings_history")] == [SECOND]
+    assert sorted(row["valid_from"] for row in warehouse.read("postings")) == [FIRST, SECOND]
+
+
 def test_history_may_begin_later_and_rows_are_valid_since_they_are_known(warehouse: Warehouse) -> None:
     with warehouse.open() as destination:
         load(destination, VOUCHER, "L1", FIRST)
@@ -170,24 +181,49 @@ def test_the_views_read_such_a_warehouse(with_views: Warehouse) -> None:
 LINES = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 3)), max_size=12)
 
 
+def _batch(lines: Any) -> pa.RecordBatch:
+    rows = [posting(f"{name}1", amount, entry_id=number) for number, (name, amount) in enumerate(lines)]
+    return pa.RecordBatch.from_pylist(rows, schema=tables.schema("postings"))
+
+
 @settings(deadline=None)
 @given(before=LINES, after=LINES, cut=st.integers(1, 5))
 def test_the_superseded_are_the_difference_of_the_two(before: Any, after: Any, cut: int) -> None:
-    def made(lines: Any) -> pa.RecordBatch:
-        rows = [posting(f"{name}1", amount, entry_id=number) for number, (name, amount) in enumerate(lines)]
-        return pa.RecordBatch.from_pylist(rows, schema=tables.schema("postings"))
-
     def read() -> Any:
-        whole = made(before)
+        whole = _batch(before)
         for start in range(0, whole.num_rows, cut):
             part = whole.slice(start, cut)
             nulls = pa.nulls(part.num_rows, tables.schema("postings_history").field("valid_from").type)
             yield part.append_column("valid_from", nulls)
 
     arrivals = Arrivals()
-    arrivals.add(made(after))
+    arrivals.add(_batch(after))
     found = Replacement(read, {"L1": FIRST}, arrivals.hashes(), SECOND).superseded("L2")
     gone = Counter((row["accno"][0], row["amount"]) for one in found for row in one.to_pylist())
     assert gone == Counter((name, raw(amount)) for name, amount in before) - Counter(
         (name, raw(amount)) for name, amount in after
     )
+
+
+@given(states=st.lists(LINES, min_size=1, max_size=5), cut=st.integers(1, 5))
+def test_every_state_can_be_asked_for_afterwards(states: list[Any], cut: int) -> None:
+    """Whatever came and went, also of equal lines: as of each moment there is what was loaded then."""
+    moments = [FIRST + timedelta(hours=hour) for hour in range(len(states))]
+    loaded: list[pa.RecordBatch] = []
+    past: list[dict[str, Any]] = []
+    for number, (lines, moment) in enumerate(zip(states, moments, strict=True)):
+        arriving = _batch(lines)
+        arrivals = Arrivals()
+        arrivals.add(arriving)
+        replacement = Replacement(lambda: iter(loaded), {}, arrivals.hashes(), moment)  # noqa: B023 - called at once
+        past += [row for one in replacement.superseded(f"L{number}") for row in one.to_pylist()]
+        pieces = [arriving.slice(start, cut) for start in range(0, arriving.num_rows, cut)]
+        loaded = list(replacement.dated(iter(pieces)))
+    present = [row | {"valid_to": None} for one in loaded for row in one.to_pylist()]
+    for lines, moment in zip(states, moments, strict=True):
+        known = [
+            (row["accno"][0], row["amount"])
+            for row in past + present
+            if row["valid_from"] <= moment and (row["valid_to"] is None or row["valid_to"] > moment)
+        ]
+        assert Counter(known) == Counter((name, raw(amount)) for name, amount in lines)
