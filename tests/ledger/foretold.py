@@ -1,0 +1,134 @@
+"""What an extraction must make of books, worked out from their file alone: rows, states, verdicts, changes."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from tests.ledger.company import Row
+from tests.ledger.destinations.rows import Warehouse
+from tests.ledger.generated import books_of, last_day
+
+TOLERANCE = Decimal("0.01")
+_FOUR_PLACES = Decimal("0.0001")
+_BEGINNING = date(1900, 1, 1)
+
+
+_COLUMNS = (
+    "transdate, accno, amount, voucher_id, module, entry_id, reference, description, source, memo, notes, intnotes, "
+    "department_id, department_name, department_role"
+)
+#: Columns of a row of the books, in a warehouse, without the unstable ``entry_id``.
+CONTENT = _COLUMNS.replace("entry_id, ", "")
+
+
+def found(warehouse: Warehouse, table: str) -> list[Row]:
+    """The postings of a warehouse as the books have them, sorted."""
+    return selected(warehouse, f"SELECT {_COLUMNS} FROM {table}")
+
+
+def selected(warehouse: Warehouse, query: str) -> list[Row]:
+    """Rows of a query that begins with the day, sorted."""
+    return sorted(((str(row[0]), *row[1:]) for row in warehouse.query(query)), key=repr)
+
+
+def content(rows: Iterable[Row]) -> Counter[Row]:
+    """The rows as often as they come, without the unstable ``entry_id``."""
+    return Counter(row[:5] + row[6:] for row in rows)
+
+
+@dataclass(frozen=True)
+class Month:
+    """What must come of one month.
+
+    :param unbalanced: sum of each voucher that does not sum to zero in it, by module and id.
+    :param changes: vouchers by kind of change, None where nothing is compared.
+    """
+
+    state: str
+    verdict: str
+    unbalanced: Mapping[tuple[str, int], Decimal]
+    changes: Mapping[str, int] | None
+
+
+@dataclass
+class Foretold:
+    """A warehouse as it must be.
+
+    :ivar loaded: rows of each month that was loaded, with the line numbers it must have: a month that says the same
+        as before keeps its older ones.
+    :ivar verdicts: verdict of what is loaded.
+    """
+
+    loaded: dict[date, list[Row]] = field(default_factory=dict)
+    verdicts: dict[date, str] = field(default_factory=dict)
+
+    def extract(self, books: Path, months: Sequence[date], *, keep: bool) -> dict[date, Month]:
+        """Take the books as they are now.
+
+        :param keep: whether a month is loaded that is not proven.
+        """
+        everything = books_of(books, _BEGINNING, last_day(months[-1]))
+        return {month: self._month(month, everything, keep) for month in months}
+
+    def rows(self) -> list[Row]:
+        """All rows that must be there."""
+        return sorted((row for rows in self.loaded.values() for row in rows), key=repr)
+
+    def _month(self, month: date, everything: Sequence[Row], keep: bool) -> Month:
+        first, last = month.isoformat(), last_day(month).isoformat()
+        rows = [row for row in everything if first <= row[0] <= last]
+        unbalanced = {voucher: total for voucher, total in _sums(rows, 4, 3).items() if total}
+        worst = max([abs(total) for total in unbalanced.values()] + _off(rows, everything, first, last), default=0)
+        verdict = "exact" if not worst else "tolerated" if worst <= TOLERANCE else "broken"
+        before = self.loaded.get(month)
+        if verdict == "broken" and not keep:
+            return Month("rejected", verdict, unbalanced, None)
+        self.verdicts[month] = verdict
+        if before is not None and content(before) == content(rows):
+            return Month("unchanged", verdict, unbalanced, None)
+        self.loaded[month] = rows
+        return Month("changed", verdict, unbalanced, None if before is None else _changes(before, rows))
+
+
+def _sums(rows: Iterable[Row], *columns: int) -> dict[tuple[str, int], Decimal]:
+    sums: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
+    for row in rows:
+        sums[tuple(row[one] for one in columns)] += row[2]  # type: ignore[index]
+    return sums
+
+
+def _off(rows: Sequence[Row], everything: Sequence[Row], first: str, last: str) -> list[Decimal]:
+    """By how much each account differs from its balances, which are stated with four decimals."""
+    moved = _sums(rows, 1)
+    opening = _sums((row for row in everything if row[0] < first), 1)
+    off = []
+    for key, amount in moved.items():
+        before = opening.get(key, Decimal(0)) if str(key[0])[0] in "12" else Decimal(0)
+        stated = (before + amount).quantize(_FOUR_PLACES) - before.quantize(_FOUR_PLACES)
+        off.append(abs(stated - amount))
+    return off
+
+
+def _changes(before: Sequence[Row], after: Sequence[Row]) -> dict[str, int]:
+    old, new = _by_voucher(before), _by_voucher(after)
+    both = old.keys() & new.keys()
+    same = {key for key in both if content(old[key]) == content(new[key])}
+    numbers = {key: [sorted(row[5] for row in side[key]) for side in (old, new)] for key in same}
+    return {
+        "added": len(new.keys() - both),
+        "removed": len(old.keys() - both),
+        "amended": len(both - same),
+        "reposted": sum(one != other for one, other in numbers.values()),
+    }
+
+
+def _by_voucher(rows: Iterable[Row]) -> dict[tuple[str, int], list[Row]]:
+    found: dict[tuple[str, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row[4], row[3]].append(row)
+    return found
