@@ -319,13 +319,15 @@ class _Extract:
         proof: Proof,
     ) -> WindowResult:
         """Let the window take the place of the old one, or not."""
+        window = visit.window
         if not (proof.proven or self.keep):
             state = State.REJECTED
-        elif visit.is_loaded and self.destination.fingerprints(self.tenant, visit.window) == reading.fingerprints:
+        # Looked up now: while a month is read, which can take minutes, another run may have replaced it.
+        elif visit.is_loaded and self.destination.fingerprints(self.tenant, window) == reading.fingerprints:
             state = State.UNCHANGED
         else:
             state = State.CHANGED
-        window, loaded = visit.window, state is not State.REJECTED
+        loaded = state is not State.REJECTED
         with self._compared(visit, stage, state, reading) as found:
             changes = found.changes if found else None
             if changes:

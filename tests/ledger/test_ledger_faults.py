@@ -1,0 +1,306 @@
+"""Whatever goes wrong while the ledger is carried into a warehouse: each month there is the old one or the new one,
+never a mixture, and the next undisturbed run gives the books.
+
+``LEDGER_FAULTS=all`` tries each fault in many more places; ``make chaos`` does so.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_rma.exceptions import (
+    AuthenticationError,
+    DestinationError,
+    ServerError,
+    UnprovenError,
+)
+from airflow_provider_rma.ledger.extract import extract_ledger
+from tests.ledger.carried import FEBRUARY, KINDS, Carried, Quarter, carried
+from tests.ledger.company import Company, start
+from tests.ledger.extraction_process import Extraction, extraction
+from tests.ledger.tamper import Reply, TamperingProxy
+
+POSTINGS = "/x/transactions"
+EVERYWHERE = os.environ.get("LEDGER_FAULTS") == "all"
+
+
+@pytest.fixture(scope="module")
+def quarter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quarter]:
+    with start(tmp_path_factory.mktemp("quarter")) as simulator:
+        yield Quarter(Company(simulator))
+
+
+@pytest.fixture
+def proxy(quarter: Quarter) -> Iterator[TamperingProxy]:
+    with TamperingProxy(quarter.company.simulator.url) as proxy:
+        yield proxy
+
+
+def of_kinds(*usual: str) -> pytest.MarkDecorator:
+    """The warehouses that a test is usually run on."""
+    return pytest.mark.parametrize("ledger", KINDS if EVERYWHERE else usual, indirect=True)
+
+
+@pytest.fixture(params=KINDS)
+def ledger(request: pytest.FixtureRequest, quarter: Quarter, tmp_path: Path) -> Carried:
+    """A warehouse of each kind that holds the books as they are."""
+    return carried(request.param, quarter, tmp_path, request)
+
+
+def undisturbed(ledger: Carried) -> None:
+    """The next run repairs everything."""
+    assert ledger.load().verdict == "exact"
+    ledger.must_be(ledger.quarter.state())
+
+
+# ---------------------------------------------------------------------- bodies cut short
+
+
+def cuts(body: bytes, content_type: str) -> list[int]:
+    """Every boundary of a tag (or of a JSON token), and the middle of what lies between two of them, as far as the end
+    of the first posting and from the last one on: what is in between repeats itself."""
+    pattern, item = (rb"<[^>]*>", b"</transaction>") if content_type == "xml" else (rb'"[^"]*"|[][{}:,]', b'"},{')
+    bounds = sorted({0, *(place for match in re.finditer(pattern, body) for place in match.span())} - {len(body)})
+    middles = [(one + other) // 2 for one, other in zip(bounds, [*bounds[1:], len(body)], strict=True)]
+    first, last = body.index(item) + len(item), body.rindex(b"</accno>" if content_type == "xml" else b'"accno"')
+    return [place for place in sorted({*bounds, *middles}) if place <= first or place >= last or EVERYWHERE]
+
+
+@pytest.mark.parametrize(("kind", "content_type", "every"), [
+    ("parquet", "xml", 5), ("parquet", "json", 17), ("duckdb", "xml", 23), ("postgres", "xml", 19),
+])  # fmt: skip
+def test_postings_cut_off_change_nothing(
+    quarter: Quarter, tmp_path: Path, request: pytest.FixtureRequest, proxy: TamperingProxy,
+    kind: str, content_type: Any, every: int,
+) -> None:  # fmt: skip
+    """The service refuses everything after the cut, so that the run cannot read again."""
+    ledger = carried(kind, quarter, tmp_path, request)
+    old = quarter.state()
+    new = quarter.move()
+    cut: list[bytes] = []
+    whole: list[bytes] = []
+
+    def shorten(reply: Reply) -> Reply | None:
+        whole.append(reply.body)
+        return Reply(cut[-1], headers=reply.headers) if cut else None
+
+    proxy.change(POSTINGS, shorten)
+    proxy.change("saldo", lambda _: Reply(b"<error>gesperrt</error>", 403) if whole else None)
+    with quarter.company.client(proxy.url) as client, ledger.warehouse.open() as destination:
+
+        def run() -> bytes:
+            whole.clear()
+            with pytest.raises(AuthenticationError):
+                extract_ledger(client, destination, **FEBRUARY, content_type=content_type)
+            return whole[0]
+
+        places = cuts(run(), content_type)[:: 1 if EVERYWHERE else every]
+        assert len(places) >= 5
+        body = whole[0]
+        for number, place in enumerate(places):
+            cut.append(body[:place])
+            assert run() == body, "the run came to the postings"
+            if number % 5 == 0:
+                assert ledger.must_be(old, new) == [0, 0, 0], f"cut at {place}"
+    assert ledger.must_be(old, new) == [0, 0, 0]
+    undisturbed(ledger)
+
+
+# ---------------------------------------------------------------------- a service that fails, and is slow
+
+
+def test_500_in_the_middle_of_a_run(ledger: Carried, proxy: TamperingProxy) -> None:
+    old = ledger.quarter.state()
+    new = ledger.quarter.move()
+    proxy.change(POSTINGS + ".*2026-02", lambda _: Reply(b"<error>Heap</error>", 500))
+    proxy.change("1xxx/transactions.*2026-02", lambda _: Reply(b"<error>Heap</error>", 500))
+    with pytest.raises(ServerError, match="ever smaller parts"):
+        ledger.load(proxy.url)
+    assert ledger.must_be(old, new) == [1, 0, 0]
+    undisturbed(ledger)
+
+
+def test_500_from_any_request_on(quarter: Quarter, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    ledger = carried("parquet", quarter, tmp_path, request)
+    old = quarter.state()
+    new = quarter.move()
+    simulator = quarter.company.simulator
+    for skip in range(22) if EVERYWHERE else (0, 2, 4, 7, 10, 20):
+        simulator.control("POST", "/chaos", {"class": "any", "fault": "error", "skip": skip})
+        try:
+            with pytest.raises(ServerError):
+                ledger.load()
+        finally:
+            simulator.control("DELETE", "/chaos")
+        assert ledger.must_be(old, new) == [skip >= 8, skip >= 15, 0]
+    undisturbed(ledger)
+
+
+#: How many requests in a row are too slow: the month, its first half, the first quarter.
+SLOW = [("duckdb", 1, "slow_commit"), ("postgres", 2, "slow_commit"), ("parquet", 3, "slow_commit"),
+        ("parquet", 2, "slow_answer")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "times", "fault"), SLOW)
+def test_time_outs_at_several_sizes(
+    quarter: Quarter, tmp_path: Path, request: pytest.FixtureRequest, kind: str, times: int, fault: str
+) -> None:
+    """Silence meets the time-out between bytes, a trickle the one of the whole answer."""
+    ledger = carried(kind, quarter, tmp_path, request)
+    quarter.move()
+    simulator = quarter.company.simulator
+    rule = {"class": "read_transactions", "fault": fault, "seconds": "30", "count": 2 * times}
+    simulator.control("POST", "/chaos", rule)
+    seconds = 0.4 if fault == "slow_commit" else 0.15
+    try:
+        result = ledger.load(read_timeout=seconds, total_deadline=seconds)
+    finally:
+        simulator.control("DELETE", "/chaos")
+    assert result.verdict == "exact"
+    assert result.as_dict()["split"]["2026-01"] == times + 1
+    ledger.must_be(quarter.state())
+
+
+# ---------------------------------------------------------------------- books that move
+
+
+def booking(quarter: Quarter, times: int) -> Callable[[Reply], None]:
+    """Somebody books while the postings are read, so many times."""
+    numbers = count()
+
+    def book(_: Reply) -> None:
+        if next(numbers) < times:
+            quarter.move()
+
+    return book
+
+
+@of_kinds("postgres")
+def test_books_that_move_while_they_are_read(ledger: Carried, proxy: TamperingProxy) -> None:
+    proxy.change(POSTINGS, booking(ledger.quarter, 1))
+    result = ledger.load(proxy.url)
+    assert (result.verdict, result.windows[0].attempts) == ("exact", 2)
+    assert ledger.must_be(ledger.quarter.state()) == [0, 0, 0]
+
+
+@of_kinds("duckdb")
+def test_books_that_do_not_stand_still_leave_the_old_months(ledger: Carried, proxy: TamperingProxy) -> None:
+    old = ledger.quarter.state()
+    proxy.change(POSTINGS, booking(ledger.quarter, 99))
+    with pytest.raises(UnprovenError) as caught:
+        ledger.load(proxy.url)
+    assert set(caught.value.windows.values()) == {"unsettled"}
+    assert ledger.must_be(old, ledger.quarter.state()) == [0, 0, 0]
+    undisturbed(ledger)
+
+
+@of_kinds("parquet")
+def test_books_that_move_in_months_that_were_done(ledger: Carried, proxy: TamperingProxy) -> None:
+    """What is booked into January while February is read is there with the next run."""
+    ledger.quarter.move()
+    states = [ledger.quarter.state()]
+    seen: list[str] = []
+
+    def book(_: Reply) -> None:
+        if "2026-02" in proxy.targets[-1] and not seen:
+            seen.append(proxy.targets[-1])
+            states.append(ledger.quarter.move())
+
+    proxy.change(POSTINGS, book)
+    assert ledger.load(proxy.url).verdict == "exact"
+    assert ledger.must_be(*states) == [0, 1, 1]
+    undisturbed(ledger)
+
+
+# ---------------------------------------------------------------------- kill -9
+
+
+def killed_at(ledger: Carried, proxy: TamperingProxy, at: int, delay: float) -> int:
+    """Kill a run some seconds after its request of that number; gives how many requests there were."""
+    running: list[Extraction] = []
+    arrived = threading.Event()
+    before = len(proxy.targets)
+    proxy.change("", lambda _: arrived.set() if len(proxy.targets) - before == at else None)
+    with extraction(ledger.job(proxy.url)) as one:
+        running.append(one)
+        assert arrived.wait(30)
+        time.sleep(delay)
+        one.kill()
+    proxy.leave()
+    return len(proxy.targets) - before
+
+
+def test_killed_anywhere(ledger: Carried, proxy: TamperingProxy) -> None:
+    """At requests of every kind, and in the moments after the last one of a month, when it is loaded."""
+    old = ledger.quarter.state()
+    new = ledger.quarter.move()
+    moments = [(5, 0.0), (8, 0.02), (15, 0.06), (22, 0.04)]
+    if EVERYWHERE:
+        moments = [(at, step / 100) for at in range(1, 23) for step in ((0,) if at % 7 != 1 else range(10))]
+    for at, delay in moments:
+        killed_at(ledger, proxy, at, delay)
+        done = ledger.must_be(old, new)
+        assert done == sorted(done, reverse=True), "in the order of the months"
+        assert done[2] == 0 or at == 22
+        if all(done):
+            old, new = new, ledger.quarter.move()
+    undisturbed(ledger)
+
+
+# ---------------------------------------------------------------------- two runs at once
+
+
+def test_two_runs_at_once_on_the_same_months(ledger: Carried, proxy: TamperingProxy) -> None:
+    old = ledger.quarter.state()
+    new = ledger.quarter.move()
+    with ExitStack() as stack:
+        runs = [stack.enter_context(extraction(ledger.job())) for _ in range(2)]
+        outcomes = [run.outcome() for run in runs]
+    assert set(outcomes) <= {"", "DestinationError"}
+    assert "" in outcomes
+    assert ledger.must_be(old, new) == [1, 1, 1]
+    undisturbed(ledger)
+
+
+@of_kinds("duckdb", "parquet")
+def test_two_runs_at_once_on_different_months(ledger: Carried) -> None:
+    new = ledger.quarter.move()
+    with ExitStack() as stack:
+        jobs = [ledger.job(period=FEBRUARY), ledger.job(period={"from_date": "2026-03-01", "to_date": "2026-03-31"})]
+        runs = [stack.enter_context(extraction(job)) for job in jobs]
+        assert [run.outcome() for run in runs] == ["", ""]
+    state = ledger.state()
+    assert [state[month] for month in ("2026-02", "2026-03")] == [new[month] for month in ("2026-02", "2026-03")]
+    undisturbed(ledger)
+
+
+@of_kinds("postgres")
+def test_a_run_that_finds_what_another_has_replaced_meanwhile(ledger: Carried, proxy: TamperingProxy) -> None:
+    """The books change, another run carries that, the books change back: the postings of then must not stand beside
+    the proof of now. What was loaded when the run began is what the run reads."""
+    company, number = ledger.quarter.company, ledger.quarter.voucher("2026-02")
+    seen: list[str] = []
+
+    def meanwhile(_: Reply) -> None:
+        if not seen:
+            seen.append("now")
+            before = company.document(number)
+            ledger.quarter.move()
+            ledger.load(period=FEBRUARY)
+            company.resave(number, before)
+
+    proxy.change(POSTINGS, meanwhile)
+    with suppress(DestinationError):
+        ledger.load(proxy.url, FEBRUARY)
+    ledger.state()
+    undisturbed(ledger)
