@@ -257,6 +257,44 @@ def test_killed_anywhere(ledger: Carried, proxy: TamperingProxy) -> None:
     undisturbed(ledger)
 
 
+# ---------------------------------------------------------------------- no room
+
+
+@pytest.fixture(scope="module")
+def long_quarter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quarter]:
+    """Months of some hundred kilobytes."""
+    with start(tmp_path_factory.mktemp("long")) as simulator:
+        yield Quarter(Company(simulator), lines=600)
+
+
+#: Bytes that no file of the run can grow beyond. With DuckDB it is its own file that is too large at last.
+LIMITS = {
+    "duckdb": (0, 20_000, 200_000, 300_000),
+    "postgres": (0, 1_000, 60_000),
+    "parquet": (0, 1_000, 20_000),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_disk_at_any_size(
+    long_quarter: Quarter, tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    """The limits lie before, within and behind each of the files that are written."""
+    ledger = carried(kind, long_quarter, tmp_path, request)
+    old = long_quarter.state()
+    new = long_quarter.move()
+    for limit in (*LIMITS[kind], 10_000_000) if not EVERYWHERE else range(0, 400_000, 7_000):
+        with extraction(ledger.job(largest_file=limit)) as run:
+            outcome = run.outcome()
+        done = ledger.must_be(old, new)
+        assert outcome == ("" if all(done) else "DestinationError"), limit
+        assert done == sorted(done, reverse=True)
+        if all(done):
+            break
+    assert limit > LIMITS[kind][-2]
+    undisturbed(ledger)
+
+
 # ---------------------------------------------------------------------- two runs at once
 
 

@@ -71,10 +71,13 @@ def _decoder() -> Any:
             "Each of the extras duckdb, parquet and postgres brings it."
         )
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "postings.yaml"
-        path.write_text(_configuration(), encoding="utf-8")
-        return xml2arrow.XmlToArrowParser(path)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "postings.yaml"
+            path.write_text(_configuration(), encoding="utf-8")
+            return xml2arrow.XmlToArrowParser(path)
+    except OSError as error:
+        raise DoubtError(f"there is no room for the decoder's configuration ({error.strerror})") from None
 
 
 def _configuration() -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rma.exceptions import DestinationError
@@ -50,14 +51,18 @@ class Spool:
             self._write_out()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """What was written, from the beginning, one call after the other. Nothing may be written after that."""
+        """What was written, from the beginning, one call after the other. Nothing may be written after that.
+
+        :raises DestinationError: there is no room for the last of it.
+        """
         if self._writer is None:
             yield from self._waiting
             return
-        if not self._complete:
-            self._writer.close()
-            self._complete = True
-        self._file.seek(0)
+        with self._kept():
+            if not self._complete:
+                self._writer.close()
+                self._complete = True
+            self._file.seek(0)
         with pyarrow("pyarrow.ipc").open_stream(self._file) as reader:
             yield from reader
 
@@ -65,21 +70,28 @@ class Spool:
         """Forget everything."""
         self._waiting.clear()
         if self._file is not None:
-            self._file.close()
+            # Closing writes what is still to be written; where there is no room, nobody misses it.
+            with suppress(OSError):
+                self._file.close()
 
     def _write_out(self) -> None:
         ipc = pyarrow("pyarrow.ipc")
-        try:
+        with self._kept():
             if self._writer is None:
                 self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - see close
                 options = ipc.IpcWriteOptions(compression="lz4")
                 self._writer = ipc.new_stream(self._file, self.schema, options=options)
             for batch in self._waiting:
                 self._writer.write_batch(batch)
+        self._waiting.clear()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            place = self._folder or tempfile.gettempdir()
+            place = self._folder or "the folder for temporary files"
             raise DestinationError(
                 f"The postings could not be kept in {place}: {error.strerror or 'no space'}.",
                 advice="Check the free space and the rights of the folder.",
             ) from error
-        self._waiting.clear()
