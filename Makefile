@@ -32,7 +32,8 @@ test: $(INSTALLED) ## run the whole test suite
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## feed damaged and made-up answers to the decoders, some minutes
-	$(BIN)/python -m pytest tests/client/test_codecs.py tests/ledger/decode/test_both_ways_agree.py \
+	$(BIN)/python -m pytest tests/client/test_codecs.py tests/client/test_codec_fuzz.py \
+	  tests/ledger/decode/test_both_ways_agree.py tests/ledger/destinations/test_ledger_history.py \
 	  --hypothesis-profile=fuzz
 
 # How long `make chaos` may take, and where it begins; a failure names its seed.
@@ -41,9 +42,11 @@ CHAOS_SCHEDULES ?= 1000000
 CHAOS_FIRST ?= 100000
 
 .PHONY: chaos
-chaos: $(INSTALLED) ## bill under faults, deaths and retries, for CHAOS_SECONDS
+chaos: $(INSTALLED) ## bill under faults, deaths and retries, for CHAOS_SECONDS; then the ledger likewise
 	$(BIN)/python -m tests.resilience.chaos --first $(CHAOS_FIRST) --schedules $(CHAOS_SCHEDULES) \
 	  --seconds $(CHAOS_SECONDS) --processes $(TEST_PROCESSES)
+	LEDGER_FAULTS=all LEDGER_FIRST=$(CHAOS_FIRST) LEDGER_SEEDS=1000 LEDGER_STEPS=8 LEDGER_SECONDS=$(CHAOS_SECONDS) \
+	  $(BIN)/python -m pytest -q tests/ledger/test_ledger_generated.py tests/ledger/test_ledger_faults.py
 
 # An interpreter that has benchmarks/requirements-peers.txt; without it peers are "not installed".
 PEERS ?= $(BIN)/python

@@ -63,14 +63,14 @@ KINDS = pytest.mark.parametrize("kind", ["json", "xml"])
 
 @KINDS
 @given(mapped=MAPPED)
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_what_was_encoded_decodes_to_the_same(kind: Any, mapped: dict[str, Any]) -> None:
     assert decode(encode(mapped, kind, "invoice"), kind, "invoice") == mapped
 
 
 @KINDS
 @given(mapped=MAPPED, data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 def test_a_body_cut_anywhere_is_incomplete(kind: Any, mapped: dict[str, Any], data: st.DataObject) -> None:
     body = encode(mapped, kind, "invoice")
     cut = data.draw(st.integers(0, len(body) - 1))
@@ -97,7 +97,7 @@ def test_a_list_cut_anywhere_is_incomplete_when_streamed(kind: Any) -> None:
 
 @KINDS
 @given(sizes=st.lists(st.integers(1, 40), max_size=20), rows=st.integers(0, 6))
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 def test_streaming_gives_the_same_in_pieces_of_any_size(kind: Any, sizes: list[int], rows: int) -> None:
     entries = [{"a": f"ü{index}", "@id": str(index)} for index in range(rows)]
     mapped: dict[str, Any] = {"@number_of_transaction": str(rows)}

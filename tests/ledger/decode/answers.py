@@ -16,6 +16,7 @@ from airflow_provider_rma.exceptions import RequestError
 from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.decode import PostingReader
 from airflow_provider_rma.ledger.windows import Window
+from tests.client.wellformed import is_well_formed
 
 WINDOW = Window.of(date(2026, 3, 31))
 ENDPOINT = endpoints.LIST_TRANSACTIONS
@@ -66,9 +67,10 @@ def read(body: bytes, media_type: str = "application/xml", *, strict: bool = Fal
 
 
 def both(body: bytes, media_type: str = "application/xml") -> Outcome:
-    """Read an answer both ways, which must agree; gives what the fast way gave."""
+    """Read an answer both ways, which must agree; gives what the fast way gave. What they take must be well-formed."""
     fast, strict = read(body, media_type), read(body, media_type, strict=True)
     assert fast == strict
+    assert fast.error is not None or is_well_formed(body, "json" if "json" in media_type else "xml")
     return fast
 
 
