@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+from airflow_provider_rma.ledger.result import WindowResult
 from tests.ledger.company import Row
 from tests.ledger.destinations.rows import Warehouse
 from tests.ledger.generated import books_of, last_day
@@ -93,6 +95,15 @@ class Foretold:
             return Month("unchanged", verdict, unbalanced, None)
         self.loaded[month] = rows
         return Month("changed", verdict, unbalanced, None if before is None else _changes(before, rows))
+
+
+def check_result(result: WindowResult, expected: Month) -> None:
+    """A month came to what was foretold, for the reason it should."""
+    assert (result.state, result.verdict) == (expected.state, expected.verdict), result.reasons
+    texts = [reason.text for reason in result.reasons if reason.code == "voucher_unbalanced"]
+    named = {(match[1], int(match[2])) for text in texts if (match := re.match(r"Voucher (\w+) (\d+) ", text))}
+    assert named == expected.unbalanced.keys()
+    assert (result.changes and dict(result.changes.counts)) == expected.changes
 
 
 def _sums(rows: Iterable[Row], *columns: int) -> dict[tuple[str, int], Decimal]:

@@ -7,14 +7,12 @@ failure names its seed and tells what was done. ``make chaos`` does so for a whi
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import fsspec
 import pytest
@@ -30,7 +28,7 @@ from tests.ledger.destinations.conftest import (
     postgres_warehouse,
 )
 from tests.ledger.destinations.rows import Warehouse
-from tests.ledger.foretold import CONTENT, Foretold, Month, content, found, selected
+from tests.ledger.foretold import CONTENT, Foretold, check_result, content, found, selected
 from tests.ledger.generated import MONTHS, PERIOD, Accountant
 from tests.postgres import PostgresServer
 
@@ -97,15 +95,6 @@ class Followed:
                 WHERE valid_from <= '{moment.isoformat()}'
                     AND (valid_to IS NULL OR valid_to > '{moment.isoformat()}')"""
             assert Counter(selected(self._warehouses[self._history], query)) == known, f"as of {moment}"
-
-
-def check_result(result: Any, expected: Month) -> None:
-    """A month came to what was foretold, for the reason it should."""
-    assert (result.state, result.verdict) == (expected.state, expected.verdict), result.reasons
-    texts = [reason.text for reason in result.reasons if reason.code == "voucher_unbalanced"]
-    named = {(match[1], int(match[2])) for text in texts if (match := re.match(r"Voucher (\w+) (\d+) ", text))}
-    assert named == expected.unbalanced.keys()
-    assert (result.changes and dict(result.changes.counts)) == expected.changes
 
 
 def follow(seed: int, folder: Path, postgres: PostgresServer, steps: int = STEPS) -> Counter[str]:

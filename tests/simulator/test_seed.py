@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from airflow_provider_rma.simulator.books import Books
 from airflow_provider_rma.simulator.seed import Summary, seed
 from airflow_provider_rma.simulator.seed_calendar import Plan, euro, invoices_per_month, on_a_business_day
+from tests.simulator.server import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "airflow_provider_rma.simulator", "seed"]
 PLAN = Plan(customers=30, invoices=400, months=26, seed=7, start=date(2023, 11, 1))
@@ -185,3 +189,39 @@ def test_wrong_arguments_are_refused(wrong: list[str], tmp_path: Path) -> None:
         main(["seed", "--db", str(tmp_path / "b.db"), *wrong])
     assert refusal.value.code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_ledger_is_streamed_and_never_held(seeded: tuple[Path, Summary], tmp_path: Path) -> None:
+    """Four times as many postings take no more memory: the answer is made as it is sent."""
+    path = tmp_path / "books.db"
+    shutil.copy(seeded[0], path)
+    with closing(Books.open(path)) as books, books.together():
+        lines = [{"accno": "6500", "debit": "1.25", "memo": "M" * 40}, {"accno": "1020", "credit": "1.25"}] * 400
+        for day in range(1, 29):
+            books.post_gl({"reference": f"L-{day}", "transdate": date(2026, 2, day), "lines": lines})
+    with SimulatorProcess(path) as simulator:
+        quarter = received(simulator, "2026-02-07")
+        before = memory(simulator.pid)
+        whole = received(simulator, "2026-02-28")
+        assert whole > 3.9 * quarter
+        assert memory(simulator.pid) - before < (whole - quarter) / 4
+
+
+def received(simulator: SimulatorProcess, last: str) -> int:
+    """Bytes of the postings of February 2026 until a day."""
+    headers = {"Authorization": f"Bearer {simulator.token}", "Accept": "application/xml"}
+    query = {"from_date": "2026-02-01", "to_date": last}
+    address = f"{simulator.base}/charts/x/transactions"
+    with requests.get(address, params=query, headers=headers, stream=True, timeout=60) as answer:
+        return sum(map(len, answer.iter_content(1 << 16)))
+
+
+def memory(pid: int) -> int:
+    """The largest memory of a process so far, in bytes; skips the test where the system does not tell."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        pytest.skip("the system does not tell the memory of a process")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found
+    return 1024 * int(found[1])
