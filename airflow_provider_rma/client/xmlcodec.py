@@ -165,6 +165,9 @@ class _Reader:
         self._parse(self._parser.close, at_end=True)
         if not self.builder.closed:
             raise incomplete("XML")
+        # After an error of namespaces, such as an undeclared prefix, lxml raises no other error either.
+        if len(self._parser.feed_error_log.filter_from_errors()):
+            raise unexpected("the answer is not well-formed XML")
 
     def _parse(self, step: Callable[[], Any], at_end: bool = False) -> None:
         failure: RequestError

@@ -13,7 +13,8 @@ def is_well_formed(body: bytes, kind: str) -> bool:
 
 
 def _is_xml(body: bytes) -> bool:
-    parser = expat.ParserCreate()
+    # Answers are read as UTF-8 whatever they call themselves.
+    parser = expat.ParserCreate("utf-8")
     parser.StartDoctypeDeclHandler = _refuse
     try:
         parser.Parse(body, True)

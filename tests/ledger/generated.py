@@ -269,7 +269,7 @@ class Accountant:
         if what == "date":
             body["transdate"] = self._day().isoformat()
         elif what == "text":
-            body |= {"description": self._pick(_TEXTS), "notes": self._pick(_TEXTS)}
+            body[self._pick(("description", "notes", "intnotes"))] = self._pick(_TEXTS)
         elif what == "department":
             body["department"] = self._pick(_DEPARTMENTS)
         elif what == "payments":
