@@ -61,7 +61,7 @@ class Extraction:
         self._process.join(30)
 
     def outcome(self, seconds: float = 60) -> str:
-        """Wait for its end; empty if all went well, else the name of the error.
+        """Wait for its end; empty if all went well, else the name of the error, and whether it is worth a retry.
 
         :raises EOFError: it was killed.
         """
@@ -96,7 +96,7 @@ def _run(job: Job, sender: Connection) -> None:
         ):
             extract_ledger(client, destination, **job.period, **job.options)
     except RunMyAccountsError as error:
-        sender.send(type(error).__name__)
+        sender.send(type(error).__name__ + (", retryable" if error.retryable else ""))
     except BaseException as error:
         sender.send(f"not ours: {error!r}")
         raise

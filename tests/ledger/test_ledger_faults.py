@@ -78,7 +78,7 @@ def cuts(body: bytes, content_type: str) -> list[int]:
 
 
 @pytest.mark.parametrize(("kind", "content_type", "every"), [
-    ("parquet", "xml", 5), ("parquet", "json", 17), ("duckdb", "xml", 19), ("postgres", "xml", 19),
+    ("parquet", "xml", 7), ("parquet", "json", 17), ("duckdb", "xml", 19), ("postgres", "xml", 19),
 ])  # fmt: skip
 def test_postings_cut_off_change_nothing(
     quarter: Quarter, tmp_path: Path, request: pytest.FixtureRequest, proxy: TamperingProxy,
@@ -297,7 +297,9 @@ def test_a_full_disk_at_any_size(
         with extraction(ledger.job(largest_file=limit)) as run:
             outcome = run.outcome()
         done = ledger.must_be(old, new)
-        assert outcome == ("" if all(done) else "DestinationError"), limit
+        # DuckDB reports a failed commit as a transaction that may be tried again, whatever the reason.
+        usual = outcome.removesuffix(", retryable") if kind == "duckdb" else outcome
+        assert usual == ("" if all(done) else "DestinationError"), limit
         assert done == sorted(done, reverse=True)
         if all(done):
             break
@@ -314,7 +316,7 @@ def test_two_runs_at_once_on_the_same_months(ledger: Carried, proxy: TamperingPr
     with ExitStack() as stack:
         runs = [stack.enter_context(extraction(ledger.job())) for _ in range(2)]
         outcomes = [run.outcome() for run in runs]
-    assert set(outcomes) <= {"", "DestinationError"}
+    assert set(outcomes) <= {"", "DestinationError, retryable"}
     assert "" in outcomes
     assert ledger.must_be(old, new) == [1, 1, 1]
     undisturbed(ledger)

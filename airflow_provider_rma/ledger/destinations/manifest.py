@@ -7,6 +7,7 @@ manifest above the window, so windows and tenants never wait for each other.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 NAME = "manifest.json"
+#: No space, no more of it for this user, a file that may grow no larger, a file system that is read-only.
+_LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _STAMP = "%Y%m%dT%H%M%SZ"
 #: `<table>-<load id>-<time>-<random>.parquet`; the time tells how long a file that nobody names has been lying there.
 _FILE = re.compile(r".+-(?P<stamp>\d{8}T\d{6}Z)-[0-9a-f]{8}\.parquet")
@@ -212,7 +215,7 @@ def translated(path: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
-        lasting = isinstance(error, (PermissionError, NotADirectoryError, IsADirectoryError)) or error.errno in (28, 30)
+        lasting = isinstance(error, (PermissionError, NotADirectoryError, IsADirectoryError)) or error.errno in _LASTING
         raise DestinationError(
             f"{path} cannot be read or written ({error.strerror or type(error).__name__}).",
             advice="Check the path, its rights and the free space.",
