@@ -26,6 +26,7 @@ _SCALE = Decimal("1e-8")
 _TEXTS = (
     "", "", "Miete", "Müller & Söhne <AG>", "Zeile 1\nZeile 2", "  am Rand  ", "«Käse» 🧀", 'a "b" \'c\'', "]]>",
     "Tab\tund \\ Strich", "null", "1.0E7", "x" * 500, "&amp;", "a;b,c", "é\u0301\u00a0",
+    "Zeile 1\r\nZeile 2", "a\rb", " \n ", "\u0085\u2028",
 )  # fmt: skip
 _DEPARTMENTS = ("", "", "Hüttenshop", "Department 2", "Lager Talstation")
 _INCOME, _EXPENSE = ("3000", "3200", "3400", "3600"), ("4200", "4400", "6000", "6500", "6510")

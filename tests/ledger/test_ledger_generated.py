@@ -34,7 +34,7 @@ from tests.postgres import PostgresServer
 
 SEEDS = int(os.environ.get("LEDGER_SEEDS", "2"))
 FIRST = int(os.environ.get("LEDGER_FIRST", "0"))
-STEPS = int(os.environ.get("LEDGER_STEPS", "4"))
+STEPS = int(os.environ.get("LEDGER_STEPS", "3"))
 #: No further seed begins after so many seconds.
 SECONDS = float(os.environ.get("LEDGER_SECONDS", "inf"))
 _BEGUN = time.monotonic()
