@@ -78,7 +78,7 @@ def cuts(body: bytes, content_type: str) -> list[int]:
 
 
 @pytest.mark.parametrize(("kind", "content_type", "every"), [
-    ("parquet", "xml", 7), ("parquet", "json", 17), ("duckdb", "xml", 19), ("postgres", "xml", 19),
+    ("parquet", "xml", 9), ("parquet", "json", 23), ("duckdb", "xml", 23), ("postgres", "xml", 23),
 ])  # fmt: skip
 def test_postings_cut_off_change_nothing(
     quarter: Quarter, tmp_path: Path, request: pytest.FixtureRequest, proxy: TamperingProxy,
@@ -108,7 +108,7 @@ def test_postings_cut_off_change_nothing(
             run()
         body = sent[0]
         places = cuts(body, content_type)[:: 1 if EVERYWHERE else every]
-        assert len(places) >= 5
+        assert len(places) >= 4
         for number, place in enumerate(places):
             cut.append(body[:place])
             refusing = number % 2 == 0
@@ -256,7 +256,7 @@ def test_killed_anywhere(ledger: Carried, proxy: TamperingProxy) -> None:
     new = ledger.quarter.move()
     moments = [(5, 0.0), (8, 0.02), (15, 0.06), (22, 0.04)]
     if EVERYWHERE:
-        moments = [(at, step / 100) for at in range(1, 23) for step in ((0,) if at % 7 != 1 else range(10))]
+        moments = [(at, step / 100) for at in range(1, 23) for step in ((0,) if at % 7 != 1 else range(0, 10, 2))]
     for at, delay in moments:
         killed_at(ledger, proxy, at, delay)
         done = ledger.must_be(old, new)
@@ -279,9 +279,9 @@ def long_quarter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quarter]:
 
 #: Bytes that no file of the run can grow beyond. With DuckDB it is its own file that is too large at last.
 LIMITS = {
-    "duckdb": (0, 20_000, 200_000, 300_000),
-    "postgres": (0, 1_000, 60_000),
-    "parquet": (0, 1_000, 20_000),
+    "duckdb": (0, 20_000, 200_000),
+    "postgres": (0, 60_000),
+    "parquet": (0, 20_000),
 }
 
 
@@ -303,7 +303,7 @@ def test_a_full_disk_at_any_size(
         assert done == sorted(done, reverse=True)
         if all(done):
             break
-    assert limit > LIMITS[kind][-2]
+    assert limit > 20_000, "something was cut off"
     undisturbed(ledger)
 
 
