@@ -34,7 +34,7 @@ KINDS = ("added", "removed", "amended", "reposted")
 FIRST = 10
 
 #: Lines of both readings whose vouchers are compared at once; a voucher has two or more.
-PART_LINES = 500_000
+PART_LINES = 250_000
 
 _KEY = ["module", "voucher_id"]
 

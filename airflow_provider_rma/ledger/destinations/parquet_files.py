@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Kinds of files that hold the rows of a table; the other tables have the kind of their own name.
 KINDS = {"proofs": ("proofs", "refused")}
 
-_BATCH_ROWS = 65_536
+_BATCH_ROWS = 32_768
 #: Small batches are put together to this many rows, so that a file has few row groups.
 _GROUP_ROWS = 122_880
 
