@@ -22,7 +22,7 @@ from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import RunMyAccountsError
-from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations import open_destination, spool
 from airflow_provider_rma.ledger.extract import extract_ledger
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -35,6 +35,7 @@ class Job:
 
     :param connection: settings of the client.
     :param largest_file: bytes to which any file of the process can grow: its disk is full there.
+    :param in_memory: bytes of postings that may wait in memory, not in a file.
     :param folder: folder for temporary files.
     """
 
@@ -42,6 +43,7 @@ class Job:
     connection: dict[str, Any]
     period: dict[str, Any]
     largest_file: int | None = None
+    in_memory: int | None = None
     folder: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -85,6 +87,8 @@ def _run(job: Job, sender: Connection) -> None:
     logging.disable(logging.CRITICAL)
     if job.folder is not None:
         tempfile.tempdir = job.folder
+    if job.in_memory is not None:
+        spool.IN_MEMORY = job.in_memory
     if job.largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (job.largest_file, job.largest_file))
     try:

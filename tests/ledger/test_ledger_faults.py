@@ -294,7 +294,7 @@ def test_a_full_disk_at_any_size(
     old = long_quarter.state()
     new = long_quarter.move()
     for limit in (*LIMITS[kind], 10_000_000) if not EVERYWHERE else range(0, 400_000, 7_000):
-        with extraction(ledger.job(largest_file=limit)) as run:
+        with extraction(ledger.job(largest_file=limit, in_memory=0)) as run:
             outcome = run.outcome()
         done = ledger.must_be(old, new)
         # DuckDB reports a failed commit as a transaction that may be tried again, whatever the reason.

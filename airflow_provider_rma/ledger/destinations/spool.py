@@ -23,16 +23,16 @@ class Spool:
     """Batches of one schema: written first, then read as often as needed.
 
     :param folder: where there is room for them; None for the system's folder for temporary files.
-    :param in_memory: bytes that may wait in memory.
+    :param in_memory: bytes that may wait in memory; None for :data:`IN_MEMORY`.
     :ivar rows: rows written so far.
     """
 
     def __init__(
-        self, schema: pa.Schema, folder: str | os.PathLike[str] | None = None, *, in_memory: int = IN_MEMORY
+        self, schema: pa.Schema, folder: str | os.PathLike[str] | None = None, *, in_memory: int | None = None
     ) -> None:
         self.schema = schema
         self.rows = 0
-        self._folder, self._room = folder, in_memory
+        self._folder, self._room = folder, IN_MEMORY if in_memory is None else in_memory
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
         self._file: Any = None

@@ -12,7 +12,7 @@ from tests.ledger.destinations.conftest import (
     postgres_url,
     postgres_warehouse,
 )
-from tests.ledger.destinations.rows import Warehouse
+from tests.ledger.destinations.rows import Warehouse, change, load_window, posting
 from tests.ledger.destinations.test_ledger_statements import fill_year_end
 from tests.ledger.destinations.test_ledger_views import fill_company
 from tests.postgres import PostgresServer
@@ -27,6 +27,8 @@ def test_views_agree(tmp_path: Path, postgres: PostgresServer) -> None:
     for warehouse in (one, *others):
         fill_company(warehouse)
         fill_year_end(warehouse)
+        with warehouse.open() as destination:
+            load_window(destination, [posting("1000", 1)], load="L2", tenant="other", changes=[change(7, tenant="other")])
     for view in views.VIEWS:
         expected = _rows(one, view)
         assert expected
