@@ -28,7 +28,8 @@ def test_views_agree(tmp_path: Path, postgres: PostgresServer) -> None:
         fill_company(warehouse)
         fill_year_end(warehouse)
         with warehouse.open() as destination:
-            load_window(destination, [posting("1000", 1)], load="L2", tenant="other", changes=[change(7, tenant="other")])
+            changes = [change(7, tenant="other")]
+            load_window(destination, [posting("1000", 1)], load="L2", tenant="other", changes=changes)
     for view in views.VIEWS:
         expected = _rows(one, view)
         assert expected
@@ -37,7 +38,9 @@ def test_views_agree(tmp_path: Path, postgres: PostgresServer) -> None:
 
 
 def _rows(warehouse: Warehouse, view: str) -> list[list[str]]:
-    return sorted(map(_comparable, warehouse.query(f"SELECT * FROM {view}")))
+    # To give Python a moment with a zone, DuckDB wants a package that is needed for nothing else.
+    columns = "*" if view != "voucher_changes" else "tenant, voucher_key, change, debit_after, verdict, run, load_id"
+    return sorted(map(_comparable, warehouse.query(f"SELECT {columns} FROM {view}")))
 
 
 def _comparable(row: tuple[Any, ...]) -> list[str]:
