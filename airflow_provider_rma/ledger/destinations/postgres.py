@@ -8,7 +8,8 @@ rows as the old window had, which autovacuum makes room of; the table of posting
 default would.
 
 A window that was never loaded is copied while it is decoded, so that the server works beside the worker; its answers
-have arrived by then. If it is refused all the same, the copy is undone, and leaves as many dead rows.
+have arrived by then. Other loads of the window wait for as long. If it is refused all the same, the copy is undone, and
+leaves as many dead rows.
 
 Rows travel as CSV that Arrow writes, so no row becomes a Python object.
 """
@@ -18,7 +19,9 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -29,6 +32,7 @@ from airflow_provider_rma.ledger.destinations.relational import (
     RelationalDestination,
     RelationalStage,
     Session,
+    not_arrived,
     typed,
 )
 from airflow_provider_rma.ledger.extras import psycopg, pyarrow
@@ -43,6 +47,8 @@ _DIALECT = Dialect(options={"postings": _AUTOVACUUM})
 
 #: Bytes of an answer that are parsed at once.
 _CHUNK = 1 << 22
+#: Batches that may wait to be sent.
+_WAITING = 4
 #: A connection that was idle for longer than these seconds may have been dropped on the way; a new one is made.
 _IDLE = 30.0
 #: SQLSTATE of what another attempt may get over: connection, serialisation and deadlock, resources, locks, shutdown.
@@ -175,16 +181,18 @@ class FreshStage(RelationalStage):
         with self._failing():
             if self._session is None:
                 self._open = ExitStack()
-                self._session = self._open.enter_context(self._destination.transaction())
+                self._session = self._open.enter_context(super()._transaction())
+                # Another run may have loaded the window since it was looked at.
+                self._session.delete("postings", **self._key)
                 self._copying = self._open.enter_context(ExitStack())
                 self._write_rows = self._copying.enter_context(self._session.copying("postings", batch.schema))
             self._write_rows(batch)
 
     def _exchange_postings(self, session: Session, load: pa.Table) -> None:
-        # Another run may have loaded the window meanwhile: whatever this transaction did not write goes.
-        others = f"{session.where(*self._key)} AND xmin <> pg_current_xact_id()::xid"
-        session.execute(f"DELETE FROM {session.name('postings')} {others}", list(self._key.values()))  # noqa: S608
-        self._check_loaded(session)
+        if self._session is None:
+            super()._exchange_postings(session, load)
+        elif self._session.copied != self.staged:
+            raise not_arrived(self.staged, self._session.copied)
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:
@@ -194,7 +202,6 @@ class FreshStage(RelationalStage):
             return
         with self._failing():
             self._copying.close()
-            self._session.lock(self._destination.schema, self.tenant, self.window.name)
             yield self._session
             self._session = None
             self._open.close()
@@ -246,6 +253,8 @@ class PostgresSession(Session):
     def __init__(self, connection: Any) -> None:
         super().__init__(_DIALECT)
         self.connection = connection
+        #: Rows that the server says it took from the last copy.
+        self.copied = 0
 
     def begin(self, schema: str, lock_timeout: float) -> None:
         """Settings of this transaction alone: a pooler may hand the session to others."""
@@ -286,19 +295,36 @@ class PostgresSession(Session):
 
     @contextmanager
     def copying(self, table: str, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBatch], None]]:
-        """A way to add rows batch by batch; nothing else may be done in the transaction until the block ends."""
+        """A way to add rows batch by batch; nothing else may be done in the transaction until the block ends.
+
+        A thread sends them: the next ones are made while the server takes the ones before.
+        """
         arrow, csv = pyarrow(), pyarrow("pyarrow.csv")
         # A text is quoted, be it empty; null is nothing at all.
         options = csv.WriteOptions(include_header=False)
         command = f"COPY {self.name(table)} ({self.names(schema.names)}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
-        with self.connection.cursor().copy(command) as copy:
+        sent: deque[Future[None]] = deque()
+        cursor = self.connection.cursor()
+        with cursor.copy(command) as copy, ThreadPoolExecutor(1, "rma-copy") as sender:
 
-            def write(batch: pa.RecordBatch) -> None:
+            def send(batch: pa.RecordBatch) -> None:
                 with arrow.BufferOutputStream() as sink:
                     csv.write_csv(batch, sink, options)
                     copy.write(memoryview(sink.getvalue()))
 
-            yield write
+            def write(batch: pa.RecordBatch) -> None:
+                if len(sent) >= _WAITING:
+                    sent.popleft().result()
+                sent.append(sender.submit(send, batch))
+
+            try:
+                yield write
+                for one in sent:
+                    one.result()
+            except BaseException:
+                sender.shutdown(cancel_futures=True)
+                raise
+        self.copied = cursor.rowcount
 
     def read(self, table: str, schema: pa.Schema, tenant: str, window: Window) -> Iterator[pa.RecordBatch]:
         query = f"SELECT {self.names(schema.names)} FROM {self.name(table)} {self.where('tenant', 'month')}"  # noqa: S608

@@ -277,12 +277,9 @@ class RelationalStage(CheckedStage):
         session.delete("postings", **self._key)
         if self.staged:
             session.insert("postings", schema, batches)
-        self._check_loaded(session)
-
-    def _check_loaded(self, session: Session) -> None:
         loaded = session.count(self.tenant, self.window)
         if loaded != self.staged:
-            raise DestinationError(f"{self.staged} postings were staged and {loaded} arrived; nothing was changed.")
+            raise not_arrived(self.staged, loaded)
 
     def _supersede(self, session: Session, load: Any) -> Replacement:
         """Move the postings that vanish into the history."""
@@ -327,6 +324,11 @@ class RelationalStage(CheckedStage):
 
     def _transaction(self) -> AbstractContextManager[Session]:
         return self._destination.transaction(self.tenant, self.window.name)
+
+
+def not_arrived(staged: int, loaded: int) -> DestinationError:
+    """The database holds another number of postings than it was given."""
+    return DestinationError(f"{staged} postings were staged and {loaded} arrived; nothing was changed.")
 
 
 def typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
