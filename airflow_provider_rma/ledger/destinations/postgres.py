@@ -181,7 +181,7 @@ class FreshStage(RelationalStage):
         with self._failing():
             if self._session is None:
                 self._open = ExitStack()
-                self._session = self._open.enter_context(super()._transaction())
+                self._session = self._open.enter_context(self._destination.transaction(self.tenant, self.window.name))
                 # Another run may have loaded the window since it was looked at.
                 self._session.delete("postings", **self._key)
                 self._copying = self._open.enter_context(ExitStack())

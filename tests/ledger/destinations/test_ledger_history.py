@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.ledger.destinations import Destination, tables
@@ -186,7 +186,6 @@ def _batch(lines: Any) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(rows, schema=tables.schema("postings"))
 
 
-@settings(deadline=None)
 @given(before=LINES, after=LINES, cut=st.integers(1, 5))
 def test_the_superseded_are_the_difference_of_the_two(before: Any, after: Any, cut: int) -> None:
     def read() -> Any:
