@@ -17,6 +17,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 MONTH = "2026-03"
+#: The file with other postings of the same sums; it is served once it has taken the place of ``transactions.xml``.
+AMENDED = "amended.xml"
 #: Digits whose balances the service states positive when debited.
 _DEBIT = "16"
 
@@ -44,6 +46,7 @@ def prepare(folder: Path, count: int) -> int:
          "@is_active": "true", "taxes": ""}
         for index, accno in enumerate(sorted(movements), 1)
     ]  # fmt: skip
+    _amend(folder / "transactions.xml", folder / AMENDED)
     (folder / "charts.xml").write_bytes(encode({"chart": charts}, "xml", "charts"))
     stated = {accno: -amount if accno[0] in _DEBIT else amount for accno, amount in sorted(movements.items())}
     for name, moved in (("before", False), ("moved", True)):
@@ -53,6 +56,19 @@ def prepare(folder: Path, count: int) -> int:
         ]
         (folder / f"{name}.xml").write_bytes(encode({"row": rows}, "xml", "table"))
     return count
+
+
+def _amend(source: Path, target: Path) -> None:
+    """The same postings, but every hundredth voucher has another text in its lines."""
+    with source.open("rb") as file, target.open("wb") as amended:
+        rest = b""
+        while piece := file.read(1 << 24):
+            *postings, rest = (rest + piece).split(b"<transaction>")
+            for posting in postings:
+                changed = posting.partition(b"</id>")[0].endswith(b"00")
+                amended.write(posting.replace(b"<memo>", b"<memo>Korrektur: ") if changed else posting)
+                amended.write(b"<transaction>")
+        amended.write(rest)
 
 
 class _Handler(BaseHTTPRequestHandler):
