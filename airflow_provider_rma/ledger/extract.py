@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -36,6 +35,7 @@ from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
 from airflow_provider_rma.ledger.resume import Resume
 from airflow_provider_rma.ledger.skip import marked, not_read, stands_since
 from airflow_provider_rma.ledger.tell import report, tell, unproven
+from airflow_provider_rma.ledger.visit import Visit
 from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zurich, windows
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class _Extract:
     def _window(self, window: Window) -> WindowResult:
         if not self._names:
             self._read_chart()
-        visit = _Visit(window, pendulum.now("UTC"))
+        visit = Visit(window, pendulum.now("UTC"))
         statement, result = self._statement(visit), None
         with self.destination.held():
             visit.rows_before = self.destination.rows(self.tenant, window)
@@ -214,12 +214,12 @@ class _Extract:
         tell(result)
         return result
 
-    def _stands_since(self, visit: _Visit, statement: Statement) -> datetime | None:
+    def _stands_since(self, visit: Visit, statement: Statement) -> datetime | None:
         if not (self.skip and visit.is_loaded):
             return None
         return stands_since(self.destination, self.tenant, visit.window, statement, visit.started)
 
-    def _skip(self, visit: _Visit, statement: Statement, since: datetime) -> WindowResult:
+    def _skip(self, visit: Visit, statement: Statement, since: datetime) -> WindowResult:
         """Leave the month as it is loaded, and mark it."""
         window, why = visit.window, not_read(since)
         result = visit.result(State.SKIPPED, Proof(Verdict.BALANCES_ONLY, (why,)), visit.rows_before)
@@ -232,7 +232,7 @@ class _Extract:
         tell(result)
         return result
 
-    def _attempt(self, visit: _Visit, before: Statement) -> tuple[WindowResult | None, Statement]:
+    def _attempt(self, visit: Visit, before: Statement) -> tuple[WindowResult | None, Statement]:
         """Read and decide.
 
         :param before: what the service stated just before.
@@ -255,13 +255,16 @@ class _Extract:
                     log.warning("%s: %s Reading the month again.", window, broken)
                     return None, after
                 proof = unsettled(moved, visit.moves, self._convention) if moved else self._prove(visit, reading, after)
-                return self._settle(visit, stage, reading, after, names, proof), after
+                with self.destination.held():
+                    result = self._decide(visit, stage, reading, after, names, proof)
+                    self._keep_signs(proof.convention)
+                return result, after
 
-    def _statement(self, visit: _Visit) -> Statement:
+    def _statement(self, visit: Visit) -> Statement:
         visit.calls += CALLS
         return read_statement(self.client, visit.window, self.kinds, self.content_type)
 
-    def _prove(self, visit: _Visit, reading: Reading, statement: Statement) -> Proof:
+    def _prove(self, visit: Visit, reading: Reading, statement: Statement) -> Proof:
         proof = self._proof(visit, reading, statement, self._convention)
         still = proof.without_sign() if proof.proven else []
         signs = {accno: sign for accno in still if (sign := self._look_up(visit, accno, statement)) is not None}
@@ -269,7 +272,7 @@ class _Extract:
             return proof
         return self._proof(visit, reading, statement, self._convention.with_signs(signs, visit.window.name))
 
-    def _proof(self, visit: _Visit, reading: Reading, statement: Statement, convention: Convention) -> Proof:
+    def _proof(self, visit: Visit, reading: Reading, statement: Statement, convention: Convention) -> Proof:
         return prove(
             visit.window.name,
             reading.postings,
@@ -280,7 +283,7 @@ class _Extract:
             tolerance=self.tolerance,
         )
 
-    def _look_up(self, visit: _Visit, accno: str, statement: Statement) -> int | None:
+    def _look_up(self, visit: Visit, accno: str, statement: Statement) -> int | None:
         """Sign of an account that stands still with a balance: all its postings tell. Asked once, then it is known."""
         if accno in self._looked_up:
             return None
@@ -292,26 +295,14 @@ class _Extract:
         fitting = [sign for sign in (1, -1) if abs(sign * total - stated) <= self.tolerance]
         return fitting[0] if len(fitting) == 1 else None
 
-    def _settle(
-        self,
-        visit: _Visit,
-        stage: Stage,
-        reading: Reading,
-        statement: Statement,
-        names: Mapping[str, str],
-        proof: Proof,
-    ) -> WindowResult:
-        """Decide, and keep what the window has shown of the signs."""
-        with self.destination.held():
-            result = self._decide(visit, stage, reading, statement, names, proof)
-            if proof.convention != self._convention:
-                self._convention = proof.convention
-                self.destination.save_convention(self.tenant, proof.convention.as_dict())
-        return result
+    def _keep_signs(self, convention: Convention) -> None:
+        if convention != self._convention:
+            self._convention = convention
+            self.destination.save_convention(self.tenant, convention.as_dict())
 
     def _decide(
         self,
-        visit: _Visit,
+        visit: Visit,
         stage: Stage,
         reading: Reading,
         statement: Statement,
@@ -347,7 +338,7 @@ class _Extract:
         return result
 
     def _compared(
-        self, visit: _Visit, stage: Stage, state: State, reading: Reading
+        self, visit: Visit, stage: Stage, state: State, reading: Reading
     ) -> AbstractContextManager[Compared | None]:
         """What became of the vouchers since the month was loaded before; None if it never was, or is not replaced."""
         if state is not State.CHANGED or not visit.is_loaded:
@@ -367,7 +358,7 @@ class _Extract:
             log.warning("%s: %s", window, text)
             yield Reason(Code.CLOSED_MONTH_CHANGED, text, Verdict.EXACT)
 
-    def _load(self, visit: _Visit, result: WindowResult, announced: int | None) -> dict[str, Any]:
+    def _load(self, visit: Visit, result: WindowResult, announced: int | None) -> dict[str, Any]:
         return {
             "load_id": self.load_id,
             "tenant": self.tenant,
@@ -385,43 +376,3 @@ class _Extract:
             "run": self.run or None,
             "provider_version": provider_version() or None,
         }
-
-
-@dataclass
-class _Visit:
-    """One window while it is worked on.
-
-    :param rows_before: postings loaded at the beginning.
-    :param is_loaded: whether the window was ever loaded.
-    :param attempts: how often it was read.
-    :param moves: how often the books moved meanwhile.
-    :param calls: requests made, those for postings not counted.
-    """
-
-    window: Window
-    started: datetime
-    rows_before: int = 0
-    is_loaded: bool = False
-    attempts: int = 0
-    moves: int = 0
-    calls: int = 0
-
-    def __post_init__(self) -> None:
-        self.plan = Plan(self.window)
-        self._clock = time.monotonic()
-
-    def result(self, state: State, proof: Proof, rows: int, changes: Changes | None = None) -> WindowResult:
-        """What is known at the moment of decision."""
-        return WindowResult(
-            window=self.window,
-            state=state,
-            verdict=proof.verdict,
-            reasons=proof.reasons,
-            rows=rows,
-            rows_before=self.rows_before,
-            attempts=self.attempts,
-            calls=self.calls + self.plan.calls,
-            parts=tuple(map(str, self.plan.parts)) if self.plan.is_split else (),
-            changes=changes,
-            seconds=time.monotonic() - self._clock,
-        )
