@@ -39,6 +39,8 @@ from airflow_provider_rma.ledger.visit import Visit
 from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zurich, windows
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.codecs import ContentType
     from airflow_provider_rma.ledger.destinations import Destination, Stage
@@ -166,8 +168,7 @@ class _Extract:
             self.tenant, len(period), period[0], period[-1], self.destination.kind, self.destination.location,
             self.load_id,
         )  # fmt: skip
-        with self.destination.held():
-            self._convention = Convention.from_dict(self.destination.convention(self.tenant))
+        with self.destination.held() if self.resume.since else nullcontext():
             done = self.resume.done(self.destination, self.tenant, period)
         results, remaining = list[WindowResult](), list[Window]()
         for window in period:
@@ -177,6 +178,8 @@ class _Extract:
                 remaining.append(window)
             else:
                 results.append(self._window(window))
+        if not self._names:
+            self._convention = self._stored_convention()
         return LedgerResult(
             tenant=self.tenant,
             load_id=self.load_id,
@@ -187,19 +190,23 @@ class _Extract:
             remaining=remaining,
         )
 
-    def _read_chart(self) -> None:
+    def _read_chart(self) -> pa.Table:
         """The chart of accounts. Not before a month is read: where nothing is to be read, nothing is asked."""
         accounts = read_accounts(self.client.list_charts(content_type=self.content_type))
         self._names = {accno: account.description for accno, account in accounts.items()}
-        table = accounts_table(self.tenant, self.load_id, accounts, self.kinds)
-        self.destination.save_accounts(self.tenant, table, self.load_id)
+        return accounts_table(self.tenant, self.load_id, accounts, self.kinds)
+
+    def _stored_convention(self) -> Convention:
+        return Convention.from_dict(self.destination.convention(self.tenant))
 
     def _window(self, window: Window) -> WindowResult:
-        if not self._names:
-            self._read_chart()
+        accounts = None if self._names else self._read_chart()
         visit = Visit(window, pendulum.now("UTC"))
         statement, result = self._statement(visit), None
         with self.destination.held():
+            if accounts is not None:
+                self._convention = self._stored_convention()
+                self.destination.save_accounts(self.tenant, accounts, self.load_id)
             visit.rows_before = self.destination.rows(self.tenant, window)
             visit.is_loaded = self.destination.is_loaded(self.tenant, window)
             since = self._stands_since(visit, statement)
