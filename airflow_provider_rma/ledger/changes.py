@@ -100,8 +100,11 @@ def compare(
             for batches, side in ((old, "before"), (new, "after")):
                 for batch in batches:
                     _distribute(_summed(batch, side), parts)
+            # The allocator keeps what the readings needed until it is told that nobody does.
+            pyarrow().default_memory_pool().release_unused()
             for part in parts:
                 found.add(_grouped(pyarrow().Table.from_batches(part.batches(), part.schema)))
+        pyarrow().default_memory_pool().release_unused()
         yield Compared(found.changes(), rows)
 
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 _BATCH_ROWS = 32_768
 _DIALECT = Dialect(indexes=False)
-#: What DuckDB may use. Five million rows were replaced in 150 MB; beyond it writes to disk sooner, hardly slower.
+#: What DuckDB may use. Five million rows were replaced in 100 MB; with less it writes to disk sooner, hardly slower.
 _THREADS, _MEMORY = 2, "100MB"
 #: Waiting for the file: seconds before the second and at most between two tries.
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
