@@ -63,7 +63,7 @@ def postings(count: int) -> Iterator[dict[str, Any]]:
 
 
 def _write(path: Path, count: int) -> None:
-    from airflow_provider_rma.client.codecs import encode
+    from airflow_provider_rma.client.codecs.content import encode
 
     is_xml = path.suffix == ".xml"
     with path.open("wb") as file:
@@ -85,7 +85,7 @@ def _write(path: Path, count: int) -> None:
 
 def _source(path: Path) -> Any:
     from airflow_provider_rma.client import endpoints
-    from airflow_provider_rma.client.answer import Answer
+    from airflow_provider_rma.client.responses import Answer
     from airflow_provider_rma.client.stream import RawEntities
 
     endpoint = endpoints.LIST_TRANSACTIONS

@@ -6,5 +6,5 @@ Nothing is imported here on purpose: the modules below load requests and lxml, w
 * :mod:`airflow_provider_rma.client.client`: the client with one method for each thing to do.
 * :mod:`airflow_provider_rma.client.endpoints`: the interface described once.
 * :mod:`airflow_provider_rma.client.transport`: one HTTP exchange, its retries and its errors.
-* :mod:`airflow_provider_rma.client.codecs`: JSON and XML to the mapped form and back.
+* :mod:`airflow_provider_rma.client.codecs.content`: JSON and XML to the mapped form and back.
 """

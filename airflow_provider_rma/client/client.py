@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_rma.client import endpoints
-from airflow_provider_rma.client.answer import Answer
-from airflow_provider_rma.client.codecs import ContentType, Mapped
+from airflow_provider_rma.client.codecs.content import ContentType, Mapped
+from airflow_provider_rma.client.codecs.wire import unexpected
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.endpoints import Endpoint
-from airflow_provider_rma.client.mapped import unexpected
+from airflow_provider_rma.client.responses import Answer
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.client.stream import Entity, EntityStream, RawEntities
 from airflow_provider_rma.client.transport import Transport

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from airflow_provider_rma.client.mapped import ContentType
+from airflow_provider_rma.client.codecs.wire import ContentType
 from airflow_provider_rma.exceptions import ConfigurationError
 
 AuthScheme = Literal["bearer", "rma_key", "query"]

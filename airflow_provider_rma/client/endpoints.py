@@ -14,8 +14,16 @@ from string import Formatter
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from airflow_provider_rma.client.codecs import ContentType, ItemStream, Mapped, decode, encode, items_of, iter_decode
-from airflow_provider_rma.client.mapped import unexpected
+from airflow_provider_rma.client.codecs.content import (
+    ContentType,
+    ItemStream,
+    Mapped,
+    decode,
+    encode,
+    items_of,
+    iter_decode,
+)
+from airflow_provider_rma.client.codecs.wire import unexpected
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.customer import CustomerSchema
@@ -103,7 +111,7 @@ class Endpoint:
         return _instance(self.schema)
 
     def decode(self, body: bytes, content_type: ContentType) -> Mapped:
-        """The mapped form of one entity. Errors as of :func:`~airflow_provider_rma.client.codecs.decode`."""
+        """The mapped form of one entity. Errors as of :func:`~airflow_provider_rma.client.codecs.content.decode`."""
         mapped = decode(body, content_type, self.response_root or "")
         if not mapped:
             raise unexpected("the answer is an entity without any field")

@@ -6,10 +6,10 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
 from typing import IO, Any, Self
 
-from airflow_provider_rma.client.answer import Answer
-from airflow_provider_rma.client.classify import of_request
-from airflow_provider_rma.client.codecs import ContentType, Mapped
+from airflow_provider_rma.client.codecs.content import ContentType, Mapped
 from airflow_provider_rma.client.endpoints import Endpoint, Request
+from airflow_provider_rma.client.errors import of_request
+from airflow_provider_rma.client.responses import Answer
 from airflow_provider_rma.exceptions import IncompleteAnswerError, RequestError
 
 Entity = dict[str, Any]

@@ -23,13 +23,13 @@ from typing import Self, TypeVar
 import requests
 import urllib3.exceptions
 
-from airflow_provider_rma.client.answer import WIRE_ERRORS, Answer, receive
 from airflow_provider_rma.client.auth import auth_for
-from airflow_provider_rma.client.classify import in_doubt, interrupted, not_made, of_request, problem_of
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.deadline import Exchange, WatchedAdapter
 from airflow_provider_rma.client.endpoints import Request
-from airflow_provider_rma.client.limiter import gate
+from airflow_provider_rma.client.errors import in_doubt, interrupted, not_made, of_request, problem_of
+from airflow_provider_rma.client.read_limit import gate
+from airflow_provider_rma.client.responses import WIRE_ERRORS, Answer, receive
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import ConfigurationError, RequestError, WritesNotAllowedError
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_rma.client.codecs import decode, encode, error_text, is_readable, items_of, iter_decode
+from airflow_provider_rma.client.codecs.content import decode, encode, error_text, is_readable, items_of, iter_decode
 from airflow_provider_rma.exceptions import RequestError
 from tests.client.wellformed import is_well_formed
 from tests.ledger.decode.strategies import TEXTS, damaged

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_rma.client.codecs import decode, encode, error_text, is_readable, items_of, iter_decode
-from airflow_provider_rma.client.mapped import MAX_DEPTH
+from airflow_provider_rma.client.codecs.content import decode, encode, error_text, is_readable, items_of, iter_decode
+from airflow_provider_rma.client.codecs.wire import MAX_DEPTH
 from airflow_provider_rma.exceptions import (
     IncompleteAnswerError,
     InvalidInputError,

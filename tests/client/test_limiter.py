@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.client.limiter import Gate, gate
+from airflow_provider_rma.client.read_limit import Gate, gate
 from airflow_provider_rma.client.retry import RetryPolicy
 from tests.client.server import ScriptedServer, answer
 

@@ -14,7 +14,7 @@ from functools import cache
 from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from airflow_provider_rma.client.codecs import decode, items_of
+from airflow_provider_rma.client.codecs.content import decode, items_of
 from airflow_provider_rma.client.stream import announced_count
 from airflow_provider_rma.exceptions import RequestError
 from airflow_provider_rma.ledger.arrow import PostingBatches

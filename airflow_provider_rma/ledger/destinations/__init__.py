@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from fsspec import AbstractFileSystem
 
-    from airflow_provider_rma.ledger.destinations.staging import UnknownFields
+    from airflow_provider_rma.ledger.destinations.stage import UnknownFields
     from airflow_provider_rma.ledger.fingerprint import Fingerprint
     from airflow_provider_rma.ledger.windows import Window
 
@@ -200,7 +200,7 @@ def open_destination(
     if fs is None and "://" not in url and url.endswith(".duckdb"):
         return _duckdb(url, lock_timeout, history)
     if fs is None and is_database(url):
-        from airflow_provider_rma.ledger.destinations.databases import open_database
+        from airflow_provider_rma.ledger.destinations.sql.databases import open_database
 
         return open_database(
             url, connect, schema=schema, table_prefix=table_prefix, history=history, lock_timeout=lock_timeout
@@ -227,7 +227,7 @@ def _local_path(rest: str) -> str:
 
 
 def _duckdb(path: str, lock_timeout: float, history: bool) -> Destination:
-    from airflow_provider_rma.ledger.destinations.duckdb import DuckDbDestination
+    from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbDestination
 
     return DuckDbDestination(path, lock_timeout=lock_timeout, history=history)
 
@@ -235,7 +235,7 @@ def _duckdb(path: str, lock_timeout: float, history: bool) -> Destination:
 def _parquet(url: str, fs: AbstractFileSystem | None, history: bool) -> Destination:
     import fsspec
 
-    from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
+    from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 
     if fs is not None:
         return ParquetDestination(fs, url, history=history)

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_rma.client import endpoints
-from airflow_provider_rma.client.answer import Answer
+from airflow_provider_rma.client.responses import Answer
 from airflow_provider_rma.client.stream import RawEntities
 from airflow_provider_rma.exceptions import RequestError
 from airflow_provider_rma.ledger.arrow import PostingBatches

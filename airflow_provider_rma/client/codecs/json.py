@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from airflow_provider_rma.client.mapped import MAX_DEPTH, Mapped, html_page, incomplete, too_deep, unexpected
+from airflow_provider_rma.client.codecs.wire import MAX_DEPTH, Mapped, html_page, incomplete, too_deep, unexpected
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, RequestError
 
 _BOM = b"\xef\xbb\xbf"

@@ -14,7 +14,7 @@ from typing import Any
 
 from lxml import etree
 
-from airflow_provider_rma.client.mapped import (
+from airflow_provider_rma.client.codecs.wire import (
     MAX_DEPTH,
     Mapped,
     flat_text,

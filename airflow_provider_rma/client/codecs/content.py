@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from airflow_provider_rma.client.jsoncodec import decode_json, encode_json
-from airflow_provider_rma.client.mapped import (
+from airflow_provider_rma.client.codecs.json import decode_json, encode_json
+from airflow_provider_rma.client.codecs.wire import (
     MAX_BYTES,
     ContentType,
     Mapped,
@@ -21,7 +21,7 @@ from airflow_provider_rma.client.mapped import (
     too_large,
     unexpected,
 )
-from airflow_provider_rma.client.xmlcodec import XmlItems, decode_xml, encode_xml
+from airflow_provider_rma.client.codecs.xml import XmlItems, decode_xml, encode_xml
 from airflow_provider_rma.exceptions import RequestError
 
 __all__ = ["ContentType", "ItemStream", "Mapped", "decode", "encode", "error_text", "items_of", "iter_decode"]

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 import requests
 import urllib3.exceptions
 
-from airflow_provider_rma.client.answer import Answer
 from airflow_provider_rma.client.auth import redact
-from airflow_provider_rma.client.codecs import is_readable
+from airflow_provider_rma.client.codecs.content import is_readable
+from airflow_provider_rma.client.codecs.wire import HTML_ADVICE, html_page
 from airflow_provider_rma.client.endpoints import Request
-from airflow_provider_rma.client.mapped import HTML_ADVICE, html_page
+from airflow_provider_rma.client.responses import Answer
 from airflow_provider_rma.client.retry import parse_retry_after
 from airflow_provider_rma.exceptions import (
     AuthenticationError,

@@ -13,8 +13,8 @@ from typing import IO, Any, Protocol
 import requests
 import urllib3.exceptions
 
-from airflow_provider_rma.client.codecs import error_text
-from airflow_provider_rma.client.mapped import ContentType, incomplete, too_large, unexpected
+from airflow_provider_rma.client.codecs.content import error_text
+from airflow_provider_rma.client.codecs.wire import ContentType, incomplete, too_large, unexpected
 
 #: Answers beyond this many bytes wait in an anonymous temporary file, so that memory stays flat.
 _IN_MEMORY = 8 * 1024 * 1024

@@ -1,0 +1,4 @@
+"""JSON and XML bodies to one mapped form and back.
+
+`wire` defines the form, `json` and `xml` convert, `content` chooses by content type.
+"""
