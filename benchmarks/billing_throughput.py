@@ -64,10 +64,10 @@ def bill(
     """Bill or plan through the core; gives the summary."""
     from fsspec.implementations.local import LocalFileSystem
 
-    from airflow_provider_rma.billing.journal import Journal, open_engine
+    from airflow_provider_rma.billing.files import Output
+    from airflow_provider_rma.billing.journal.store import Journal, open_engine
     from airflow_provider_rma.billing.outcomes import failing_outcomes
     from airflow_provider_rma.billing.policy import Policy
-    from airflow_provider_rma.billing.report import Output
     from airflow_provider_rma.billing.run import InvoiceRun
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.config import ClientConfig
@@ -105,7 +105,7 @@ def memory_of(url: str, what: str, number: int) -> dict[str, float]:
     import pyarrow.parquet
 
     import airflow_provider_rma.billing.run
-    from airflow_provider_rma.billing.sources import read_file
+    from airflow_provider_rma.billing.records import read_file
 
     assert airflow_provider_rma.billing.run
     with tempfile.TemporaryDirectory() as name:

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from airflow_provider_rma.billing.documents import Rules
+from airflow_provider_rma.billing.kinds.invoice import Rules
 
 
 @dataclass(frozen=True)

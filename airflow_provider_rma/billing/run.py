@@ -12,18 +12,18 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.closing import Witness, close_run
-from airflow_provider_rma.billing.documents import Document, read_invoice, record_number
-from airflow_provider_rma.billing.journal import Journal
+from airflow_provider_rma.billing.files import Output, finish, hash_record
+from airflow_provider_rma.billing.journal.store import Journal
+from airflow_provider_rma.billing.kinds.invoice import Document, read_invoice, record_number
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
-from airflow_provider_rma.billing.pages import plan_html, plan_markdown, review_plan
-from airflow_provider_rma.billing.plan import Planner
-from airflow_provider_rma.billing.planfile import PlanHeader, PlanReader, load_plan, plan_lines, write_plan
+from airflow_provider_rma.billing.pages.html import plan_html, plan_markdown, review_plan
+from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, load_plan, plan_lines, write_plan
+from airflow_provider_rma.billing.planner import Planner
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.post import Poster
-from airflow_provider_rma.billing.report import Output, finish, hash_record
-from airflow_provider_rma.billing.send import Sender
-from airflow_provider_rma.billing.spool import Spool
+from airflow_provider_rma.billing.run_record import Witness, close_run
+from airflow_provider_rma.billing.send_queue import Sender
+from airflow_provider_rma.billing.sender import Poster
+from airflow_provider_rma.billing.working_set import Spool
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, RunMyAccountsError
 
@@ -93,7 +93,7 @@ class InvoiceRun:
     def bill(self, records: Iterable[Mapping[str, Any]]) -> Summary:
         """Validate everything, decide about everything, then send what is to be sent.
 
-        :param records: RMA's invoice fields in Python types or text, see :mod:`airflow_provider_rma.billing.sources`.
+        :param records: RMA's invoice fields in Python types or text, see :mod:`airflow_provider_rma.billing.records`.
         :returns: counts, totals and the paths of the files.
         :raises BillingError: if an outcome occurred that fails the run; everything else was carried out.
         :raises RunMyAccountsError: if the run could not go on; what was sent before is in the outcome file.

@@ -15,7 +15,7 @@ from airflow_provider_rma.exceptions import ConfigurationError
 if TYPE_CHECKING:
     import sqlalchemy
 
-    from airflow_provider_rma.billing.journal import Journal
+    from airflow_provider_rma.billing.journal.store import Journal
     from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 
 conn_option = click.option(
@@ -75,7 +75,7 @@ def hook_of(conn_id: str) -> RunMyAccountsHook:
 
 def journal_of(hook: RunMyAccountsHook, kind: str, command: str) -> Journal:
     """The journal of a connection's tenant, opened by a command."""
-    from airflow_provider_rma.billing.journal import Journal
+    from airflow_provider_rma.billing.journal.store import Journal
 
     config = hook.config
     return Journal(

@@ -141,8 +141,8 @@ def _compare_clocks(name: str, ahead: float, whose: str) -> Check:
 
 
 def _journal(hook: RunMyAccountsHook | None) -> Iterator[Check]:
-    from airflow_provider_rma.billing.migrations import schema_step
-    from airflow_provider_rma.billing.oncall import overview
+    from airflow_provider_rma.billing.journal.migrations import schema_step
+    from airflow_provider_rma.billing.journal.overview import overview
 
     engine = journal_database()
     chosen = {"base_url": hook.config.origin, "tenant": hook.config.tenant} if hook else {}

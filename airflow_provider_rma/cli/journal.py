@@ -12,8 +12,8 @@ from airflow_provider_rma.cli.output import FINDINGS, emit, iso, json_option, lo
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.entries import Entry, Event
-    from airflow_provider_rma.billing.oncall import Doubt, Overview
+    from airflow_provider_rma.billing.journal.model import Entry, Event
+    from airflow_provider_rma.billing.journal.overview import Doubt, Overview
 
 
 @click.group()
@@ -31,7 +31,7 @@ def status(ctx: click.Context, conn_id: str | None, as_json: bool) -> None:
     Exit code 1 if a doubt has outlived its settle time: the tenant's next run decides it by reading, so none has run
     since, or it could not.
     """
-    from airflow_provider_rma.billing.oncall import overview
+    from airflow_provider_rma.billing.journal.overview import overview
 
     chosen: dict[str, str] = {}
     if conn_id:
@@ -55,7 +55,7 @@ def _status_values(seen: Overview) -> dict[str, Any]:
 
 
 def _print_status(seen: Overview) -> None:
-    from airflow_provider_rma.billing.entries import State
+    from airflow_provider_rma.billing.journal.model import State
 
     if not seen.counts:
         click.echo("The journal is empty.")
@@ -101,7 +101,7 @@ def _next_step(doubt: Doubt, now: float) -> str:
 @json_option
 def show(number: str, conn_id: str, kind: str, as_json: bool) -> None:
     """Tell everything that happened to document NUMBER."""
-    from airflow_provider_rma.billing.entries import business_key
+    from airflow_provider_rma.billing.journal.model import business_key
 
     opened = journal_of(hook_of(conn_id), kind, "show")
     entry = opened.get([business_key(number)]).get(business_key(number))
@@ -200,7 +200,7 @@ def rebuild(ctx: click.Context, conn_id: str, as_json: bool) -> None:
     Reads all invoices of the tenant, and journals those whose internal notes end with the mark of a run, [rma …].
     Exit code 1 if a number stands on several documents.
     """
-    from airflow_provider_rma.billing.rebuild import rebuild as rebuild_from
+    from airflow_provider_rma.billing.journal.rebuild import rebuild as rebuild_from
 
     hook = hook_of(conn_id)
     opened = journal_of(hook, "invoice", "rebuild")

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from airflow_provider_rma.cli.adopt import adopt
 from airflow_provider_rma.cli.doctor import doctor
 from airflow_provider_rma.cli.evidence import evidence
 from airflow_provider_rma.cli.journal import journal
+from airflow_provider_rma.cli.journal_import import adopt
 from airflow_provider_rma.cli.ledger import ledger
 from airflow_provider_rma.cli.output import Refusal
 from airflow_provider_rma.cli.purge import purge

@@ -15,9 +15,9 @@ from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_rma.billing.closing import Witness
-    from airflow_provider_rma.billing.journal import Journal
-    from airflow_provider_rma.billing.report import Output
+    from airflow_provider_rma.billing.files import Output
+    from airflow_provider_rma.billing.journal.store import Journal
+    from airflow_provider_rma.billing.run_record import Witness
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
 #: Records that a task may receive directly; more travel in a file.
@@ -100,7 +100,7 @@ class RecordsOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Do it, and return counts, totals and the paths of the files."""
-        from airflow_provider_rma.billing.journal import Journal
+        from airflow_provider_rma.billing.journal.store import Journal
         from airflow_provider_rma.hooks.settings import journal_engine
 
         self._stop.clear()
@@ -132,7 +132,7 @@ class RecordsOperator(BaseOperator):
 
     def _records(self) -> Iterable[Mapping[str, Any]]:
         """The records to be billed, one at a time where their source allows it."""
-        from airflow_provider_rma.billing.sources import nest_rows, read_file
+        from airflow_provider_rma.billing.records import nest_rows, read_file
 
         records: Records | None = getattr(self, self._records_field)
         if (records is None) == (self.source is None):
@@ -154,8 +154,8 @@ class RecordsOperator(BaseOperator):
         """What puts a run on record: the tenant's chain of evidence lies beside the files of all runs."""
         from importlib.metadata import version
 
-        from airflow_provider_rma.billing.closing import Witness
-        from airflow_provider_rma.billing.evidence import EvidenceWriter
+        from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
+        from airflow_provider_rma.billing.run_record import Witness
         from airflow_provider_rma.hooks.settings import journal_engine, tenant_folder
 
         config = client.config
@@ -164,7 +164,7 @@ class RecordsOperator(BaseOperator):
         return Witness(writer, approver, {"apache-airflow": version("apache-airflow")})
 
     def _output(self, tenant: str, ti: Any) -> Output:
-        from airflow_provider_rma.billing.report import Output
+        from airflow_provider_rma.billing.files import Output
         from airflow_provider_rma.hooks.settings import run_folder
 
         folder = run_folder(tenant, f"{self._kind}s", ti, self.output_path)

@@ -12,10 +12,10 @@ from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.operators.base import RecordsOperator, open_bytes, wrap_records
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.journal import Journal
+    from airflow_provider_rma.billing.files import Output
+    from airflow_provider_rma.billing.journal.store import Journal
     from airflow_provider_rma.billing.outcomes import Outcome
     from airflow_provider_rma.billing.policy import Policy
-    from airflow_provider_rma.billing.report import Output
     from airflow_provider_rma.billing.run import InvoiceRun
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
@@ -62,8 +62,8 @@ class RunMyAccountsCreateCustomersOperator(RecordsOperator):
         self.managed_fields = tuple(managed_fields)
 
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
-        from airflow_provider_rma.billing.customers import CustomerRun
-        from airflow_provider_rma.billing.documents import Rules
+        from airflow_provider_rma.billing.kinds.customer import CustomerRun
+        from airflow_provider_rma.billing.kinds.invoice import Rules
         from airflow_provider_rma.billing.outcomes import failing_outcomes
         from airflow_provider_rma.billing.policy import Policy
 
@@ -128,7 +128,7 @@ class _InvoicesOperator(RecordsOperator):
         failing: frozenset[Outcome],
         approver: str = "",
     ) -> InvoiceRun:
-        from airflow_provider_rma.billing.report import refused_numbers
+        from airflow_provider_rma.billing.files import refused_numbers
         from airflow_provider_rma.billing.run import InvoiceRun
 
         refused: Mapping[str, str] = {}
@@ -149,7 +149,7 @@ class _InvoicesOperator(RecordsOperator):
         )
 
     def _policy(self, client: RunMyAccountsClient) -> Policy:
-        from airflow_provider_rma.billing.documents import Rules
+        from airflow_provider_rma.billing.kinds.invoice import Rules
         from airflow_provider_rma.billing.policy import Policy
 
         try:
@@ -255,7 +255,7 @@ class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
 
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
         from airflow_provider_rma.billing.outcomes import failing_outcomes
-        from airflow_provider_rma.billing.planfile import PlanReader
+        from airflow_provider_rma.billing.plan_file import PlanReader
 
         run = self._run(client, journal, output, failing_outcomes(self.fail_on), approver=self.approver)
         if self.plan is None:

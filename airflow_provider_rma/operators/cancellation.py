@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_rma.operators.billing import _InvoicesOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.journal import Journal
-    from airflow_provider_rma.billing.report import Output
+    from airflow_provider_rma.billing.files import Output
+    from airflow_provider_rma.billing.journal.store import Journal
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
 #: Parameters of operators that take records.
@@ -70,7 +70,7 @@ class RunMyAccountsCancelInvoicesOperator(_InvoicesOperator):
         self.fail_on = fail_on
 
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
-        from airflow_provider_rma.billing.cancel import Cancellation, cancel, read_numbers, read_transdate
+        from airflow_provider_rma.billing.cancellation import Cancellation, cancel, read_numbers, read_transdate
         from airflow_provider_rma.billing.outcomes import failing_outcomes
 
         how = Cancellation(self.suffix, read_transdate(self.transdate), self.reason or "")

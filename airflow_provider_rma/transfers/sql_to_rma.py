@@ -83,6 +83,6 @@ class SqlToRunMyAccountsInvoicesOperator(_FromSql, RunMyAccountsCreateInvoicesOp
     )
 
     def _records(self) -> Iterable[Mapping[str, Any]]:
-        from airflow_provider_rma.billing.sources import nest_rows
+        from airflow_provider_rma.billing.records import nest_rows
 
         return nest_rows(self._rows(), key="invnumber")

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_rma.billing.customers import CustomerRun
-from airflow_provider_rma.billing.documents import Rules
-from airflow_provider_rma.billing.journal import Journal, business_key, open_engine
+from airflow_provider_rma.billing.files import Output
+from airflow_provider_rma.billing.journal.store import Journal, business_key, open_engine
+from airflow_provider_rma.billing.kinds.customer import CustomerRun
+from airflow_provider_rma.billing.kinds.invoice import Rules
 from airflow_provider_rma.billing.outcomes import Summary, failing_outcomes
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.report import Output
 from airflow_provider_rma.billing.run import InvoiceRun
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig

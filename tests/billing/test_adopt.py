@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.adopt import Adopted, Adopter
-from airflow_provider_rma.billing.journal import State
+from airflow_provider_rma.billing.journal.store import State
+from airflow_provider_rma.billing.journal_import.run import Adopted, Adopter
 from airflow_provider_rma.exceptions import ConfigurationError, IncompleteAnswerError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.billing.conftest import Bench

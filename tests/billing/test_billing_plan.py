@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.documents import Rules
+from airflow_provider_rma.billing.kinds.invoice import Rules
 from airflow_provider_rma.billing.outcomes import Summary
-from airflow_provider_rma.billing.planfile import PlanReader
+from airflow_provider_rma.billing.plan_file import PlanReader
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun
 from airflow_provider_rma.exceptions import BillingError, ConfigurationError

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.cancel import Cancellation, cancel, read_numbers, read_transdate, unusable_lines
-from airflow_provider_rma.billing.documents import Rules
+from airflow_provider_rma.billing.cancellation import Cancellation, cancel, read_numbers, read_transdate, unusable_lines
+from airflow_provider_rma.billing.kinds.invoice import Rules
 from airflow_provider_rma.billing.outcomes import failing_outcomes
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun

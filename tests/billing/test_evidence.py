@@ -20,8 +20,7 @@ import pytest
 import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_rma.billing.database import open_engine
-from airflow_provider_rma.billing.evidence import (
+from airflow_provider_rma.billing.evidence.writer import (
     EvidenceRef,
     EvidenceWriter,
     Finding,
@@ -29,6 +28,7 @@ from airflow_provider_rma.billing.evidence import (
     recorded_links,
     verify_chain,
 )
+from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.outcomes import Outcome, Row
 from airflow_provider_rma.exceptions import EvidenceError
 from tests.billing.journal_databases import empty_database

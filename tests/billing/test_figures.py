@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.figures import Figures, derive, round_amount
+from airflow_provider_rma.billing.totals import Figures, derive, round_amount
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.support import oracle_cases
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal import Found, Journal, State, business_key, open_engine
+from airflow_provider_rma.billing.journal.store import Found, Journal, State, business_key, open_engine
 from airflow_provider_rma.exceptions import InvalidInputError
 from tests.billing.journal_databases import DATABASES, empty_database
 

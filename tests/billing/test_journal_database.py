@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_rma.billing import migrations
-from airflow_provider_rma.billing.journal import Journal, State, open_engine
-from airflow_provider_rma.billing.migrations import CURRENT, migrate, schema_step
+from airflow_provider_rma.billing.journal import migrations
+from airflow_provider_rma.billing.journal.migrations import CURRENT, migrate, schema_step
+from airflow_provider_rma.billing.journal.store import Journal, State, open_engine
 from airflow_provider_rma.exceptions import JournalError
 from tests.billing.journal_databases import DATABASES, empty_database
 from tests.postgres import PostgresServer
@@ -21,7 +21,7 @@ from tests.support import ROOT
 #: A worker of its own: opens the journal, claims, and says whether it got the claim.
 _WORKER = """
 import sys
-from airflow_provider_rma.billing.journal import Journal, open_engine
+from airflow_provider_rma.billing.journal.store import Journal, open_engine
 sys.stdin.readline()
 journal = Journal(open_engine(sys.argv[1]), base_url="http://127.0.0.1", tenant="demo", kind="invoice", run=sys.argv[2])
 print(journal.claim("R-1", "0" * 64, None, settle_after=60) is not None)

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.documents import Rules, read_invoice
-from airflow_provider_rma.billing.evidence import EvidenceRef, RunFacts
+from airflow_provider_rma.billing.evidence.writer import EvidenceRef, RunFacts
+from airflow_provider_rma.billing.kinds.invoice import Rules, read_invoice
 from airflow_provider_rma.billing.outcomes import Outcome, Row
-from airflow_provider_rma.billing.pages import plan_html, plan_markdown, review_plan, run_html
-from airflow_provider_rma.billing.planfile import PlanHeader
-from airflow_provider_rma.billing.review import LISTED, PlanReview
+from airflow_provider_rma.billing.pages.html import plan_html, plan_markdown, review_plan, run_html
+from airflow_provider_rma.billing.pages.statistics import LISTED, PlanReview
+from airflow_provider_rma.billing.plan_file import PlanHeader
 
 CANARY = "Xenia Kanarienvogel"
 TODAY = date(2026, 11, 2)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_rma.billing.documents import run_mark
-from airflow_provider_rma.billing.rebuild import mark_of
+from airflow_provider_rma.billing.journal.rebuild import mark_of
+from airflow_provider_rma.billing.kinds.invoice import run_mark
 
 MARK = "0123456789abcdef"
 

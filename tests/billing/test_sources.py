@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_rma.billing.sources import nest_rows, read_file
+from airflow_provider_rma.billing.records import nest_rows, read_file
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
 
 

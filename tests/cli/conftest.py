@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from airflow_provider_rma.billing.journal import Journal, open_engine
+from airflow_provider_rma.billing.journal.store import Journal, open_engine
 from tests.simulator.server import SimulatorProcess
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_rma.billing.journal import open_engine
+from airflow_provider_rma.billing.journal.store import open_engine
 from tests.cli.conftest import Desk
 from tests.postgres import PASSWORD, PostgresServer
 

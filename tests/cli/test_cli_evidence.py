@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_rma.billing.evidence import EvidenceWriter, RunFacts
-from airflow_provider_rma.billing.journal import open_engine
+from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, RunFacts
+from airflow_provider_rma.billing.journal.store import open_engine
 from tests.cli.conftest import Desk
 
 NOON = datetime(2026, 9, 15, 12, tzinfo=UTC)

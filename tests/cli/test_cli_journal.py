@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_rma.billing.documents import run_mark
-from airflow_provider_rma.billing.journal import State, business_key
+from airflow_provider_rma.billing.journal.store import State, business_key
+from airflow_provider_rma.billing.kinds.invoice import run_mark
 from tests.cli.conftest import Desk
 
 HASH = "0123456789abcdef" * 4

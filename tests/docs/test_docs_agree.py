@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.documents import Rules, read_invoice
+from airflow_provider_rma.billing.kinds.invoice import Rules, read_invoice
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.exceptions import InvalidInputError
 from airflow_provider_rma.schemas.base import FieldLimit

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy
 
-from airflow_provider_rma.billing.journal import Journal
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.exceptions import ConfigurationError, JournalError
 from airflow_provider_rma.hooks import settings
 from tests.postgres import PASSWORD, USER, PostgresServer

@@ -18,7 +18,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.journal import Journal, State
+from airflow_provider_rma.billing.journal.store import Journal, State
 from airflow_provider_rma.billing.policy import Policy
 from tests.resilience.service import Books, BooksServer, Call, Reply
 from tests.resilience.workers import DEATHS, Report, Turns, Worker, Workshop

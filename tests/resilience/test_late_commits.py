@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal import Journal, open_engine
+from airflow_provider_rma.billing.journal.store import Journal, open_engine
 from airflow_provider_rma.billing.policy import Policy
 from tests.resilience.service import Books, BooksServer, Call, Reply
 from tests.resilience.workers import Report, Worker, Workshop

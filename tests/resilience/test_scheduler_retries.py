@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_rma.billing.entries import State
-from airflow_provider_rma.billing.journal import Journal, open_engine
+from airflow_provider_rma.billing.journal.model import State
+from airflow_provider_rma.billing.journal.store import Journal, open_engine
 from tests.resilience.airflow_service import AirflowService, wait_for
 from tests.simulator.server import SimulatorProcess
 

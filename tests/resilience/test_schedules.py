@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal import Journal
+from airflow_provider_rma.billing.journal.store import Journal
 from tests.resilience.chaos import engines, run, run_in_processes
 from tests.resilience.schedules import POST_FAULTS, READ_FAULTS, Schedule
 from tests.resilience.service import BooksServer

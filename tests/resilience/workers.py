@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO, Any
 
-from airflow_provider_rma.billing.journal import Entry, Journal
+from airflow_provider_rma.billing.files import Output
+from airflow_provider_rma.billing.journal.store import Entry, Journal
 from airflow_provider_rma.billing.outcomes import Row, Summary, failing_outcomes
-from airflow_provider_rma.billing.planfile import PlanReader
+from airflow_provider_rma.billing.plan_file import PlanReader
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.report import Output
 from airflow_provider_rma.billing.run import InvoiceRun
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_rma.billing.books import FIRST_DAY, LAST_DAY
-from airflow_provider_rma.billing.entries import Adoption, Found
-from airflow_provider_rma.billing.journal import Journal
+from airflow_provider_rma.billing.journal.model import Adoption, Found
+from airflow_provider_rma.billing.journal.store import Journal
+from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
 from airflow_provider_rma.client.client import RunMyAccountsClient
 
 log = logging.getLogger(__name__)

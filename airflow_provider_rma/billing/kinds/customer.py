@@ -17,15 +17,15 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.closing import Witness, close_run
-from airflow_provider_rma.billing.customer_fields import NOT_MANAGED, differing
-from airflow_provider_rma.billing.documents import record_number
-from airflow_provider_rma.billing.journal import OPEN, Entry, Journal, State, business_key
+from airflow_provider_rma.billing.files import Output, finish, hash_records
+from airflow_provider_rma.billing.journal.store import OPEN, Entry, Journal, State, business_key
+from airflow_provider_rma.billing.kinds.customer_fields import NOT_MANAGED, differing
+from airflow_provider_rma.billing.kinds.invoice import record_number
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.post import Sent, note_down, refused, send_once, taken
 from airflow_provider_rma.billing.progress import Progress
-from airflow_provider_rma.billing.report import Output, finish, hash_records
+from airflow_provider_rma.billing.run_record import Witness, close_run
+from airflow_provider_rma.billing.sender import Sent, note_down, refused, send_once, taken
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import (
     ConfigurationError,

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_rma.billing.database import clock_of, guard, writing
+from airflow_provider_rma.billing.journal.engine import clock_of, guard, writing
 from airflow_provider_rma.exceptions import JournalError
 
 _metadata = sa.MetaData()

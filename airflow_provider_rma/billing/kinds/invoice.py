@@ -10,8 +10,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_rma.billing.figures import Figures, derive
-from airflow_provider_rma.billing.journal import business_key
+from airflow_provider_rma.billing.journal.store import business_key
+from airflow_provider_rma.billing.totals import Figures, derive
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.amounts import Money
 from airflow_provider_rma.schemas.base import EntitySchema

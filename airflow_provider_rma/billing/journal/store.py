@@ -21,9 +21,9 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_rma.billing.database import clock_of, guard, open_engine, writing
-from airflow_provider_rma.billing.entries import OPEN, Adoption, Entry, Event, Found, Scope, State, business_key
-from airflow_provider_rma.billing.migrations import EVENT, JOURNAL, migrate
+from airflow_provider_rma.billing.journal.engine import clock_of, guard, open_engine, writing
+from airflow_provider_rma.billing.journal.migrations import EVENT, JOURNAL, migrate
+from airflow_provider_rma.billing.journal.model import OPEN, Adoption, Entry, Event, Found, Scope, State, business_key
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, JournalError
 
 __all__ = ["OPEN", "Entry", "Event", "Found", "Journal", "Scope", "State", "business_key", "entry_of", "open_engine"]

@@ -10,14 +10,14 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.books import look_up, read_list, read_master_data
-from airflow_provider_rma.billing.compare import Comparison
-from airflow_provider_rma.billing.customer_fields import overwriting
-from airflow_provider_rma.billing.documents import Document
-from airflow_provider_rma.billing.journal import OPEN, Entry, Journal, State
+from airflow_provider_rma.billing.comparison import Comparison
+from airflow_provider_rma.billing.journal.store import OPEN, Entry, Journal, State
+from airflow_provider_rma.billing.kinds.customer_fields import overwriting
+from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.lookup import look_up, read_list, read_master_data
 from airflow_provider_rma.billing.outcomes import CREATE, Outcome, Row
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.spool import Hit, Spool
+from airflow_provider_rma.billing.working_set import Hit, Spool
 from airflow_provider_rma.client.client import RunMyAccountsClient
 
 log = logging.getLogger(__name__)

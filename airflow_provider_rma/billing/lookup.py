@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from airflow_provider_rma.billing.compare import Comparison, compare
-from airflow_provider_rma.billing.documents import Document
-from airflow_provider_rma.billing.journal import Entry, business_key
-from airflow_provider_rma.billing.spool import Hit, Spool
+from airflow_provider_rma.billing.comparison import Comparison, compare
+from airflow_provider_rma.billing.journal.store import Entry, business_key
+from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.working_set import Hit, Spool
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import NotFoundError
 

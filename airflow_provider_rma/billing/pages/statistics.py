@@ -20,7 +20,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.outcomes import CREATE, GOOD, Outcome
-from airflow_provider_rma.billing.planfile import PlanHeader
+from airflow_provider_rma.billing.plan_file import PlanHeader
 
 #: An amount this many times the median is unusual; with fewer documents than ``_FEW`` nothing is.
 UNUSUAL = 10

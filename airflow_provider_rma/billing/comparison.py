@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.documents import Document
+from airflow_provider_rma.billing.kinds.invoice import Document
 
 #: Texts that do not change what is owed: a difference is reported, but is no conflict.
 _TEXTS = ("ordnumber", "description", "notes")

@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_rma.billing.books import PLAIN_NUMBER, to_hit
-from airflow_provider_rma.billing.compare import compare
-from airflow_provider_rma.billing.documents import Document
-from airflow_provider_rma.billing.journal import Entry, Journal, State, business_key
+from airflow_provider_rma.billing.comparison import compare
+from airflow_provider_rma.billing.journal.store import Entry, Journal, State, business_key
+from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.lookup import PLAIN_NUMBER, to_hit
 from airflow_provider_rma.billing.outcomes import Outcome, Row
-from airflow_provider_rma.billing.plan import booked_row, facts
+from airflow_provider_rma.billing.planner import booked_row, facts
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import (

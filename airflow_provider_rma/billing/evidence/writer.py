@@ -24,7 +24,7 @@ from typing import IO, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_rma.billing.chain import (
+from airflow_provider_rma.billing.evidence.chain import (
     DOCUMENTS,
     SCHEMA,
     EvidenceRef,
@@ -34,8 +34,8 @@ from airflow_provider_rma.billing.chain import (
     read_hash,
     verify_chain,
 )
-from airflow_provider_rma.billing.database import clock_of, guard, writing
-from airflow_provider_rma.billing.migrations import EVIDENCE, migrate
+from airflow_provider_rma.billing.journal.engine import clock_of, guard, writing
+from airflow_provider_rma.billing.journal.migrations import EVIDENCE, migrate
 from airflow_provider_rma.exceptions import EvidenceError
 
 __all__ = ["EvidenceRef", "EvidenceWriter", "Finding", "RunFacts", "recorded_links", "verify_chain"]

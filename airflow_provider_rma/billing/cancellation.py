@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from airflow_provider_rma.billing.books import FIRST_DAY, LAST_DAY
-from airflow_provider_rma.billing.compare import booked_customer
-from airflow_provider_rma.billing.documents import EXPECTED_AMOUNT, read_invoice
-from airflow_provider_rma.billing.figures import derive
-from airflow_provider_rma.billing.journal import business_key
+from airflow_provider_rma.billing.comparison import booked_customer
+from airflow_provider_rma.billing.files import finish
+from airflow_provider_rma.billing.journal.store import business_key
+from airflow_provider_rma.billing.kinds.invoice import EXPECTED_AMOUNT, read_invoice
+from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
-from airflow_provider_rma.billing.report import finish
 from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.billing.totals import derive
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema

@@ -9,12 +9,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date
 
-from airflow_provider_rma.billing.documents import Document
-from airflow_provider_rma.billing.journal import Entry
+from airflow_provider_rma.billing.journal.store import Entry
+from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.outcomes import Outcome, Row
-from airflow_provider_rma.billing.post import TAKEN, Poster
 from airflow_provider_rma.billing.progress import Progress
-from airflow_provider_rma.billing.spool import Spool
+from airflow_provider_rma.billing.sender import TAKEN, Poster
+from airflow_provider_rma.billing.working_set import Spool
 from airflow_provider_rma.exceptions import RunMyAccountsError
 
 log = logging.getLogger(__name__)

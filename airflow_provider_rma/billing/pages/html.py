@@ -11,10 +11,10 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.evidence import EvidenceRef, RunFacts
-from airflow_provider_rma.billing.markdown import plan_markdown
+from airflow_provider_rma.billing.evidence.writer import EvidenceRef, RunFacts
 from airflow_provider_rma.billing.outcomes import BOOKED, CREATE, GOOD, Outcome
-from airflow_provider_rma.billing.review import (
+from airflow_provider_rma.billing.pages.markdown import plan_markdown
+from airflow_provider_rma.billing.pages.statistics import (
     CREDIT_NOTE,
     INVOICE,
     Line,
@@ -26,7 +26,7 @@ from airflow_provider_rma.billing.review import (
     review_plan,
     review_run,
 )
-from airflow_provider_rma.billing.words import (
+from airflow_provider_rma.billing.pages.wording import (
     ADVICE,
     MEANING,
     ORDER,
@@ -53,7 +53,7 @@ _MONTHS = 24
 def plan_html(review: PlanReview) -> str:
     """A plan as a page.
 
-    :param review: see :func:`~airflow_provider_rma.billing.review.review_plan`.
+    :param review: see :func:`~airflow_provider_rma.billing.pages.statistics.review_plan`.
     """
     header = review.header
     refused = review.documents - review.count(CREATE) - review.count(Outcome.UNCHANGED)

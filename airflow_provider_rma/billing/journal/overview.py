@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from airflow_provider_rma.billing.database import clock_of, guard
-from airflow_provider_rma.billing.entries import OPEN, Entry, Scope, State
-from airflow_provider_rma.billing.journal import entry_of
-from airflow_provider_rma.billing.migrations import JOURNAL, migrate
+from airflow_provider_rma.billing.journal.engine import clock_of, guard
+from airflow_provider_rma.billing.journal.migrations import JOURNAL, migrate
+from airflow_provider_rma.billing.journal.model import OPEN, Entry, Scope, State
+from airflow_provider_rma.billing.journal.store import entry_of
 
 
 @dataclass(frozen=True)

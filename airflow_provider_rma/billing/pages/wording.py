@@ -10,7 +10,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.outcomes import CREATE, Outcome
-from airflow_provider_rma.billing.review import CREDIT_NOTE, INVOICE, MANY, UNUSUAL, Named, PlanReview, Tally
+from airflow_provider_rma.billing.pages.statistics import CREDIT_NOTE, INVOICE, MANY, UNUSUAL, Named, PlanReview, Tally
 from airflow_provider_rma.html import money, number, plural
 
 MEANING = {

@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.compare import Comparison
-from airflow_provider_rma.billing.documents import Document
-from airflow_provider_rma.billing.journal import business_key
+from airflow_provider_rma.billing.comparison import Comparison
+from airflow_provider_rma.billing.journal.store import business_key
+from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.outcomes import Outcome, Row
 from airflow_provider_rma.billing.scratch import Scratch
 

@@ -12,9 +12,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.compare import compare
-from airflow_provider_rma.billing.documents import Document
-from airflow_provider_rma.billing.figures import line_amount
+from airflow_provider_rma.billing.comparison import compare
+from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.totals import line_amount
 
 #: What a rounding to the smallest coin (five rappen) may move an amount, in the document's currency.
 NEAR_AMOUNT = Decimal("0.05")

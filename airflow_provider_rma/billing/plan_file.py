@@ -16,9 +16,9 @@ from typing import IO, Any
 
 import pendulum
 
-from airflow_provider_rma.billing.documents import Document
+from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.outcomes import CREATE, Outcome, Row, plain
-from airflow_provider_rma.billing.spool import Spool
+from airflow_provider_rma.billing.working_set import Spool
 from airflow_provider_rma.exceptions import ConfigurationError
 
 VERSION = 1

@@ -16,8 +16,8 @@ from airflow_provider_rma.cli.output import FINDINGS, emit, json_option, table
 from airflow_provider_rma.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.adopt import Adopted, Finding
-    from airflow_provider_rma.billing.report import Output
+    from airflow_provider_rma.billing.files import Output
+    from airflow_provider_rma.billing.journal_import.run import Adopted, Finding
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -68,7 +68,7 @@ def adopt(
 
     Exit code 1 if anything but matches was found.
     """
-    from airflow_provider_rma.billing.adopt import Adopter
+    from airflow_provider_rma.billing.journal_import.run import Adopter
 
     hook = hook_of(conn_id)
     records = _records(source, sql_conn, sql)
@@ -93,7 +93,7 @@ def adopt(
 
 
 def _records(source: str | None, sql_conn: str | None, sql: Path | None) -> Iterable[Mapping[str, Any]]:
-    from airflow_provider_rma.billing.sources import nest_rows, read_file
+    from airflow_provider_rma.billing.records import nest_rows, read_file
 
     if (source is None) == (sql_conn is None) or (sql_conn is None) != (sql is None):
         raise ConfigurationError(
@@ -117,7 +117,7 @@ def _open(path: Any) -> IO[bytes]:
 
 
 def _output(report: str | None, conn_id: str, first: datetime, last: datetime) -> Output:
-    from airflow_provider_rma.billing.report import Output
+    from airflow_provider_rma.billing.files import Output
 
     folder = (
         storage_folder(report) if report else tenant_folder(conn_id) / "adopt" / f"{first:%Y-%m-%d}_{last:%Y-%m-%d}"
@@ -143,7 +143,7 @@ def _values(done: Adopted) -> dict[str, Any]:
 
 
 def _print(done: Adopted) -> None:
-    from airflow_provider_rma.billing.adopt import Kind
+    from airflow_provider_rma.billing.journal_import.run import Kind
 
     click.echo(
         f"Period {done.first} to {done.last}: {done.source} invoices in the source. The books hold {done.read} in all."

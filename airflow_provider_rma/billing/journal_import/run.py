@@ -16,15 +16,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import IO, Any
 
-from airflow_provider_rma.billing.books import FIRST_DAY, LAST_DAY
-from airflow_provider_rma.billing.documents import Document, Rules, read_invoice, record_number
-from airflow_provider_rma.billing.entries import Adoption, Entry, Found, State
-from airflow_provider_rma.billing.journal import Journal, business_key
-from airflow_provider_rma.billing.likeness import liken
+from airflow_provider_rma.billing.files import Output
+from airflow_provider_rma.billing.journal.model import Adoption, Entry, Found, State
+from airflow_provider_rma.billing.journal.store import Journal, business_key
+from airflow_provider_rma.billing.journal_import.booked_index import Shelf, Shelved
+from airflow_provider_rma.billing.journal_import.similarity import liken
+from airflow_provider_rma.billing.kinds.invoice import Document, Rules, read_invoice, record_number
+from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
 from airflow_provider_rma.billing.outcomes import Outcome, Row
-from airflow_provider_rma.billing.report import Output
-from airflow_provider_rma.billing.shelf import Shelf, Shelved
-from airflow_provider_rma.billing.spool import Spool
+from airflow_provider_rma.billing.working_set import Spool
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
 
@@ -170,7 +170,7 @@ class Adopter:
     def run(self, records: Iterable[Mapping[str, Any]]) -> Adopted:
         """Read both sides, compare, and report.
 
-        :param records: the source, with RMA's field names, see :mod:`airflow_provider_rma.billing.sources`.
+        :param records: the source, with RMA's field names, see :mod:`airflow_provider_rma.billing.records`.
         :raises ConfigurationError: if the period ends before it begins.
         :raises InvalidInputError: if the source cannot be read.
         :raises RequestError: if the list of invoices cannot be read to its end; nothing is journalled then.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from airflow_provider_rma.billing.review import Named, PlanReview
-from airflow_provider_rma.billing.words import (
+from airflow_provider_rma.billing.pages.statistics import Named, PlanReview
+from airflow_provider_rma.billing.pages.wording import (
     TAX,
     amount_of,
     by_month,
@@ -28,7 +28,7 @@ MARKDOWN_LIMIT = 4_000
 def plan_markdown(review: PlanReview) -> str:
     """A plan in less than 4,000 characters, for Airflow's approval form.
 
-    :param review: see :func:`~airflow_provider_rma.billing.review.review_plan`.
+    :param review: see :func:`~airflow_provider_rma.billing.pages.statistics.review_plan`.
     """
     for most in (8, 5, 3, 1):
         text = "\n".join(_plan_markdown(review, most))

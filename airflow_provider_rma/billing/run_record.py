@@ -9,11 +9,11 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.evidence import EvidenceWriter, RunFacts
+from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, RunFacts
+from airflow_provider_rma.billing.files import Output
 from airflow_provider_rma.billing.outcomes import Row, Summary
-from airflow_provider_rma.billing.pages import run_html
+from airflow_provider_rma.billing.pages.html import run_html
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.report import Output
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.exceptions import RunMyAccountsError
 

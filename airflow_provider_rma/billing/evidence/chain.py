@@ -107,7 +107,7 @@ def verify_chain(fs: Any, folder: str, *, expected: Iterable[EvidenceRef] = ()) 
     :param fs: an fsspec file system.
     :param folder: the folder that holds the files.
     :param expected: links that must be there, as the journal's database knows them
-        (:func:`~airflow_provider_rma.billing.evidence.recorded_links`) or as somebody wrote them down.
+        (:func:`~airflow_provider_rma.billing.evidence.writer.recorded_links`) or as somebody wrote them down.
     :returns: everything that is wrong, by name of the file; empty if the chain holds.
     """
     findings: list[Finding] = []

@@ -9,10 +9,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.compare import booked_customer
-from airflow_provider_rma.billing.documents import Document
-from airflow_provider_rma.billing.journal import business_key
-from airflow_provider_rma.billing.likeness import Difference, Likeness
+from airflow_provider_rma.billing.comparison import booked_customer
+from airflow_provider_rma.billing.journal.store import business_key
+from airflow_provider_rma.billing.journal_import.similarity import Difference, Likeness
+from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.scratch import Scratch
 
 _TABLES = """
