@@ -97,7 +97,7 @@ def _source(path: Path) -> Any:
 
 
 def _batches() -> Any:
-    from airflow_provider_rma.ledger.arrow import PostingBatches
+    from airflow_provider_rma.ledger.postings.batches import PostingBatches
     from airflow_provider_rma.ledger.windows import Window
 
     return PostingBatches("demo", Window.of(date(2026, 3, 1)), "load", dict.fromkeys(_ACCOUNTS, "Konto"))
@@ -111,10 +111,10 @@ def _read(path: Path) -> int:
 
 
 def _texts(path: Path) -> Iterator[Any]:
-    from airflow_provider_rma.ledger.decode import xmlform
+    from airflow_provider_rma.ledger.postings.decode import xml_path
 
-    decoder = xmlform._decoder()
-    yield from xmlform._decoded(decoder, path)
+    decoder = xml_path._decoder()
+    yield from xml_path._decoded(decoder, path)
 
 
 def _decoder_only(path: Path) -> int:
@@ -122,21 +122,21 @@ def _decoder_only(path: Path) -> int:
 
 
 def _decoder_and_checks(path: Path) -> int:
-    from airflow_provider_rma.ledger.decode.columns import PostingColumns
+    from airflow_provider_rma.ledger.postings.decode.columns import PostingColumns
 
     columns = PostingColumns(_batches())
     return sum(columns.convert(texts).num_rows for texts in _texts(path))
 
 
 def _recogniser_only(path: Path) -> int:
-    from airflow_provider_rma.ledger.decode.regular import Recogniser
+    from airflow_provider_rma.ledger.postings.decode.xml_recogniser import Recogniser
 
     with Recogniser(_source(path).reader()) as recogniser:
         return recogniser.wait_for_end()
 
 
 def _decoder_and_recogniser(path: Path) -> int:
-    from airflow_provider_rma.ledger.decode.regular import Recogniser
+    from airflow_provider_rma.ledger.postings.decode.xml_recogniser import Recogniser
 
     count = 0
     with Recogniser(_source(path).reader()) as recogniser:
@@ -171,7 +171,7 @@ def _strict(path: Path) -> int:
 
 
 def _everything(path: Path, *, strict: bool) -> int:
-    from airflow_provider_rma.ledger.decode import PostingReader
+    from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
 
     reader = PostingReader(_source(path), _batches(), strict=strict)
     count = sum(batch.num_rows for batch in reader)
@@ -180,9 +180,9 @@ def _everything(path: Path, *, strict: bool) -> int:
 
 
 def _fast_and_sums(path: Path) -> int:
-    from airflow_provider_rma.ledger.decode import PostingReader
     from airflow_provider_rma.ledger.fingerprint import Fingerprinter
-    from airflow_provider_rma.ledger.read import _Sums
+    from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
+    from airflow_provider_rma.ledger.postings.stream import _Sums
 
     reader, sums, prints = PostingReader(_source(path), _batches()), _Sums(), Fingerprinter()
     for batch in reader:
@@ -215,10 +215,10 @@ def _sample(case: str, path: Path) -> dict[str, float]:
     import pyarrow.compute
     import xml2arrow  # noqa: F401
 
-    import airflow_provider_rma.ledger.decode.columns
-    import airflow_provider_rma.ledger.decode.jsonform
-    import airflow_provider_rma.ledger.decode.xmlform
-    import airflow_provider_rma.ledger.read  # noqa: F401
+    import airflow_provider_rma.ledger.postings.decode.columns
+    import airflow_provider_rma.ledger.postings.decode.json_path
+    import airflow_provider_rma.ledger.postings.decode.xml_path
+    import airflow_provider_rma.ledger.postings.stream  # noqa: F401
 
     pyarrow.compute.sum(pyarrow.array([1]))
     before = _peak()

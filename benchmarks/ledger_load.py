@@ -91,7 +91,7 @@ class _Blind:
 
 
 def _without_eye() -> None:
-    xmlform: Any = import_module("airflow_provider_rma.ledger.decode.xmlform")
+    xmlform: Any = import_module("airflow_provider_rma.ledger.postings.decode.xml_path")
     xmlform.Recogniser = _Blind
 
 
@@ -100,7 +100,7 @@ def _without_validation() -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from airflow_provider_rma.ledger.destinations import tables
+    from airflow_provider_rma.ledger import contract
     from airflow_provider_rma.schemas.amounts import Amount
     from airflow_provider_rma.schemas.dates import CalendarDate
     from airflow_provider_rma.schemas.fields import RmaBoolean, Whole
@@ -109,12 +109,12 @@ def _without_validation() -> None:
         if isinstance(leaf.field, CalendarDate):
             return pc.utf8_slice_codeunits(texts, 0, 10).cast(pa.date32())
         if isinstance(leaf.field, Amount):
-            return texts.cast(tables.TYPES["money"].arrow(pa))
+            return texts.cast(contract.TYPES["money"].arrow(pa))
         if isinstance(leaf.field, Whole) and (leaf.part == "" or leaf.member == "department"):
             return texts.cast(pa.int64())
         return texts.cast(pa.bool_()) if isinstance(leaf.field, RmaBoolean) else texts
 
-    columns: Any = import_module("airflow_provider_rma.ledger.decode.columns")
+    columns: Any = import_module("airflow_provider_rma.ledger.postings.decode.columns")
     columns._read = read
     columns._accounts = lambda own, stub: own
     columns.PostingColumns._check_days = lambda self, days: None
@@ -135,10 +135,10 @@ class _Nothing:
 
 def _without_proof() -> None:
     """No sums of vouchers, no fingerprints, no questions for balances; every month is believed."""
-    from airflow_provider_rma.ledger.balances import Statement
-    from airflow_provider_rma.ledger.proof import Proof, Verdict
+    from airflow_provider_rma.ledger.proof.balances import Statement
+    from airflow_provider_rma.ledger.proof.prove import Proof, Verdict
 
-    read: Any = import_module("airflow_provider_rma.ledger.read")
+    read: Any = import_module("airflow_provider_rma.ledger.postings.stream")
     read._Sums = _Nothing
     extract: Any = import_module("airflow_provider_rma.ledger.extract")
     extract._Extract._statement = lambda *_: Statement({}, {})
@@ -162,10 +162,10 @@ PARTS: dict[str, tuple[str, Callable[[], None]]] = {
 
 _IMPORTS = (
     "duckdb psycopg requests sqlalchemy xml2arrow pyarrow.compute pyarrow.csv pyarrow.parquet "
-    "airflow_provider_rma.client.client airflow_provider_rma.ledger.decode.columns "
-    "airflow_provider_rma.ledger.decode.xmlform airflow_provider_rma.ledger.destinations.databases "
-    "airflow_provider_rma.ledger.destinations.duckdb airflow_provider_rma.ledger.destinations.parquet "
-    "airflow_provider_rma.ledger.destinations.postgres airflow_provider_rma.ledger.extract"
+    "airflow_provider_rma.client.client airflow_provider_rma.ledger.postings.decode.columns "
+    "airflow_provider_rma.ledger.postings.decode.xml_path airflow_provider_rma.ledger.destinations.sql.databases "
+    "airflow_provider_rma.ledger.destinations.sql.duckdb airflow_provider_rma.ledger.destinations.parquet.destination "
+    "airflow_provider_rma.ledger.destinations.sql.postgres airflow_provider_rma.ledger.extract"
 )
 
 

@@ -16,9 +16,9 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rma.ledger.destinations import tables
-from airflow_provider_rma.ledger.destinations.spool import IN_MEMORY, Spool
-from airflow_provider_rma.ledger.extras import pyarrow
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger._pyarrow import pyarrow
+from airflow_provider_rma.ledger.batch_buffer import IN_MEMORY, Spool
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS, GOLDEN, row_hashes
 
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ def compare(
     Added and removed say where a voucher is now, not what was done: one that was dated into another month is removed
     here and added there. Reposted is a voucher that was saved again and says the same.
 
-    :param old: postings of the earlier reading; at least :data:`COLUMNS`, typed as in ``tables.POSTINGS``.
+    :param old: postings of the earlier reading; at least :data:`COLUMNS`, typed as in ``contract.POSTINGS``.
     :param new: those of the later one, likewise.
     :param load: ``load_id``, ``tenant`` and ``month`` for the rows.
     :param lines: how many postings there are in both together, roughly; it decides on the number of temporary files.
     :param folder: where these may be; None for the system's folder.
     """
-    with closing(Spool(tables.schema("changes"), folder)) as rows:
+    with closing(Spool(contract.schema("changes"), folder)) as rows:
         found = _Found(load, rows)
         with ExitStack() as stack:
             count = 1 + lines // PART_LINES
@@ -119,7 +119,7 @@ def _schema() -> Any:
 
 
 def _money() -> Any:
-    return tables.schema("changes").field("debit_after").type
+    return contract.schema("changes").field("debit_after").type
 
 
 def _summed(batch: Any, side: str) -> Any:

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_rma.ledger.accounts import Kind
 from airflow_provider_rma.ledger.changes import KINDS
-from airflow_provider_rma.ledger.destinations.tables import CONTRACT_VERSION, TABLES, Column, Table
+from airflow_provider_rma.ledger.contract import CONTRACT_VERSION, TABLES, Column, Table
 from airflow_provider_rma.ledger.destinations.views import NOTES
-from airflow_provider_rma.ledger.proof import PROVEN, Verdict
+from airflow_provider_rma.ledger.proof.accounts import Kind
+from airflow_provider_rma.ledger.proof.prove import PROVEN, Verdict
 
 __all__ = ["main", "sources_yml"]
 

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
-from airflow_provider_rma.ledger.arrow import PostingBatches
-from airflow_provider_rma.ledger.balances import CALLS, read_statement
-from airflow_provider_rma.ledger.parts import Plan, StartOverError
-from airflow_provider_rma.ledger.read import read_postings, receive_postings
+from airflow_provider_rma.ledger.postings.batches import PostingBatches
+from airflow_provider_rma.ledger.postings.slices import Plan, StartOverError
+from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
+from airflow_provider_rma.ledger.proof.accounts import AccountKinds, read_accounts
+from airflow_provider_rma.ledger.proof.balances import CALLS, read_statement
 from airflow_provider_rma.ledger.resume import Resume
 from airflow_provider_rma.ledger.schedule import read_moment
 from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zurich, windows

@@ -14,15 +14,18 @@ import pendulum
 
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.ledger import schedule
-from airflow_provider_rma.ledger.accounts import AccountKinds, read_accounts
-from airflow_provider_rma.ledger.arrow import PostingBatches
-from airflow_provider_rma.ledger.balances import CALLS, Statement, read_statement
 from airflow_provider_rma.ledger.changes import COLUMNS, Changes, Compared, compare
-from airflow_provider_rma.ledger.convention import Convention
-from airflow_provider_rma.ledger.parts import Plan, StartOverError
-from airflow_provider_rma.ledger.proof import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
-from airflow_provider_rma.ledger.read import Reading, read_postings, receive_postings, total_of_account
-from airflow_provider_rma.ledger.records import (
+from airflow_provider_rma.ledger.month import Visit
+from airflow_provider_rma.ledger.postings.batches import PostingBatches
+from airflow_provider_rma.ledger.postings.slices import Plan, StartOverError
+from airflow_provider_rma.ledger.postings.stream import Reading, read_postings, receive_postings, total_of_account
+from airflow_provider_rma.ledger.proof.accounts import AccountKinds, read_accounts
+from airflow_provider_rma.ledger.proof.balances import CALLS, Statement, read_statement
+from airflow_provider_rma.ledger.proof.prove import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
+from airflow_provider_rma.ledger.proof.sign_convention import Convention
+from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.resume import Resume
+from airflow_provider_rma.ledger.rows import (
     accounts_table,
     balances_table,
     load_table,
@@ -31,11 +34,8 @@ from airflow_provider_rma.ledger.records import (
     provider_version,
     reasons_json,
 )
-from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
-from airflow_provider_rma.ledger.resume import Resume
+from airflow_provider_rma.ledger.run_log import report, tell, unproven
 from airflow_provider_rma.ledger.skip import marked, not_read, stands_since
-from airflow_provider_rma.ledger.tell import report, tell, unproven
-from airflow_provider_rma.ledger.visit import Visit
 from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zurich, windows
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def extract_ledger(
         run fails. ``keep``: it is loaded and marked as what it is.
     :param tolerance: CHF by which a voucher or an account may be off and still count as ``tolerated``.
     :param account_kinds: kind by account number or pattern where the first digit does not tell; see
-        :class:`~airflow_provider_rma.ledger.accounts.AccountKinds`.
+        :class:`~airflow_provider_rma.ledger.proof.accounts.AccountKinds`.
     :param content_type: ``xml`` by default, the form that is documented for the ledger; ``json`` gives the same rows.
     :param skip_unchanged: do not read a month whose balances are those of its last full reading; it is then
         ``balances_only``. Each month is read in full at least every seven days all the same.

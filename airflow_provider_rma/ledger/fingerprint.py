@@ -33,7 +33,7 @@ from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rma.ledger.extras import pyarrow
+from airflow_provider_rma.ledger._pyarrow import pyarrow
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_rma.ledger.changes import Changes
-from airflow_provider_rma.ledger.proof import PROVEN, Code, Reason, Verdict, gravest
+from airflow_provider_rma.ledger.proof.prove import PROVEN, Code, Reason, Verdict, gravest
 from airflow_provider_rma.ledger.windows import Window
 
 #: Reasons that a result and an error name; the table of proofs has all of them.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from airflow_provider_rma.ledger.proof import Code, Reason, Verdict
+from airflow_provider_rma.ledger.proof.prove import Code, Reason, Verdict
 from airflow_provider_rma.ledger.result import State, WindowResult
 from airflow_provider_rma.ledger.schedule import ZURICH
 from airflow_provider_rma.ledger.skip import last_reading

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rma.ledger.balances import Statement
-from airflow_provider_rma.ledger.proof import PROVEN, Code, Reason, Stated, Verdict
+from airflow_provider_rma.ledger.proof.balances import Statement
+from airflow_provider_rma.ledger.proof.prove import PROVEN, Code, Reason, Stated, Verdict
 from airflow_provider_rma.ledger.windows import Window
 
 if TYPE_CHECKING:

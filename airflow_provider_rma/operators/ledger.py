@@ -159,7 +159,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
     def _write_page(self, result: LedgerResult, destination: Destination, ti: Any, run: str) -> str:
         """Write the page of a run, also of one that then fails; gives its path."""
         from airflow_provider_rma.hooks.settings import run_folder
-        from airflow_provider_rma.ledger.report_page import ledger_page
+        from airflow_provider_rma.ledger.pages.run import ledger_page
 
         def rows(table: str) -> Iterator[dict[str, Any]]:
             for one in result.windows:

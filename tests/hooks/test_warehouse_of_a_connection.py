@@ -9,7 +9,7 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.hooks.warehouse import open_warehouse
 from airflow_provider_rma.ledger.destinations import Destination
-from airflow_provider_rma.ledger.destinations.parquet import read_window
+from airflow_provider_rma.ledger.destinations.parquet.destination import read_window
 from tests.ledger.destinations.rows import AUGUST, TENANT, load_window, posting
 from tests.postgres import PASSWORD, USER, PostgresServer
 

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from airflow_provider_rma.ledger.destinations import open_destination
-from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
+from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 from tests.ledger.company import Company, start
 from tests.ledger.memory import MemoryDestination
 from tests.ledger.tamper import TamperingProxy

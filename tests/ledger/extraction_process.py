@@ -22,7 +22,8 @@ from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import RunMyAccountsError
-from airflow_provider_rma.ledger.destinations import open_destination, spool
+from airflow_provider_rma.ledger import batch_buffer
+from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.extract import extract_ledger
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -88,7 +89,7 @@ def _run(job: Job, sender: Connection) -> None:
     if job.folder is not None:
         tempfile.tempdir = job.folder
     if job.in_memory is not None:
-        spool.IN_MEMORY = job.in_memory
+        batch_buffer.IN_MEMORY = job.in_memory
     if job.largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (job.largest_file, job.largest_file))
     try:

@@ -61,7 +61,7 @@ class MemoryDestination:
         yield from self.postings[tenant, window.name].select(list(columns)).to_batches()
 
     def table(self, name: str, tenant: str, window: Window) -> pa.Table:
-        from airflow_provider_rma.ledger.destinations import tables
+        from airflow_provider_rma.ledger import contract
 
         kept: Any = {
             "balances": self.balances.get((tenant, window.name), []),
@@ -69,7 +69,7 @@ class MemoryDestination:
             "loads": [row for row in self.loads if (row["tenant"], row["month"]) == (tenant, window.start)],
             "changes": [row for row in self.changes if (row["tenant"], row["month"]) == (tenant, window.start)],
         }
-        return pa.Table.from_pylist(kept[name], tables.schema(name))
+        return pa.Table.from_pylist(kept[name], contract.schema(name))
 
     def convention(self, tenant: str) -> dict[str, Any] | None:
         return self.conventions.get(tenant)
@@ -115,9 +115,9 @@ class MemoryStage:
     def commit(
         self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table, changes: Iterable[pa.RecordBatch] = ()
     ) -> None:
-        from airflow_provider_rma.ledger.destinations import tables
+        from airflow_provider_rma.ledger import contract
 
-        self._destination.postings[self._key] = pa.Table.from_batches(self._batches, tables.schema("postings"))
+        self._destination.postings[self._key] = pa.Table.from_batches(self._batches, contract.schema("postings"))
         self._destination.changes += [row for batch in changes for row in batch.to_pylist()]
         self._accept("commit", balances, proofs, load)
 

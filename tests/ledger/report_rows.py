@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.ledger.changes import Changes
-from airflow_provider_rma.ledger.proof import Code, Reason, Verdict
+from airflow_provider_rma.ledger.proof.prove import Code, Reason, Verdict
 from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
 from airflow_provider_rma.ledger.windows import Window
 

@@ -9,8 +9,11 @@ import pytest
 yaml = pytest.importorskip("yaml")
 duckdb = pytest.importorskip("duckdb")
 
-from airflow_provider_rma.ledger import dbt  # noqa: E402
-from airflow_provider_rma.ledger.destinations import open_destination, tables, views  # noqa: E402
+from airflow_provider_rma.ledger import (
+    contract,
+    dbt,  # noqa: E402
+)
+from airflow_provider_rma.ledger.destinations import open_destination, views
 from tests.ledger.destinations.conftest import duckdb_warehouse  # noqa: E402
 from tests.ledger.destinations.test_ledger_statements import fill_year_end  # noqa: E402
 from tests.support import ROOT  # noqa: E402
@@ -36,8 +39,8 @@ def test_the_example_is_what_the_contract_says_now() -> None:
 
 def test_every_table_column_and_view_is_described() -> None:
     listed = _tables()
-    assert list(listed) == [*tables.TABLES, *views.VIEWS]
-    for table in tables.TABLES.values():
+    assert list(listed) == [*contract.TABLES, *views.VIEWS]
+    for table in contract.TABLES.values():
         assert listed[table.name]["description"] == table.grain
         found = {one["name"]: one["description"] for one in listed[table.name]["columns"]}
         assert found == {column.name: column.note for column in table.columns}
@@ -76,7 +79,7 @@ def test_freshness_is_that_of_what_was_loaded() -> None:
 def test_names_may_have_a_prefix() -> None:
     assert "identifier" not in _tables()["postings"]
     assert {name: table["identifier"] for name, table in _tables(table_prefix="rma_").items()} == {
-        name: f"rma_{name}" for name in (*tables.TABLES, *views.VIEWS)
+        name: f"rma_{name}" for name in (*contract.TABLES, *views.VIEWS)
     }
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.ledger.accounts import AccountKinds
-from airflow_provider_rma.ledger.arrow import PostingBatches
-from airflow_provider_rma.ledger.balances import read_statement
-from airflow_provider_rma.ledger.parts import Plan, StartOverError
-from airflow_provider_rma.ledger.read import read_postings, receive_postings
+from airflow_provider_rma.ledger.postings.batches import PostingBatches
+from airflow_provider_rma.ledger.postings.slices import Plan, StartOverError
+from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
+from airflow_provider_rma.ledger.proof.accounts import AccountKinds
+from airflow_provider_rma.ledger.proof.balances import read_statement
 from airflow_provider_rma.ledger.windows import Window
 from tests.client.server import ScriptedServer, answer
 

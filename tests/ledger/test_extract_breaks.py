@@ -19,10 +19,10 @@ from airflow_provider_rma.exceptions import (
     UnexpectedAnswerError,
     UnprovenError,
 )
-from airflow_provider_rma.ledger.arrow import PostingBatches
 from airflow_provider_rma.ledger.extract import extract_ledger
-from airflow_provider_rma.ledger.parts import Plan, StartOverError
-from airflow_provider_rma.ledger.read import read_postings, receive_postings
+from airflow_provider_rma.ledger.postings.batches import PostingBatches
+from airflow_provider_rma.ledger.postings.slices import Plan, StartOverError
+from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import windows
 from tests.ledger.company import Company, start

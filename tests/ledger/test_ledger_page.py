@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
-from airflow_provider_rma.ledger.proof import Code, Verdict
+from airflow_provider_rma.ledger.proof.prove import Code, Verdict
 from airflow_provider_rma.operators.ledger import RunMyAccountsExtractLedgerOperator
 from tests.support import ROOT
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.exceptions import UnexpectedAnswerError
-from airflow_provider_rma.ledger.arrow import DEPARTMENT, PLAIN, PostingBatches
-from airflow_provider_rma.ledger.destinations import tables
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger.postings.batches import DEPARTMENT, PLAIN, PostingBatches
 from airflow_provider_rma.ledger.windows import Window
 from airflow_provider_rma.schemas.ledger import TransactionSchema
 
@@ -73,11 +73,11 @@ def test_a_posting_fills_every_column() -> None:
         "extra": None,
         "load_id": "load-1",
     }
-    assert batch(POSTING).schema.equals(tables.schema("postings"))
+    assert batch(POSTING).schema.equals(contract.schema("postings"))
 
 
 def test_every_field_that_is_declared_for_a_posting_has_its_column() -> None:
-    columns = set(tables.TABLES["postings"].names)
+    columns = set(contract.TABLES["postings"].names)
     assert columns >= set(PLAIN)
     assert columns >= {f"department_{part}" for part in DEPARTMENT}
     fields = set(TransactionSchema().fields)

@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rma.ledger.accounts import AccountKinds, Kind
-from airflow_provider_rma.ledger.convention import Convention
-from airflow_provider_rma.ledger.proof import (
+from airflow_provider_rma.ledger.proof.accounts import AccountKinds, Kind
+from airflow_provider_rma.ledger.proof.prove import (
     Postings,
     Proof,
     Stated,
@@ -24,6 +23,7 @@ from airflow_provider_rma.ledger.proof import (
     prove,
     unsettled,
 )
+from airflow_provider_rma.ledger.proof.sign_convention import Convention
 
 KINDS = AccountKinds()
 D = Decimal

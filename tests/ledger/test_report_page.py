@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.ledger import report_map, report_page
 from airflow_provider_rma.ledger.extract import extract_ledger
-from airflow_provider_rma.ledger.proof import Code, Reason, Verdict
-from airflow_provider_rma.ledger.report_page import ledger_page
+from airflow_provider_rma.ledger.pages import charts, run
+from airflow_provider_rma.ledger.pages.run import ledger_page
+from airflow_provider_rma.ledger.proof.prove import Code, Reason, Verdict
 from airflow_provider_rma.ledger.result import LedgerResult, State
 from tests.ledger.company import Company
 from tests.ledger.memory import MemoryDestination
@@ -89,12 +89,12 @@ def test_the_verdict_stands_first_and_says_what_became_of_months() -> None:
 
 
 def test_every_verdict_state_and_reason_is_known() -> None:
-    assert set(report_map.SIGNS) == set(Verdict) == set(report_page._MEANING)
-    assert len({sign for sign, _ in report_map.SIGNS.values()}) == len(Verdict)
-    assert set(report_page._STATES) == set(State) == set(report_map._STATES) == set(report_map._SHADES)
-    assert set(report_page.ADVICE) == set(Code)
+    assert set(charts.SIGNS) == set(Verdict) == set(run._MEANING)
+    assert len({sign for sign, _ in charts.SIGNS.values()}) == len(Verdict)
+    assert set(run._STATES) == set(State) == set(charts._STATES) == set(charts._SHADES)
+    assert set(run.ADVICE) == set(Code)
     for verdict in Verdict:
-        assert f".v-{verdict.value}" in report_map.STYLE
+        assert f".v-{verdict.value}" in charts.STYLE
 
 
 def test_differences_come_with_what_to_do() -> None:
@@ -102,7 +102,7 @@ def test_differences_come_with_what_to_do() -> None:
     for sentence in ("Voucher ar 4711 (reference R-17)", "1,320 postings came", "Account 1109 cannot be proven"):
         assert sentence in page
     for code in (Code.ACCOUNT_DIFFERENCE, Code.COUNT_WRONG, Code.EMPTIED, Code.BALANCES_MOVED, Code.SIGN_UNKNOWN):
-        assert report_page.ADVICE[code] in page
+        assert run.ADVICE[code] in page
     # Told although it makes nothing worse; not told because nothing is to be done.
     assert "A closed month has changed" in page
     assert "opposite sign of its kind" not in page
@@ -203,8 +203,8 @@ def test_a_run_without_months_has_a_page() -> None:
     [("1234567.5", "1'234'567.50"), ("-0.00000001", "−0.00000001"), ("0E-8", "0.00"), ("-1000", "−1'000.00")],
 )
 def test_amounts_keep_all_their_places(value: str, shown: str) -> None:
-    assert report_map.amount(Decimal(value)) == shown
-    assert report_map.amount(None) == "–"
+    assert charts.amount(Decimal(value)) == shown
+    assert charts.amount(None) == "–"
 
 
 def test_a_real_run_has_a_page(trading: Company, memory: MemoryDestination) -> None:

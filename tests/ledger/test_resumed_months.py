@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError, UnprovenError
 from airflow_provider_rma.ledger.extract import extract_ledger
-from airflow_provider_rma.ledger.report_page import ledger_page
+from airflow_provider_rma.ledger.pages.run import ledger_page
 from airflow_provider_rma.ledger.result import LedgerResult, State
 from airflow_provider_rma.ledger.schedule import read_moment, stop_moment
 from airflow_provider_rma.ledger.windows import Window

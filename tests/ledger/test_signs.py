@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.exceptions import ConfigurationError, LedgerError
-from airflow_provider_rma.ledger.accounts import AccountKinds, Kind, read_accounts
-from airflow_provider_rma.ledger.convention import Convention
+from airflow_provider_rma.ledger.proof.accounts import AccountKinds, Kind, read_accounts
+from airflow_provider_rma.ledger.proof.sign_convention import Convention
 
 KINDS = AccountKinds()
 NATURAL = {"1000": -1, "1020": -1, "2000": 1, "2800": 1, "3400": 1, "4000": -1, "5000": -1, "6000": -1}

@@ -16,9 +16,10 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_rma.ledger import changes as changes_module
+from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.changes import COLUMNS, FIRST, PART_LINES, Changes, compare
-from airflow_provider_rma.ledger.destinations import open_destination, tables
-from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
+from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import Window
@@ -42,7 +43,7 @@ def row(voucher: int | None, amount: str, entry: int | None, module: str | None 
 
 def batches(rows: list[Row], size: int = 3) -> Iterator[pa.RecordBatch]:
     """A reading that comes in small batches."""
-    schema = pa.schema([tables.schema("postings").field(name).with_nullable(True) for name in COLUMNS])
+    schema = pa.schema([contract.schema("postings").field(name).with_nullable(True) for name in COLUMNS])
     for start in range(0, len(rows), size):
         yield pa.RecordBatch.from_pylist(rows[start : start + size], schema)
 

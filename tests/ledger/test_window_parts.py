@@ -22,7 +22,7 @@ from airflow_provider_rma.exceptions import (
     UnexpectedAnswerError,
 )
 from airflow_provider_rma.ledger.extract import extract_ledger
-from airflow_provider_rma.ledger.parts import Part, Plan, account_classes
+from airflow_provider_rma.ledger.postings.slices import Part, Plan, account_classes
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import Window, windows
 from tests.ledger.company import Company, warehouse_rows

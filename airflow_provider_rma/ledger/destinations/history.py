@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rma.ledger.destinations import tables
-from airflow_provider_rma.ledger.extras import pyarrow
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger._pyarrow import pyarrow
 from airflow_provider_rma.ledger.fingerprint import row_hashes
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def kept_schema() -> pa.Schema:
     """Columns of the postings of a warehouse with history: those of the contract, and since when the content is
     known."""
-    return tables.schema("postings").append(tables.schema("postings_history").field("valid_from"))
+    return contract.schema("postings").append(contract.schema("postings_history").field("valid_from"))
 
 
 class Arrivals:
@@ -92,7 +92,7 @@ class Replacement:
         going = {one: list(times) for one, times in self._going.items() if times}
         if not going and not len(self._gone):
             return
-        schema = tables.schema("postings_history")
+        schema = contract.schema("postings_history")
         for batch in self._read():
             since = self._since(batch)
             mask = self._mask(row_hashes(batch), since, going)
@@ -162,4 +162,4 @@ def _shared_out(rows: Any, after: dict[int, int]) -> tuple[dict[int, list[int]],
 
 
 def _time() -> Any:
-    return tables.schema("postings_history").field("valid_from").type
+    return contract.schema("postings_history").field("valid_from").type

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from airflow_provider_rma.ledger.destinations.tables import TABLES
+from airflow_provider_rma.ledger.contract import TABLES
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS
 
 

@@ -13,8 +13,8 @@ from airflow_provider_rma.client import endpoints
 from airflow_provider_rma.client.responses import Answer
 from airflow_provider_rma.client.stream import RawEntities
 from airflow_provider_rma.exceptions import RequestError
-from airflow_provider_rma.ledger.arrow import PostingBatches
-from airflow_provider_rma.ledger.decode import PostingReader
+from airflow_provider_rma.ledger.postings.batches import PostingBatches
+from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
 from airflow_provider_rma.ledger.windows import Window
 from tests.client.wellformed import is_well_formed
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_rma.ledger.decode import jsonform, regular, xmlform
-from airflow_provider_rma.ledger.decode.leaves import leaves
+from airflow_provider_rma.ledger.postings.decode import json_path, xml_path, xml_recogniser
+from airflow_provider_rma.ledger.postings.decode.fields import leaves
 from tests.ledger.decode.answers import MEMBERS, both, document, json_posting, posting
 from tests.ledger.decode.strategies import damaged, json_documents, xml_postings
 
@@ -30,9 +30,9 @@ def test_what_is_inside_a_member_is_an_attribute_or_opaque() -> None:
 def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Documents are looked at as a whole, and in pieces of little more than one posting."""
     if request.param == "in pieces":
-        monkeypatch.setattr(regular, "CHUNK", 1100)
-        monkeypatch.setattr(xmlform, "BATCH_ROWS", 2)
-        monkeypatch.setattr(jsonform, "PIECE", 900)
+        monkeypatch.setattr(xml_recogniser, "CHUNK", 1100)
+        monkeypatch.setattr(xml_path, "BATCH_ROWS", 2)
+        monkeypatch.setattr(json_path, "PIECE", 900)
 
 
 @settings(deadline=None)

@@ -11,8 +11,9 @@ import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.stream import RawEntities
-from airflow_provider_rma.ledger.arrow import PostingBatches
-from airflow_provider_rma.ledger.decode import PostingReader, jsonform, xmlform
+from airflow_provider_rma.ledger.postings.batches import PostingBatches
+from airflow_provider_rma.ledger.postings.decode import json_path, xml_path
+from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
 from tests.client.server import ScriptedServer, answer
 from tests.ledger.decode.answers import WINDOW, both, document, json_posting, posting
 
@@ -54,12 +55,12 @@ def test_a_reader_may_be_left_early(bodies: dict[str, bytes]) -> None:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An environment without the native decoders."""
-    for module, decoder in (("xml2arrow", xmlform._decoder), ("msgspec", jsonform._decoder)):
+    for module, decoder in (("xml2arrow", xml_path._decoder), ("msgspec", json_path._decoder)):
         monkeypatch.setitem(sys.modules, module, None)
         decoder.cache_clear()
     yield
-    xmlform._decoder.cache_clear()
-    jsonform._decoder.cache_clear()
+    xml_path._decoder.cache_clear()
+    json_path._decoder.cache_clear()
 
 
 @pytest.mark.usefixtures("bare")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_rma.ledger.destinations.tables import CONTRACT_VERSION, TABLES, TYPES
+from airflow_provider_rma.ledger.contract import CONTRACT_VERSION, TABLES, TYPES
 from tests.support import ROOT
 
 PAGE = ROOT / "docs" / "warehouse.md"

@@ -13,14 +13,15 @@ import pytest
 pytest.importorskip("pyarrow")
 duckdb = pytest.importorskip("duckdb")
 
-from airflow_provider_rma.ledger.destinations import open_destination, tables  # noqa: E402
-from airflow_provider_rma.ledger.destinations.dbapi import DbapiDestination  # noqa: E402
-from airflow_provider_rma.ledger.destinations.dialects import READ  # noqa: E402
-from airflow_provider_rma.ledger.destinations.parquet import (  # noqa: E402
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.parquet.destination import (  # noqa: E402
     ParquetDestination,
     create_duckdb_views,
     read_window,
 )
+from airflow_provider_rma.ledger.destinations.sql.dialects import READ  # noqa: E402
+from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination  # noqa: E402
 from airflow_provider_rma.ledger.windows import Window  # noqa: E402
 from tests.ledger.destinations.rows import AUGUST, TENANT, Warehouse  # noqa: E402
 from tests.postgres import PostgresServer  # noqa: E402
@@ -135,8 +136,8 @@ def _database(name: str, opened: Any, connect: Any, prefix: str, mark: str, *, v
     def read(table: str, tenant: str = TENANT, window: Window = AUGUST) -> list[dict[str, Any]]:
         where = f"WHERE tenant = {mark} AND month = {mark}"
         names, rows = run(f"SELECT * FROM {prefix}{table} {where}", tenant, window.start.isoformat())
-        declared = () if table == "postings_history" else tables.TABLES[table].columns
-        types = {column.name: column.type for column in (*declared, *tables.HISTORY.columns)}
+        declared = () if table == "postings_history" else contract.TABLES[table].columns
+        types = {column.name: column.type for column in (*declared, *contract.HISTORY.columns)}
         return _sorted(
             [
                 {one: None if value is None else READ[types[one]](value) for one, value in zip(names, row, strict=True)}
@@ -147,7 +148,7 @@ def _database(name: str, opened: Any, connect: Any, prefix: str, mark: str, *, v
     def query(sql: str) -> list[tuple[Any, ...]]:
         from airflow_provider_rma.ledger.destinations.views import VIEWS
 
-        known = "|".join([*tables.TABLES, *VIEWS, "postings_history", "contract"])
+        known = "|".join([*contract.TABLES, *VIEWS, "postings_history", "contract"])
         return [tuple(row) for row in run(re.sub(rf"\b(?:{known})\b", lambda match: prefix + match[0], sql))[1]]
 
     return Warehouse(name, opened, read, query, views)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_rma.ledger.destinations import Destination, tables
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger.destinations import Destination
 from airflow_provider_rma.ledger.windows import Window
 
 JULY, AUGUST, SEPTEMBER = (Window.of(date(2026, month, 1)) for month in (7, 8, 9))
@@ -63,7 +64,7 @@ def posting(
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=tables.schema(name))
+    return pa.Table.from_pylist(list(rows), schema=contract.schema(name))
 
 
 def batch(*rows: Mapping[str, Any]) -> pa.RecordBatch:
@@ -178,7 +179,7 @@ def load_window(
         if rows:
             stage.write(batch(*rows))
         stage.commit(
-            balances=tables.empty("balances") if stated is None else stated,
+            balances=contract.empty("balances") if stated is None else stated,
             proofs=proofs(window=window, load=load, verdict=verdict, **values),
             load=load_row(len(rows), window=window, load=load, verdict=verdict, **values),
             changes=table("changes", changes).to_batches() if changes else (),

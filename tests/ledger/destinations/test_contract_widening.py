@@ -11,7 +11,9 @@ import fsspec
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.ledger.destinations import manifest, tables, views
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger.destinations import views
+from airflow_provider_rma.ledger.destinations.parquet import manifest
 from tests.ledger.destinations.conftest import parquet_warehouse
 from tests.ledger.destinations.rows import AUGUST, JULY, TENANT, Warehouse, batch, change, load_window, posting, raw
 
@@ -21,18 +23,18 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Any:
     """From the call on, the contract is one version later and has a column more."""
 
     def happen() -> None:
-        new = tables.Column("project", "text", "New.", nullable=False)
-        postings = tables.TABLES["postings"]
-        monkeypatch.setitem(tables.TABLES, "postings", replace(postings, columns=(*postings.columns, new)))
-        *columns, valid_from, valid_to, by = tables.HISTORY.columns
+        new = contract.Column("project", "text", "New.", nullable=False)
+        postings = contract.TABLES["postings"]
+        monkeypatch.setitem(contract.TABLES, "postings", replace(postings, columns=(*postings.columns, new)))
+        *columns, valid_from, valid_to, by = contract.HISTORY.columns
         wider = (*columns, replace(new, nullable=True), valid_from, valid_to, by)
-        monkeypatch.setattr(tables, "HISTORY", replace(tables.HISTORY, columns=wider))
-        monkeypatch.setattr(tables, "CONTRACT_VERSION", tables.CONTRACT_VERSION + 1)
-        tables.schema.cache_clear()
+        monkeypatch.setattr(contract, "HISTORY", replace(contract.HISTORY, columns=wider))
+        monkeypatch.setattr(contract, "CONTRACT_VERSION", contract.CONTRACT_VERSION + 1)
+        contract.schema.cache_clear()
 
     yield happen
     monkeypatch.undo()
-    tables.schema.cache_clear()
+    contract.schema.cache_clear()
 
 
 @pytest.mark.parametrize("history", [False, True])
@@ -53,7 +55,7 @@ def test_a_column_of_a_later_contract_is_added(database: Warehouse, later: Any, 
     if history:
         superseded = database.query("SELECT accno, project FROM postings_history ORDER BY 1")
         assert superseded == [("1000", None), ("2000", "P-8")]
-    assert database.query("SELECT version FROM contract") == [(tables.CONTRACT_VERSION,)]
+    assert database.query("SELECT version FROM contract") == [(contract.CONTRACT_VERSION,)]
     if database.views:
         assert ("other", "P-7") in database.query("SELECT tenant, project FROM postings_proven")
 
@@ -61,9 +63,9 @@ def test_a_column_of_a_later_contract_is_added(database: Warehouse, later: Any, 
 def test_a_warehouse_of_the_first_contract_gets_the_table_of_changes(warehouse: Warehouse) -> None:
     """Made without the table and its view, as version 1 did; then loaded by this version."""
     with pytest.MonkeyPatch.context() as first:
-        first.delitem(tables.TABLES, "changes")
+        first.delitem(contract.TABLES, "changes")
         first.delitem(views.VIEWS, "voucher_changes")
-        first.setattr(tables, "CONTRACT_VERSION", 1)
+        first.setattr(contract, "CONTRACT_VERSION", 1)
         first.setattr(manifest, "CONTRACT_VERSION", 1)
         with warehouse.open() as destination:
             load_window(destination, [posting("1000", 1)])

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger.destinations import dbapi, open_destination, tables
-from airflow_provider_rma.ledger.destinations.dbapi import DbapiDestination, DbapiSession
-from airflow_provider_rma.ledger.destinations.dialects import DIALECTS, STANDARD
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.sql import generic
+from airflow_provider_rma.ledger.destinations.sql.dialects import DIALECTS, STANDARD
+from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination, DbapiSession
 from tests.ledger.destinations.conftest import postgres_url, sqlite_warehouse
 from tests.ledger.destinations.rows import AUGUST, TENANT, load_window, posting
 from tests.postgres import PostgresServer
@@ -125,14 +127,14 @@ def test_tables_that_another_run_creates_at_the_same_moment_are_taken(
     with open_destination(address):
         pass
     monkeypatch.setattr(DbapiSession, "columns", lambda s, table: [] if next(blind, False) else real(s, table))
-    monkeypatch.setattr(dbapi, "_AGAIN", (0.01,))
+    monkeypatch.setattr(generic, "_AGAIN", (0.01,))
     with open_destination(address) as destination:
         assert destination.rows(TENANT, AUGUST) == 0
 
 
 @pytest.mark.parametrize("dialect", [*DIALECTS.values(), STANDARD])
 def test_every_type_of_the_contract_has_one_in_every_dialect(dialect: Any) -> None:
-    for table in tables.TABLES.values():
+    for table in contract.TABLES.values():
         for column in table.columns:
             text = dialect.definition(column)
             assert text.startswith(f"{dialect.quotes[0]}{column.name}{dialect.quotes[1]} ")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_rma.exceptions import DestinationError
-from airflow_provider_rma.ledger.destinations import tables
+from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.fingerprint import Fingerprinter
 from tests.ledger.destinations.rows import (
     AUGUST,
@@ -67,7 +67,7 @@ def test_the_columns_and_types_are_those_of_the_contract(warehouse: Warehouse) -
         load_window(destination, TWO, stated=balances(("1000", "5", "105")))
     for name in ("postings", "balances", "proofs", "loads"):
         (row, *_) = warehouse.read(name)
-        assert list(row) == tables.TABLES[name].names
+        assert list(row) == contract.TABLES[name].names
 
 
 def test_a_window_is_replaced_as_a_whole(warehouse: Warehouse) -> None:
@@ -177,7 +177,7 @@ def test_what_is_not_there_cannot_be_confirmed(warehouse: Warehouse, loaded: boo
             load_window(destination, TWO[:1])
         with destination.stage(TENANT, AUGUST) as stage, pytest.raises(DestinationError, match="another run") as caught:
             stage.confirm(
-                balances=tables.empty("balances"),
+                balances=contract.empty("balances"),
                 proofs=proofs(load="L2"),
                 load=load_row(2 if loaded else 0, load="L2"),
             )
@@ -193,11 +193,11 @@ def test_what_loads_found_changed_is_kept_for_good(warehouse: Warehouse) -> None
         load_window(destination, TWO, load="L2", changes=[first])
         reject_window(destination, load="L9")
         with destination.stage(TENANT, AUGUST) as stage:
-            stage.confirm(balances=tables.empty("balances"), proofs=proofs(load="L8"), load=load_row(2, load="L8"))
+            stage.confirm(balances=contract.empty("balances"), proofs=proofs(load="L8"), load=load_row(2, load="L8"))
         load_window(destination, [], load="L3", changes=[second])
         load_window(destination, TWO, load="L4")
         load_window(destination, TWO, window=JULY, load="L2", changes=[change(9, window=JULY)])
-        assert destination.table("changes", TENANT, AUGUST).schema == tables.CHANGES
+        assert destination.table("changes", TENANT, AUGUST).schema == contract.CHANGES
     assert sorted(warehouse.read("changes"), key=lambda row: row["load_id"]) == [first, second]
     assert sorted(warehouse.query("SELECT load_id, voucher_id FROM changes")) == [("L2", 7), ("L2", 9), ("L3", 8)]
 
@@ -290,7 +290,7 @@ def test_many_batches_make_one_window(warehouse: Warehouse) -> None:
             for one in many:
                 stage.write(one)
             stage.write(whole.slice(0, 0))
-            stage.commit(balances=tables.empty("balances"), proofs=proofs(), load=load_row(300_000))
+            stage.commit(balances=contract.empty("balances"), proofs=proofs(), load=load_row(300_000))
         assert destination.rows(TENANT, AUGUST) == 300_000
         assert destination.fingerprints(TENANT, AUGUST)["1000"].sum == raw(60 * sum(range(5_000)))
 
@@ -312,7 +312,7 @@ def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse
             staged = [taken(stage.staged_batches(columns)) for _ in range(2)]
             with pytest.raises(RuntimeError, match="has been read"):
                 stage.write(batch(*TWO))
-            stage.commit(balances=tables.empty("balances"), proofs=proofs(), load=load_row(2))
+            stage.commit(balances=contract.empty("balances"), proofs=proofs(), load=load_row(2))
         loaded = taken(destination.loaded_batches(TENANT, AUGUST, columns))
         with destination.stage(TENANT, AUGUST, fresh=False) as stage:
             assert taken(stage.staged_batches(columns)) == []
@@ -360,8 +360,8 @@ def test_two_runs_on_the_same_window_leave_the_last_one(warehouse: Warehouse) ->
         with one.stage(TENANT, AUGUST, fresh=False) as first, two.stage(TENANT, AUGUST, fresh=False) as second:
             first.write(batch(*TWO))
             second.write(batch(posting("6500", -7, load="L2")))
-            second.commit(balances=tables.empty("balances"), proofs=proofs(load="L2"), load=load_row(1, load="L2"))
-            first.commit(balances=tables.empty("balances"), proofs=proofs(), load=load_row(2))
+            second.commit(balances=contract.empty("balances"), proofs=proofs(load="L2"), load=load_row(1, load="L2"))
+            first.commit(balances=contract.empty("balances"), proofs=proofs(), load=load_row(2))
         assert two.rows(TENANT, AUGUST) == 2
     assert [load for _, _, load in _loaded(warehouse)] == ["L1", "L1"]
     assert [row["load_id"] for row in warehouse.read("proofs")] == ["L1"]
@@ -419,7 +419,7 @@ def test_other_columns_are_refused(warehouse: Warehouse) -> None:
 
 
 def test_a_decision_is_made_once_and_must_agree_with_itself(warehouse: Warehouse) -> None:
-    none = tables.empty("balances")
+    none = contract.empty("balances")
     with warehouse.open() as destination:
         with destination.stage(TENANT, AUGUST) as stage:
             stage.commit(balances=none, proofs=proofs(), load=load_row(0))

@@ -27,11 +27,11 @@ with open_destination(sys.argv[1]) as destination:
 """
 
 _SESSIONS = {
-    "duckdb": "from airflow_provider_rma.ledger.destinations.duckdb import DuckDbSession as S\n",
-    "postgres": "from airflow_provider_rma.ledger.destinations.postgres import PostgresSession as S\n",
-    "dbapi-sqlite": "from airflow_provider_rma.ledger.destinations.dbapi import DbapiSession as S\n",
+    "duckdb": "from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbSession as S\n",
+    "postgres": "from airflow_provider_rma.ledger.destinations.sql.postgres import PostgresSession as S\n",
+    "dbapi-sqlite": "from airflow_provider_rma.ledger.destinations.sql.generic import DbapiSession as S\n",
 }
-_STAGE = "from airflow_provider_rma.ledger.destinations.relational import RelationalStage as R\n"
+_STAGE = "from airflow_provider_rma.ledger.destinations.sql.base import RelationalStage as R\n"
 #: Where the process dies, and whether the new window counts then.
 _TABLE_MOMENTS = {
     "while staging": (_STAGE + "R._replace = die", "L1"),
@@ -48,19 +48,22 @@ _TABLE_MOMENTS = {
 }
 _PARQUET_MOMENTS = {
     "while staging": (
-        "import airflow_provider_rma.ledger.destinations.parquet as p; p.FileWriter.finish = die",
+        "import airflow_provider_rma.ledger.destinations.parquet.destination as p; p.FileWriter.finish = die",
         "L1",
     ),
     "between two files": (
-        "import airflow_provider_rma.ledger.destinations.parquet as p; p.ParquetStage._loads = die",
+        "import airflow_provider_rma.ledger.destinations.parquet.destination as p; p.ParquetStage._loads = die",
         "L1",
     ),
     "before the manifest": (
-        "import airflow_provider_rma.ledger.destinations.parquet as p; p.write_manifest = die",
+        "import airflow_provider_rma.ledger.destinations.parquet.destination as p; p.write_manifest = die",
         "L1",
     ),
     "before it is renamed": ("os.replace = die", "L1"),
-    "after the manifest": ("import airflow_provider_rma.ledger.destinations.parquet as p; p.orphans = die", "L2"),
+    "after the manifest": (
+        "import airflow_provider_rma.ledger.destinations.parquet.destination as p; p.orphans = die",
+        "L2",
+    ),
 }
 
 
@@ -133,7 +136,7 @@ def test_parquet_killed_between_history_and_postings(tmp_path: Path) -> None:
     root = tmp_path / "ledger"
     warehouse = parquet_warehouse(fsspec.filesystem("file"), str(root), "parquet")
     program = """
-import airflow_provider_rma.ledger.destinations.parquet as p
+import airflow_provider_rma.ledger.destinations.parquet.destination as p
 p.Replacement.dated = die
 with open_destination(sys.argv[1], history=True) as destination:
     load_window(destination, many("L2", 2), load="L2")

@@ -10,8 +10,9 @@ import duckdb
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger.destinations import open_destination, tables
-from airflow_provider_rma.ledger.destinations.duckdb import DuckDbDestination, DuckDbSession
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbDestination, DuckDbSession
 from tests.ledger.destinations.processes import python, says
 from tests.ledger.destinations.rows import AUGUST, TENANT, batch, load_window, posting
 
@@ -87,7 +88,7 @@ print("done", flush=True)
 
 def test_the_contract_version_is_kept_and_a_newer_one_refused(path: Path) -> None:
     with duckdb.connect(str(path)) as connection:
-        assert connection.execute("SELECT version FROM contract").fetchall() == [(tables.CONTRACT_VERSION,)]
+        assert connection.execute("SELECT version FROM contract").fetchall() == [(contract.CONTRACT_VERSION,)]
         connection.execute("UPDATE contract SET version = version + 1")
     with pytest.raises(ConfigurationError, match="newer version of this provider") as caught:
         open_destination(str(path)).__enter__()

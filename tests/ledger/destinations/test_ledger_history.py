@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rma.ledger.destinations import Destination, tables
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger.destinations import Destination
 from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement
 from tests.ledger.destinations.columns_page import PAGE
 from tests.ledger.destinations.rows import (
@@ -42,7 +43,7 @@ def load(destination: Destination, rows: list[dict[str, Any]], name: str, moment
         if rows:
             stage.write(batch(*({**row, "load_id": name} for row in rows)))
         stage.commit(
-            balances=tables.empty("balances"),
+            balances=contract.empty("balances"),
             proofs=proofs(load=name),
             load=load_row(len(rows), load=name, finished_at=moment),
         )
@@ -89,8 +90,8 @@ def test_an_amended_voucher_leaves_exactly_its_old_lines(warehouse: Warehouse) -
         ("6500", 103, "L2", FIRST, THIRD, "L3"),
     ]
     old = next(row for row in warehouse.read("postings_history") if row["entry_id"] == 1)
-    assert {name: old[name] for name in tables.TABLES["postings"].names} == {
-        **dict.fromkeys(tables.TABLES["postings"].names),
+    assert {name: old[name] for name in contract.TABLES["postings"].names} == {
+        **dict.fromkeys(contract.TABLES["postings"].names),
         **VOUCHER[0],
     }
 
@@ -183,7 +184,7 @@ LINES = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 3)), max_size=
 
 def _batch(lines: Any) -> pa.RecordBatch:
     rows = [posting(f"{name}1", amount, entry_id=number) for number, (name, amount) in enumerate(lines)]
-    return pa.RecordBatch.from_pylist(rows, schema=tables.schema("postings"))
+    return pa.RecordBatch.from_pylist(rows, schema=contract.schema("postings"))
 
 
 @given(before=LINES, after=LINES, cut=st.integers(1, 5))
@@ -192,7 +193,7 @@ def test_the_superseded_are_the_difference_of_the_two(before: Any, after: Any, c
         whole = _batch(before)
         for start in range(0, whole.num_rows, cut):
             part = whole.slice(start, cut)
-            nulls = pa.nulls(part.num_rows, tables.schema("postings_history").field("valid_from").type)
+            nulls = pa.nulls(part.num_rows, contract.schema("postings_history").field("valid_from").type)
             yield part.append_column("valid_from", nulls)
 
     arrivals = Arrivals()

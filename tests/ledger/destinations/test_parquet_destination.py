@@ -13,15 +13,16 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger.destinations import manifest as manifests
-from airflow_provider_rma.ledger.destinations import open_destination, tables
-from airflow_provider_rma.ledger.destinations.manifest import new_name, read_manifest
-from airflow_provider_rma.ledger.destinations.parquet import (
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.parquet import manifest as manifests
+from airflow_provider_rma.ledger.destinations.parquet.destination import (
     ParquetDestination,
     create_duckdb_views,
     dataset_files,
     read_window,
 )
+from airflow_provider_rma.ledger.destinations.parquet.manifest import new_name, read_manifest
 from tests.ledger.destinations.rows import (
     AUGUST,
     JULY,
@@ -66,14 +67,14 @@ def test_the_layout_and_the_manifest(root: Path) -> None:
         load_window(destination, [posting("1000", 5), posting("1000", 6)], stated=balances(("1000", "1", "2")))
     (postings,) = _files(root, "postings")
     content = _manifest(root)
-    assert content["contract"] == tables.CONTRACT_VERSION
+    assert content["contract"] == contract.CONTRACT_VERSION
     assert content["files"]["postings"] == [{"name": postings, "rows": 2}]
     assert set(content["files"]) == {"postings", "balances", "proofs", "loads"}
     about = content["about"]
     assert (about["tenant"], about["month"], about["refused"]) == ("acme", "2026-08", None)
     assert (about["loaded"]["load_id"], about["loaded"]["verdict"], about["loaded"]["rows"]) == ("L1", "exact", 2)
     stored = pa.parquet.ParquetFile(_folder(root) / postings)
-    assert stored.schema_arrow.equals(tables.POSTINGS)
+    assert stored.schema_arrow.equals(contract.POSTINGS)
     assert stored.metadata.row_group(0).column(0).compression == "ZSTD"
     assert postings.startswith("postings-L1-")
 
@@ -82,7 +83,7 @@ def test_a_month_without_postings_has_no_file_of_them(root: Path) -> None:
     _load(root)
     assert _files(root, "postings") == set()
     assert _manifest(root)["files"]["postings"] == []
-    assert read_window(FS, str(root), TENANT, AUGUST).schema == tables.POSTINGS
+    assert read_window(FS, str(root), TENANT, AUGUST).schema == contract.POSTINGS
 
 
 def test_the_manifest_says_what_was_refused(root: Path) -> None:
@@ -164,7 +165,7 @@ def test_a_manifest_that_may_have_been_put_in_place_keeps_its_files(
         real(*arguments)
         raise DestinationError("connection lost")
 
-    monkeypatch.setattr("airflow_provider_rma.ledger.destinations.parquet.write_manifest", lost_answer)
+    monkeypatch.setattr("airflow_provider_rma.ledger.destinations.parquet.destination.write_manifest", lost_answer)
     with pytest.raises(DestinationError, match="connection lost"):
         _load(root, 2, 3, load="L2")
     assert read_window(FS, str(root), TENANT, AUGUST).num_rows == 2
@@ -247,7 +248,7 @@ def test_each_load_that_supersedes_adds_a_file_that_is_never_written_again(root:
     with ParquetDestination(FS, str(root), grace=timedelta(0), history=True) as destination:
         reject_window(destination, load="L4")
         with destination.stage(TENANT, AUGUST) as stage:
-            stage.confirm(balances=tables.empty("balances"), proofs=proofs(load="L5"), load=load_row(2, load="L5"))
+            stage.confirm(balances=contract.empty("balances"), proofs=proofs(load="L5"), load=load_row(2, load="L5"))
     _known(root, 4, load="L6", changes=[change(8, load="L6")])
     _known(root, 5, load="L7", history=False)
     assert (_folder(root) / first).read_bytes() == content
@@ -262,12 +263,12 @@ def test_each_load_that_supersedes_adds_a_file_that_is_never_written_again(root:
 
 def test_a_load_that_fails_removes_all_files_it_wrote(root: Path) -> None:
     def broken() -> Any:
-        yield from pa.Table.from_pylist([change(7)] * 130_000, tables.CHANGES).to_batches()
+        yield from pa.Table.from_pylist([change(7)] * 130_000, contract.CHANGES).to_batches()
         raise ZeroDivisionError
 
     _known(root, 1, 2, load="L1")
     before = set(_folder(root).iterdir())
-    given: Any = {"balances": tables.empty("balances"), "proofs": proofs(load="L2"), "load": load_row(1, load="L2")}
+    given: Any = {"balances": contract.empty("balances"), "proofs": proofs(load="L2"), "load": load_row(1, load="L2")}
     with ParquetDestination(FS, str(root), history=True) as destination, destination.stage(TENANT, AUGUST) as stage:
         stage.write(batch(posting("1000", 3, load="L2")))
         with pytest.raises(ZeroDivisionError):
@@ -296,7 +297,7 @@ def test_windows_with_and_without_history_are_read_together(root: Path) -> None:
         create_duckdb_views(connection, FS, str(root))
         assert connection.execute(query).fetchall() == [(JULY.start, True), (AUGUST.start, True)]
     columns = read_window(FS, str(root), TENANT, JULY).schema.names
-    assert columns == [*tables.POSTINGS.names, "valid_from"]
+    assert columns == [*contract.POSTINGS.names, "valid_from"]
 
 
 def test_a_half_written_manifest_is_read_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +320,7 @@ def test_a_damaged_manifest_is_named(root: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_manifest_of_a_newer_version_is_refused(root: Path) -> None:
     _load(root, 1)
-    content = {**_manifest(root), "contract": tables.CONTRACT_VERSION + 1}
+    content = {**_manifest(root), "contract": contract.CONTRACT_VERSION + 1}
     (_folder(root) / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(ConfigurationError, match="newer version"):
         _load(root, 2)

@@ -10,8 +10,9 @@ import psycopg
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger.destinations import open_destination, tables, views
-from airflow_provider_rma.ledger.destinations.postgres import PostgresDestination, PostgresSession
+from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger.destinations import open_destination, views
+from airflow_provider_rma.ledger.destinations.sql.postgres import PostgresDestination, PostgresSession
 from tests.ledger.destinations.conftest import postgres_url, postgres_warehouse
 from tests.ledger.destinations.processes import python, says
 from tests.ledger.destinations.rows import AUGUST, JULY, TENANT, batch, load_row, load_window, posting, proofs
@@ -96,7 +97,7 @@ def test_readers_see_the_old_window_until_the_new_one_is_whole(url: str, monkeyp
 def test_a_connection_that_was_lost_while_the_service_was_read_is_made_anew(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("airflow_provider_rma.ledger.destinations.postgres._IDLE", 0.0)
+    monkeypatch.setattr("airflow_provider_rma.ledger.destinations.sql.postgres._IDLE", 0.0)
     with open_destination(url) as destination, destination.stage(TENANT, AUGUST) as stage:
         stage.write(batch(posting("1000", 1)))
         with psycopg.connect(url, autocommit=True) as admin:
@@ -104,7 +105,7 @@ def test_a_connection_that_was_lost_while_the_service_was_read_is_made_anew(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        stage.commit(balances=tables.empty("balances"), proofs=proofs(), load=load_row(1))
+        stage.commit(balances=contract.empty("balances"), proofs=proofs(), load=load_row(1))
         assert destination.rows(TENANT, AUGUST) == 1
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger.destinations import open_destination
-from airflow_provider_rma.ledger.destinations.parquet import ParquetDestination
+from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 from tests.support import ROOT
 
 

@@ -1,0 +1,223 @@
+"""Manifests: which Parquet files make up a window, replaced in one step.
+
+A window is a folder ``tenant=<t>/month=<YYYY-MM>/`` with data files that are written once and never changed, and one
+``manifest.json`` that names those that count. Who follows the manifest sees the old files or the new ones. There is no
+manifest above the window, so windows and tenants never wait for each other.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
+from airflow_provider_rma.ledger.contract import CONTRACT_VERSION
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+NAME = "manifest.json"
+#: No space, no more of it for this user, a file that may grow no larger, a file system that is read-only.
+_LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_STAMP = "%Y%m%dT%H%M%SZ"
+#: `<table>-<load id>-<time>-<random>.parquet`; the time tells how long a file that nobody names has been lying there.
+_FILE = re.compile(r".+-(?P<stamp>\d{8}T\d{6}Z)-[0-9a-f]{8}\.parquet")
+#: A manifest on a file system whose put is not atomic may be caught half written: read it again after these seconds.
+_READ_AGAIN = (0.1, 0.5)
+
+
+@dataclass
+class Manifest:
+    """What counts in one folder.
+
+    :param about: what the folder is for, e.g. tenant, month, verdicts; for people and programs that look in.
+    :param files: by kind of file: name and number of rows of each.
+    :param superseded: files that counted before, and since when (ISO time, UTC) they do not.
+    """
+
+    about: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    superseded: dict[str, str] = field(default_factory=dict)
+
+    def names(self, kind: str) -> list[str]:
+        """Names of the files of a kind."""
+        return [entry["name"] for entry in self.files.get(kind, ())]
+
+    def rows(self, kind: str) -> int:
+        """Rows of the files of a kind together."""
+        return sum(int(entry["rows"]) for entry in self.files.get(kind, ()))
+
+    def all_names(self) -> set[str]:
+        """Names of all files that count."""
+        return {name for kind in self.files for name in self.names(kind)}
+
+
+def partition(tenant: str, month: str | None = None) -> str:
+    """Folder of a tenant or of one of its months, below the root; other characters than letters, digits, ``_.-~`` are
+    percent-encoded, as Hive does."""
+    folder = f"tenant={quote(tenant, safe='')}"
+    return f"{folder}/month={month}" if month else folder
+
+
+def tenant_of(folder: str) -> str:
+    """The tenant of a folder ``tenant=…``."""
+    return unquote(folder.removeprefix("tenant="))
+
+
+def new_name(table: str, load_id: str) -> str:
+    """A file name that was never used before, even if the same load is tried again."""
+    stamp = datetime.now(UTC).strftime(_STAMP)
+    return f"{table}-{quote(load_id, safe='')}-{stamp}-{secrets.token_hex(4)}.parquet"
+
+
+def read_manifest(fs: AbstractFileSystem, folder: str) -> Manifest | None:
+    """The manifest of a folder, None if it has none.
+
+    :raises DestinationError: it cannot be read.
+    :raises ConfigurationError: a newer version of this package wrote it.
+    """
+    text = read_json(fs, f"{folder}/{NAME}")
+    if text is None:
+        return None
+    version = text.get("contract")
+    if not isinstance(version, int) or version > CONTRACT_VERSION:
+        raise ConfigurationError(
+            f"{folder}/{NAME} was written by a newer version of this provider (column contract {version}).",
+            advice="Upgrade airflow-provider-rma.",
+        )
+    return Manifest(text["about"], text["files"], text["superseded"])
+
+
+def write_manifest(fs: AbstractFileSystem, folder: str, manifest: Manifest) -> None:
+    """Put a manifest in the place of the one of before, in one step."""
+    content = {
+        "contract": CONTRACT_VERSION,
+        "about": manifest.about,
+        "files": manifest.files,
+        "superseded": manifest.superseded,
+    }
+    write_json(fs, f"{folder}/{NAME}", content)
+
+
+def read_json(fs: AbstractFileSystem, path: str) -> dict[str, Any] | None:
+    """A small JSON file, None if there is none.
+
+    :raises DestinationError: it cannot be read, also not a moment later.
+    """
+    for wait in (*_READ_AGAIN, None):
+        try:
+            with translated(path):
+                found = json.loads(fs.cat_file(path))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            if wait is None:
+                raise DestinationError(
+                    f"{path} is damaged.", advice="Remove it and load its window again; the data files are unharmed."
+                ) from error
+            time.sleep(wait)
+            continue
+        if isinstance(found, dict):
+            return found
+        raise DestinationError(f"{path} is damaged.", advice="Remove it and load its window again.")
+    raise AssertionError("unreachable")
+
+
+def write_json(fs: AbstractFileSystem, path: str, content: dict[str, Any]) -> None:
+    """Replace a small file in one step: by renaming on a local file system, elsewhere by a single put."""
+    data = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True).encode()
+    with translated(path):
+        if not is_local(fs):
+            fs.pipe_file(path, data)
+            return
+        draft = f"{path}.{secrets.token_hex(4)}.tmp"
+        with open(draft, "wb") as file:
+            file.write(data)
+            file.flush()
+            # Else a power cut could leave an empty file under the final name.
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+
+
+def is_local(fs: AbstractFileSystem) -> bool:
+    """Whether paths of the file system are paths of this machine."""
+    from fsspec.implementations.local import LocalFileSystem
+
+    return isinstance(fs, LocalFileSystem)
+
+
+def listed(fs: AbstractFileSystem, folder: str) -> list[str]:
+    """Names in a folder, sorted; empty if it does not exist. Never from a cache."""
+    fs.invalidate_cache(folder)
+    try:
+        with translated(folder):
+            found = fs.ls(folder, detail=False)
+    except FileNotFoundError:
+        return []
+    return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+
+
+def supersede(old: Manifest | None, new: Manifest, grace: timedelta) -> list[str]:
+    """Note in ``new`` which files of ``old`` no longer count.
+
+    :param grace: how long a reader may still follow a manifest of before.
+    :return: files that have not counted for longer than that and may be removed once ``new`` is in place.
+    """
+    now = datetime.now(UTC)
+    if old is None:
+        return []
+    live = new.all_names()
+    since = {**dict.fromkeys(sorted(old.all_names()), now.isoformat(timespec="seconds")), **old.superseded}
+    new.superseded = {}
+    expired = []
+    for name, stamp in since.items():
+        if name in live:
+            continue
+        if now - datetime.fromisoformat(stamp) >= grace:
+            expired.append(name)
+        else:
+            new.superseded[name] = stamp
+    return expired
+
+
+def orphans(fs: AbstractFileSystem, folder: str, manifest: Manifest, grace: timedelta) -> list[str]:
+    """Data files that no manifest names and that are older than ``grace``: left behind by a run that was killed.
+
+    Younger ones may belong to a run that is still writing.
+    """
+    before = (datetime.now(UTC) - grace).strftime(_STAMP)
+    known = manifest.all_names() | manifest.superseded.keys()
+    return [
+        name
+        for name in listed(fs, folder)
+        if name not in known and (match := _FILE.fullmatch(name)) and match["stamp"] <= before
+    ]
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Errors of the file system as ours; a missing file stays what it is.
+
+    :raises DestinationError: retryable unless rights or space are missing.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        lasting = isinstance(error, (PermissionError, NotADirectoryError, IsADirectoryError)) or error.errno in _LASTING
+        raise DestinationError(
+            f"{path} cannot be read or written ({error.strerror or type(error).__name__}).",
+            advice="Check the path, its rights and the free space.",
+            retryable=not lasting,
+        ) from error

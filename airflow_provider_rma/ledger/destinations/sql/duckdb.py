@@ -1,0 +1,228 @@
+"""A DuckDB file as the warehouse.
+
+DuckDB lets one process at a time write a file, and while it does nobody else can open it. Reading a window from the
+service takes minutes, so the file is not held meanwhile: postings wait in an unnamed temporary file beside it (it
+vanishes with the process), and the file is opened only to replace the window, in one transaction. Tenants that are
+loaded in parallel thus take turns, and people can read in between.
+
+There are no primary keys and no indexes: DuckDB checks them row by row, which costs more than the whole load, and
+refuses to delete and insert the same key in one transaction, which is what replacing a window is. Its own minima and
+maxima per block of rows find a tenant's month quickly enough.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
+from airflow_provider_rma.ledger._pyarrow import duckdb, pyarrow
+from airflow_provider_rma.ledger.destinations.sql.base import Dialect, RelationalDestination, Session, typed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_rma.ledger.windows import Window
+
+log = logging.getLogger(__name__)
+
+_BATCH_ROWS = 32_768
+_DIALECT = Dialect(indexes=False)
+#: What DuckDB may use. Five million rows were replaced in 100 MB; with less it writes to disk sooner, hardly slower.
+_THREADS, _MEMORY = 2, "100MB"
+#: Waiting for the file: seconds before the second and at most between two tries.
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
+#: What DuckDB says while another process holds the file, or another connection of this process with other settings.
+_BUSY = ("Could not set lock", "different configuration")
+
+#: Connections of one process share the database, so the file's own lock does not keep its threads apart.
+_process_locks: dict[str, threading.Lock] = {}
+_process_locks_guard = threading.Lock()
+
+
+class DuckDbDestination(RelationalDestination):
+    """See :class:`.Destination`.
+
+    :param path: the file; it and its folders are created where they are absent.
+    :param lock_timeout: seconds to wait for the file while another process holds it.
+    :param history: keep superseded postings.
+    """
+
+    kind = "duckdb"
+
+    def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 120.0, history: bool = False) -> None:
+        super().__init__(history=history)
+        self.path = Path(path)
+        self.location = str(path)
+        self.lock_timeout = lock_timeout
+        #: The connection of the thread that holds the file.
+        self._mine = threading.local()
+        # Beside the warehouse: there is room for the data, and /tmp may be memory.
+        self.spool_folder = self.path.parent
+
+    def __enter__(self) -> Self:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The folder of {self.location} cannot be created: {error.strerror}.",
+                advice="Correct the destination, or the rights of the folder.",
+            ) from error
+        return super().__enter__()
+
+    def close(self) -> None:
+        """Nothing is held between two calls."""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The file stays open until the block ends: opening and closing it takes longer than most of what is done."""
+        deadline = time.monotonic() + self.lock_timeout
+        with self._process_lock(deadline):
+            self._mine.connection = self._connect(deadline)
+            try:
+                yield
+            finally:
+                self._mine.connection.close()
+                del self._mine.connection
+
+    @contextmanager
+    def transaction(self, *what: str) -> Iterator[DuckDbSession]:
+        """A transaction, which ends with the block; the file is held only that long, whatever is done.
+
+        :raises DestinationError: the file is held by another process for too long (retryable), or DuckDB refused.
+        """
+        if not hasattr(self._mine, "connection"):
+            with self.held(), self.transaction(*what) as session:
+                yield session
+            return
+        connection, done = self._mine.connection, False
+        try:
+            connection.execute("BEGIN")
+            yield DuckDbSession(connection)
+            connection.execute("COMMIT")
+            done = True
+        except duckdb().Error as error:
+            raise self._refusal(error) from error
+        finally:
+            if not done:
+                with suppress(duckdb().Error):
+                    connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _process_lock(self, deadline: float) -> Iterator[None]:
+        key = os.path.realpath(self.path)
+        with _process_locks_guard:
+            lock = _process_locks.setdefault(key, threading.Lock())
+        if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise self._busy()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _connect(self, deadline: float) -> Any:
+        module = duckdb()
+        wait = _FIRST_WAIT
+        announced = False
+        while True:
+            try:
+                connection = module.connect(str(self.path))
+                _limit(connection)
+                return connection
+            except module.Error as error:
+                if not any(sign in str(error) for sign in _BUSY):
+                    raise self._refusal(error) from error
+                if time.monotonic() + wait > deadline:
+                    raise self._busy() from error
+            if not announced:
+                log.info("Waiting for %s, which another process holds.", self.location)
+                announced = True
+            # The jitter keeps several waiting processes from meeting again and again.
+            time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _busy(self) -> DestinationError:
+        return DestinationError(
+            f"{self.location} was held by another process for {self.lock_timeout:g} seconds.",
+            advice="DuckDB allows one writer and no reader beside it: close what has the file open, or try again.",
+            retryable=True,
+        )
+
+    def _refusal(self, error: Exception) -> DestinationError:
+        # DuckDB's own text may quote values, so the message names only the kind; the cause is chained.
+        return DestinationError(
+            f"DuckDB refused to work on {self.location} ({type(error).__name__}).",
+            advice="Check that it is a database of this DuckDB's version, that it may be written, and the free space.",
+            retryable=isinstance(error, duckdb().TransactionException),
+        )
+
+
+class DuckDbSession(Session):
+    """A transaction in DuckDB."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(_DIALECT)
+        self.connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        self.connection.execute(sql, list(parameters))
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self.connection.execute(sql, list(parameters)).fetchall()
+        return found
+
+    def columns(self, table: str) -> list[str]:
+        found = self.fetch(
+            "SELECT column_name FROM information_schema.columns "
+            "WHERE table_catalog = current_database() AND table_schema = current_schema() AND table_name = ?",
+            [table],
+        )
+        return [name for (name,) in found]
+
+    def insert(self, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+        self.connection.register("arriving", pyarrow().RecordBatchReader.from_batches(schema, _together(batches)))
+        try:
+            self.execute(f"INSERT INTO {self.name(table)} BY NAME SELECT * FROM arriving")  # noqa: S608 - a name of ours
+        finally:
+            # Where the rows broke off, DuckDB refuses this too, and would hide why.
+            with suppress(duckdb().Error):
+                self.connection.unregister("arriving")
+
+    def read(self, table: str, schema: pa.Schema, tenant: str, window: Window) -> Iterator[pa.RecordBatch]:
+        query = f"SELECT {self.names(schema.names)} FROM {self.name(table)} {self.where('tenant', 'month')}"  # noqa: S608
+        relation = self.connection.sql(query, params=[tenant, window.start])
+        # DuckDB 1 calls it fetch_arrow_reader.
+        reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+        for batch in reader(_BATCH_ROWS):
+            yield typed(batch, schema)
+
+
+def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in fewer batches: DuckDB takes them a quarter faster."""
+    waiting: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        waiting.append(batch)
+        rows += batch.num_rows
+        if rows >= _BATCH_ROWS:
+            yield pyarrow().concat_batches(waiting)
+            waiting, rows = [], 0
+    if waiting:
+        yield pyarrow().concat_batches(waiting)
+
+
+def _limit(connection: Any) -> None:
+    """Keep DuckDB small and polite: a worker runs many tasks. More threads would need more memory each."""
+    # Rows have no order. As long as DuckDB must keep one, a single thread inserts.
+    connection.execute("SET preserve_insertion_order = false")
+    # Refused where another connection of this process already uses more; then the limit is that one's business.
+    with suppress(duckdb().OutOfMemoryException):
+        connection.execute(f"SET threads = {_THREADS}")
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")

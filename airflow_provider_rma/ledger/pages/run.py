@@ -1,0 +1,319 @@
+"""One page for a run of the ledger extract: what was read, whether it is proven, and what to do where it is not.
+
+A pure function of the result and of rows as the destination holds them; it reads nothing and writes nothing. The page
+has account names, amounts, and references of vouchers that do not balance, so it is as confidential as the books.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pendulum
+
+from airflow_provider_rma.html import Html, facts, join, number, page, plural, section, table, tag, tiles
+from airflow_provider_rma.ledger.changes import KINDS
+from airflow_provider_rma.ledger.pages.charts import SIGNS, STYLE, Cell, amount, cells_of, heat_map, volumes
+from airflow_provider_rma.ledger.proof.prove import PROVEN, Code, Reason, Verdict, gravest
+from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.windows import bounds
+
+__all__ = ["ADVICE", "ledger_page"]
+
+#: Reasons of a month that the page names.
+_REASONS = 25
+#: Lines of first vouchers that are shown at once; more are folded away.
+_CHANGES = 12
+_ZERO = Decimal(0)
+
+_STATES = (State.CHANGED, State.REJECTED, State.UNCHANGED, State.SKIPPED, State.DONE)
+#: Reasons that are told although they do not make the verdict worse, and one that is not told month by month.
+_TOLD, _UNTOLD = {Code.CLOSED_MONTH_CHANGED}, {Code.NOT_READ}
+
+_MEANING: Mapping[Verdict, tuple[str, str]] = {
+    Verdict.EXACT: ("Proven, exact", "Every account and every voucher agrees with the service to the last digit."),
+    Verdict.TOLERATED: ("Proven, within tolerance", "What differs is within the declared tolerance, and named below."),
+    Verdict.BALANCES_ONLY: ("Balances compared", "Some months were not read: their balances have not moved since."),
+    Verdict.UNPROVEN: ("Not proven", "There was nothing to hold some postings against."),
+    Verdict.BROKEN: ("Broken", "Postings and stated balances contradict each other."),
+    Verdict.SUSPICIOUS_EMPTY: ("Suspiciously empty", "Postings have vanished, yet the service's balances still move."),
+    Verdict.UNSETTLED: ("Unsettled", "The books moved while they were read, each time."),
+}
+
+#: What to do, by reason.
+ADVICE: Mapping[Code, str] = {
+    Code.ACCOUNT_DIFFERENCE: "Run again. If it stays, compare the account sheet of this month with the postings here.",
+    Code.ACCOUNT_WITHOUT_POSTINGS: "Postings are missing. Run again; if it stays, ask for the account's sheet.",
+    Code.ACCOUNT_NOT_STATED: "See in the chart whether the account is new or was deleted, and run again.",
+    Code.VOUCHER_UNBALANCED: "Have the voucher looked at in RMA. Above the tolerance, it must be corrected there.",
+    Code.COUNT_WRONG: "The answer was cut or mixed. Run again; nothing of it is to be used.",
+    Code.COUNT_NOT_ANNOUNCED: "The service left out its count. Run again; if it stays, it has changed its interface.",
+    Code.EMPTIED: "Ask whoever keeps the books whether the month was really emptied. If so, nothing is to be done.",
+    Code.BALANCES_MOVED: "Run at a quiet hour, when nobody books.",
+    Code.SIGN_CHANGED: "The account is stated the other way round. Find out why before its balances are used.",
+    Code.SIGN_UNKNOWN: "Load a longer period: a month in which the account moves shows its sign.",
+    Code.SIGN_DEVIATES: "Nothing is to be done.",
+    Code.CLOSED_MONTH_CHANGED: "Ask who changed a closed month, and why; figures that were reported may be wrong now.",
+    Code.NOT_READ: "Nothing is to be done: the month is read in full again within a week.",
+}
+
+
+def ledger_page(
+    result: LedgerResult,
+    *,
+    proofs: Iterable[Mapping[str, Any]],
+    balances: Iterable[Mapping[str, Any]] = (),
+    run: str = "",
+    made_at: datetime | None = None,
+) -> str:
+    """The page of a run.
+
+    :param result: what the run reports.
+    :param proofs: rows of the table ``proofs`` by column, as Arrow's ``to_pylist`` gives them; those of other loads are
+        passed over (but for months that another load has done), so all rows of the tenant's months will do.
+    :param balances: rows of ``balances`` of these months; they give the names of accounts, and which of them have a
+        balance at all.
+    :param run: identity of the run, as in ``loads``.
+    :param made_at: moment that the page states; now by default.
+    :returns: HTML without script and without anything that is loaded from elsewhere.
+    """
+    loads = {one.window.start: one.load_id for one in result.windows if one.load_id}
+    own = [
+        row
+        for row in proofs
+        if row["tenant"] == result.tenant and row["load_id"] == loads.get(row["month"], result.load_id)
+    ]
+    stated = [row for row in balances if row["tenant"] == result.tenant]
+    names = {row["accno"]: row["account_name"] or "" for row in stated}
+    cells = cells_of(own)
+    return page(
+        f"Ledger of {result.tenant}: {_meaning(result)[0].lower()}",
+        _head(result, run, made_at),
+        _verdict(result),
+        _tiles(result, cells),
+        section("Differences and what to do", *_differences(result)),
+        section("Months and accounts", heat_map(result.windows, cells, names)),
+        section("Postings by month", volumes(result.windows), _volume_note() if result.windows else Html("")),
+        section("Changes since the last load", *_changes(result)),
+        section("Balances", _balances(own, stated, names)),
+        section("Signs", *_signs(result)),
+        section("Loads", _loads(result)),
+        style=STYLE,
+    )
+
+
+def _head(result: LedgerResult, run: str, made_at: datetime | None) -> Html:
+    moment = pendulum.instance(made_at) if made_at else pendulum.now("UTC")
+    entries = [
+        ("Period", _period(result)),
+        ("Into", f"{result.kind} {result.location}"),
+        ("Load", result.load_id),
+        ("Run", run),
+        ("Page made", moment.in_timezone("Europe/Zurich").format("YYYY-MM-DD HH:mm [Zurich]")),
+    ]
+    return join(tag("h1", f"Ledger of {result.tenant}"), facts(entries))
+
+
+def _period(result: LedgerResult) -> str:
+    return " to ".join(day.isoformat() for day in result.period or ())
+
+
+def _meaning(result: LedgerResult) -> tuple[str, str]:
+    """Title and sentence of the verdict."""
+    if result.windows:
+        return _MEANING[result.verdict]
+    return (
+        "Nothing was read",
+        "It was stopped before its first month." if result.remaining else "The period holds no month.",
+    )
+
+
+def _verdict(result: LedgerResult) -> Html:
+    title, meaning = _meaning(result)
+    sign, kind = (SIGNS[result.verdict][0], _urgency(result.verdict)) if result.windows else ("·", "")
+    return tag(
+        "div",
+        tag("span", sign, class_="seal", aria_hidden="true"),
+        tag("div", tag("strong", title), (tag("p", sentence) for sentence in (meaning, *_sentences(result)))),
+        class_=f"verdict notice {kind}".rstrip(),
+    )
+
+
+def _urgency(verdict: Verdict) -> str:
+    if verdict is Verdict.EXACT:
+        return "good"
+    return "" if verdict in PROVEN or verdict is Verdict.BALANCES_ONLY else "attention"
+
+
+def _sentences(result: LedgerResult) -> Iterator[str]:
+    """What became of the months."""
+    if result.verdict is not Verdict.EXACT:
+        counts = Counter(one.verdict for one in result.windows)
+        told = ", ".join(f"{counts[verdict]} {SIGNS[verdict][1]}" for verdict in Verdict if counts[verdict])
+        yield f"{plural(len(result.windows), 'month')}: {told}."
+    rejected = result.months(State.REJECTED)
+    if rejected:
+        yield f"Not loaded, so the state of before stays: {', '.join(rejected)}."
+    skipped = result.months(State.SKIPPED)
+    kept = [month for month in result.unproven if month not in {*rejected, *skipped}]
+    if kept:
+        yield f"Loaded although not proven: {', '.join(kept)}."
+    if result.remaining:
+        left = plural(len(result.remaining), "month")
+        yield f"Stopped in time; not begun: {left}, {bounds(result.remaining)}. The next run with resume_since goes on."
+
+
+def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Html:
+    windows, remaining = len(result.windows), len(result.remaining)
+    proven = sum(one.verdict in PROVEN for one in result.windows)
+    differing = sum(any(cell.difference for cell in row.values()) for row in cells.values())
+    changed, rejected, still, skipped, done = (len(result.months(state)) for state in _STATES)
+    below = [f"{still} unchanged", f"{skipped} not read" if skipped else "", f"{done} done before" if done else ""]
+    before = sum(one.rows for one in result.windows if one.state is State.DONE)
+    missing = proven + skipped < windows
+    entries = [
+        (f"{proven} of {windows + remaining}", "months proven", "", "attention" if missing else ""),
+        (number(result.rows), "postings read", f"{number(before)} of them before" if done else "", ""),
+        (number(changed), "months replaced", ", ".join(filter(None, below)), ""),
+        (number(rejected), "months not loaded", "", "attention" if rejected else ""),
+        (number(differing), "accounts with a difference", f"of {len(cells)}", "attention" if differing else ""),
+    ]
+    if remaining:
+        entries.append((number(remaining), "months remain", "stopped in time", ""))
+    return tiles(entries)
+
+
+def _differences(result: LedgerResult) -> Iterator[Html]:
+    for one in result.windows:
+        told = [reason for reason in one.reasons if _is_told(reason)]
+        if told:
+            sign, word = SIGNS[one.verdict]
+            yield tag("h3", f"{one.window.name} · {sign} {word}")
+            yield from _reasons(told)
+
+
+def _is_told(reason: Reason) -> bool:
+    return reason.code in _TOLD or (reason.verdict is not Verdict.EXACT and reason.code not in _UNTOLD)
+
+
+def _reasons(told: Sequence[Reason]) -> Iterator[Html]:
+    by_code: dict[Code, list[Reason]] = {}
+    for reason in told[:_REASONS]:
+        by_code.setdefault(reason.code, []).append(reason)
+    for code, reasons in by_code.items():
+        lines = (tag("p", SIGNS[reason.verdict][0], " ", reason.text) for reason in reasons)
+        advice = tag("p", tag("strong", "What to do: "), ADVICE[code], class_="numbers")
+        yield tag("div", lines, advice, class_="reason")
+    if len(told) > _REASONS:
+        left = len(told) - _REASONS
+        yield tag("p", f"{plural(left, 'further reason')} in the table proofs.", class_="note")
+
+
+def _volume_note() -> Html:
+    return tag(
+        "p",
+        "A bar is what was read, the line across it what was loaded before. Pale: unchanged. Dashed: not loaded.",
+        class_="note",
+    )
+
+
+def _changes(result: LedgerResult) -> Iterator[Html]:
+    changed = [(one.window.name, one.changes) for one in result.windows if one.changes]
+    if not changed:
+        return
+    caption = "Vouchers, as against what was loaded before. The table changes of the warehouse has all of them."
+    counts = [(month, *(number(changes.counts[kind]) for kind in KINDS)) for month, changes in changed]
+    yield table(["Month", *(f">{kind.capitalize()}" for kind in KINDS)], counts, caption=caption)
+    first = [
+        (month, kind, _vouchers(changes.first[kind], changes.counts[kind]))
+        for month, changes in changed
+        for kind in KINDS
+        if changes.counts[kind]
+    ]
+    named = table(["Month", "Vouchers", "First of them"], first)
+    folded = len(first) > _CHANGES
+    yield tag("details", tag("summary", "The first vouchers of each kind"), named) if folded else named
+
+
+def _vouchers(first: Sequence[str], count: int) -> Html:
+    """Names that are broken between two lines only where one alone is too long for a line."""
+    marks = [","] * (len(first) - 1) + [", …" if count > len(first) else ""]
+    return join(*(tag("span", name, mark, " ", class_="voucher") for name, mark in zip(first, marks, strict=True)))
+
+
+def _balances(
+    proofs: Sequence[Mapping[str, Any]], stated: Sequence[Mapping[str, Any]], names: Mapping[str, str]
+) -> Html:
+    """Each account over the period. A gap between two months would show as a difference in one of them."""
+    basis = {row["accno"]: row["basis"] for row in stated}
+    by_account: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted((row for row in proofs if row["accno"] is not None), key=lambda row: row["month"]):
+        by_account.setdefault(row["accno"], []).append(row)
+    if not by_account:
+        return Html("")
+    rows = [
+        _balance(accno, names.get(accno, ""), found, period=basis.get(accno, "to") == "from_to")
+        for accno, found in sorted(by_account.items())
+    ]
+    heads = ["Account", "?Name", ">?Opening", ">Movement", ">Closing", ">Difference"]
+    caption = (
+        "CHF, raw: debit negative, credit positive. Closing as the service states it in the last month; differences of "
+        "all months added up, with the sign of the gravest verdict."
+    )
+    return table(heads, rows, caption=caption)
+
+
+def _balance(accno: str, name: str, found: Sequence[Mapping[str, Any]], *, period: bool) -> tuple[str, ...]:
+    """:param period: whether only a period has a figure, as of income and expenses."""
+    opening, closing = (None, None) if period else (found[0]["opening"], found[-1]["closing"])
+    difference = sum((row["difference"] or _ZERO for row in found), _ZERO)
+    moved = sum((row["movements"] or _ZERO for row in found), _ZERO)
+    verdict = gravest(Verdict(row["verdict"]) for row in found)
+    shown = (
+        amount(difference) if verdict is Verdict.EXACT else tag("strong", f"{SIGNS[verdict][0]} {amount(difference)}")
+    )
+    return accno, name, amount(opening), amount(moved), amount(closing), shown
+
+
+_CONVENTIONS = {
+    "natural": "natural: assets and expenses positive when debited, the others when credited",
+    "raw": "as in the postings: credit positive",
+    "debit_positive": "debit positive throughout",
+    "unknown": "not known yet: no account of this kind has moved in a proven month",
+    "contradictory": "contradictory: the signs follow no known convention",
+}
+
+
+def _signs(result: LedgerResult) -> Iterator[Html]:
+    yield tag("p", "Amounts on this page have the sign of the postings: debit negative, credit positive.")
+    entries = [
+        (f"{kind.replace('_', ' ').capitalize()} accounts", _CONVENTIONS.get(name, name))
+        for kind, name in result.convention.items()
+    ]
+    if entries:
+        yield tag("p", "The service states its balances in this sign, learnt once from the data and kept:")
+        yield facts(entries)
+
+
+def _loads(result: LedgerResult) -> Html:
+    rows = [_load(one) for one in result.windows]
+    heads = ["Month", "Verdict", "State", ">Postings", ">?Before", ">?Read", ">?Calls", ">?Seconds"]
+    caption = f"All under load {result.load_id}; the tables proofs and loads have it in load_id."
+    return table(heads, rows, caption=caption) if rows else Html("")
+
+
+def _load(one: WindowResult) -> tuple[str, ...]:
+    sign, word = SIGNS[one.verdict]
+    return (
+        one.window.name,
+        f"{sign} {word}",
+        one.state.value,
+        number(one.rows),
+        number(one.rows_before),
+        f"{one.attempts}×",
+        number(one.calls),
+        f"{one.seconds:.1f}",
+    )

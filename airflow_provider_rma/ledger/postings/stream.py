@@ -1,0 +1,231 @@
+"""Reading the postings of one window: a stream, batch by batch, with running sums."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from airflow_provider_rma.exceptions import IncompleteAnswerError, RequestError
+from airflow_provider_rma.ledger._pyarrow import pyarrow
+from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
+from airflow_provider_rma.ledger.postings.batches import PostingBatches
+from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
+from airflow_provider_rma.ledger.postings.slices import Part, Plan, StartOverError
+from airflow_provider_rma.ledger.proof.prove import ZERO, Postings, UnbalancedVoucher
+from airflow_provider_rma.ledger.windows import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_provider_rma.client.client import RunMyAccountsClient
+    from airflow_provider_rma.client.codecs.content import ContentType
+    from airflow_provider_rma.client.stream import RawEntities
+
+log = logging.getLogger(__name__)
+
+#: Before the first posting of any tenant. Left out, the day is "from the beginning" by inference only.
+_BEGINNING = date(1900, 1, 1)
+
+#: Seconds between two lines of progress.
+_EVERY = 10.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came for a window.
+
+    :param postings: what it adds up to.
+    :param fingerprints: content by account number, None if it was not asked for.
+    """
+
+    postings: Postings
+    fingerprints: Mapping[str, Fingerprint] | None = None
+
+
+class Received:
+    """The answers with the postings of a window, part by part; each has arrived whole. A context manager."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[Part, RawEntities]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for _, source in self.parts:
+            source.close()
+
+
+def receive_postings(client: RunMyAccountsClient, plan: Plan, content_type: ContentType | None = None) -> Received:
+    """Ask for the postings of a window, all accounts, part by part. They wait in temporary files, if they are large.
+
+    Openings and closings are not asked for: they are sums of postings, not postings.
+
+    :param plan: the parts; it becomes finer where the service does not give one.
+    :raises RequestError: as of the client, for a part that cannot be made smaller.
+    """
+    received = Received()
+    with ExitStack() as undo:
+        undo.push(received)
+        while len(received.parts) < len(plan.parts):
+            part = plan.parts[len(received.parts)]
+            plan.calls += 1
+            try:
+                source = client.open_transactions(
+                    part.accounts,
+                    from_date=part.start,
+                    to_date=part.end,
+                    include_openings=False,
+                    include_closings=False,
+                    content_type=content_type,
+                )
+            except RequestError as error:
+                plan.refine(part, error)
+                continue
+            received.parts.append((part, source))
+            if plan.is_split:
+                # Many small answers would be much together.
+                source.to_disk()
+        undo.pop_all()
+    return received
+
+
+def read_postings(
+    received: Received,
+    plan: Plan,
+    batches: PostingBatches,
+    write: Callable[[pa.RecordBatch], None],
+    *,
+    compared: bool = False,
+) -> Reading:
+    """Stream the postings of a window.
+
+    :param plan: learns of parts that break off.
+    :param batches: makes rows of the postings.
+    :param write: takes each batch. What it was given must be undone if this raises: whether the answer was complete
+        shows only at its end.
+    :param compared: note the content as well, to compare it with what is loaded.
+    :raises StartOverError: an answer ended early, or not as many postings came as were announced. They have to be asked
+        for again, with the same plan.
+    :raises RequestError: if an answer broke off again that cannot be made smaller.
+    :raises UnexpectedAnswerError: for a posting outside of the window, or without account, voucher or amount.
+    """
+    reading = _Read(plan.window, write, compared=compared)
+    for part, source in received.parts:
+        try:
+            reading.take(PostingReader(source, batches))
+        except IncompleteAnswerError as error:
+            plan.broke_off(part, error)
+            raise StartOverError(str(error)) from error
+    return reading.result()
+
+
+class _Read:
+    """One reading of a window."""
+
+    def __init__(self, window: Window, write: Callable[[pa.RecordBatch], None], *, compared: bool) -> None:
+        self._write = write
+        self._fingerprints = Fingerprinter() if compared else None
+        self._sums, self._progress = _Sums(), _Progress(window)
+        self._count = 0
+        self._announced: int | None = 0
+
+    def result(self) -> Reading:
+        postings = Postings(self._count, self._announced, self._sums.accounts, self._sums.unbalanced())
+        return Reading(postings, self._fingerprints.result() if self._fingerprints else None)
+
+    def take(self, reader: PostingReader) -> None:
+        for batch in reader:
+            self._sums.add(batch)
+            if self._fingerprints is not None:
+                self._fingerprints.add(batch)
+            self._write(batch)
+            self._progress.tell(self._count + reader.count, reader.announced if not self._count else None)
+        self._count += reader.count
+        if self._announced is not None:
+            self._announced = None if reader.announced is None else self._announced + reader.announced
+
+
+def total_of_account(
+    client: RunMyAccountsClient, accno: str, last: date, content_type: ContentType | None = None
+) -> Decimal:
+    """Raw sum of all postings of one account, in CHF.
+
+    :param last: last day, inclusive.
+    """
+    with client.iter_transactions(
+        accno,
+        from_date=_BEGINNING,
+        to_date=last,
+        include_openings=False,
+        include_closings=False,
+        content_type=content_type,
+    ) as stream:
+        return sum((posting["amount"] for posting in stream if posting.get("amount") is not None), ZERO)
+
+
+class _Sums:
+    """Running sums of the accounts, and of the vouchers that are not balanced at the moment.
+
+    Postings come by date and reference, so a voucher's lines are near each other and few are open at a time.
+
+    :ivar accounts: raw sum by account number.
+    """
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Decimal] = {}
+        self._open: dict[tuple[str, int], tuple[Decimal, str]] = {}
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        rows = pyarrow().Table.from_batches([batch])
+        self._add_accounts(rows.select(["accno", "amount"]))
+        self._add_vouchers(rows.select(["module", "voucher_id", "amount", "reference"]))
+
+    def _add_accounts(self, rows: pa.Table) -> None:
+        grouped = rows.group_by("accno", use_threads=False).aggregate([("amount", "sum")])
+        sums = zip(grouped.column("accno").to_pylist(), grouped.column("amount_sum").to_pylist(), strict=True)
+        for accno, amount in sums:
+            self.accounts[accno] = self.accounts.get(accno, ZERO) + amount
+
+    def _add_vouchers(self, rows: pa.Table) -> None:
+        pc = pyarrow("pyarrow.compute")
+        grouped = rows.group_by(["module", "voucher_id"], use_threads=False).aggregate(
+            [("amount", "sum"), ("reference", "last")]
+        )
+        # What is balanced within the batch changes nothing.
+        moved = grouped.filter(pc.not_equal(grouped.column("amount_sum"), Decimal(0)))
+        columns = (moved.column(name).to_pylist() for name in ("module", "voucher_id", "amount_sum", "reference_last"))
+        for module, voucher_id, amount, reference in zip(*columns, strict=True):
+            voucher = module or "", voucher_id
+            total = self._open.get(voucher, (ZERO, ""))[0] + amount
+            if total:
+                self._open[voucher] = total, reference or ""
+            else:
+                self._open.pop(voucher, None)
+
+    def unbalanced(self) -> tuple[UnbalancedVoucher, ...]:
+        return tuple(
+            UnbalancedVoucher(module, voucher_id, reference, total)
+            for (module, voucher_id), (total, reference) in self._open.items()
+        )
+
+
+class _Progress:
+    def __init__(self, window: Window) -> None:
+        self._window, self._next = window, time.monotonic() + _EVERY
+
+    def tell(self, count: int, announced: int | None) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _EVERY
+        of = f" of {announced:,}" if announced is not None else ""
+        log.info("%s: %s%s postings read.", self._window, f"{count:,}", of)

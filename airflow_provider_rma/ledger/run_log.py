@@ -1,0 +1,82 @@
+"""What the log and the error say about a run."""
+
+from __future__ import annotations
+
+import logging
+
+from airflow_provider_rma.exceptions import UnprovenError
+from airflow_provider_rma.ledger.proof.prove import Verdict
+from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.windows import bounds
+
+log = logging.getLogger(__name__)
+
+#: Verdicts of reasons that are only worth knowing.
+_CALM = (Verdict.EXACT, Verdict.BALANCES_ONLY)
+
+
+def tell(result: WindowResult) -> None:
+    """One line for a window, and one for each of its first reasons."""
+    level = logging.INFO if result.state is not State.REJECTED else logging.WARNING
+    log.log(
+        level,
+        "%s: %s postings (%s before), %s, %s; %d calls, %.1f s.",
+        result.window, f"{result.rows:,}", f"{result.rows_before:,}", result.verdict.value, result.state.value,
+        result.calls, result.seconds,
+    )  # fmt: skip
+    if result.parts:
+        log.info("%s: read in %d parts: %s.", result.window, len(result.parts), "; ".join(result.parts))
+    if result.changes:
+        log.info("%s: vouchers since it was loaded before: %s.", result.window, result.changes)
+    for reason in result.reasons[:FIRST_REASONS]:
+        log.log(logging.INFO if reason.verdict in _CALM else logging.WARNING, "%s: %s", result.window, reason)
+    if len(result.reasons) > FIRST_REASONS:
+        log.warning(
+            "%s: %d further reasons are in the table of proofs.", result.window, len(result.reasons) - FIRST_REASONS
+        )
+
+
+def report(result: LedgerResult) -> None:
+    """What became of a run, in one line, and in another one what it had no time for."""
+    changed, unchanged, rejected, done = (
+        len(result.months(state)) for state in (State.CHANGED, State.UNCHANGED, State.REJECTED, State.DONE)
+    )
+    if changed or rejected:
+        before = f", {done} done before" if done else ""
+        log.info(
+            "Ledger of tenant %s: %s postings in %d months, %d changed, %d unchanged%s, %d not loaded; verdict %s.",
+            result.tenant, f"{result.rows:,}", len(result.windows), changed, unchanged, before, rejected,
+            result.verdict.value,
+        )  # fmt: skip
+    elif done < len(result.windows):
+        log.info(
+            "Ledger of tenant %s: nothing has changed; %s postings in %d months proven again, verdict %s.",
+            result.tenant, f"{sum(one.rows for one in result.read):,}", len(result.read), result.verdict.value,
+        )  # fmt: skip
+    elif not result.remaining:
+        log.info(
+            "Ledger of tenant %s: all %d months had been done before, nothing was read; verdict %s.",
+            result.tenant, done, result.verdict.value,
+        )  # fmt: skip
+    if result.remaining:
+        log.info(
+            "Ledger of tenant %s: stopped, %d of %d months remain (%s); the next run with resume_since goes on.",
+            result.tenant, len(result.remaining), len(result.windows) + len(result.remaining),
+            bounds(result.remaining),
+        )  # fmt: skip
+
+
+def unproven(result: LedgerResult) -> UnprovenError:
+    """The error of a run with months that were not loaded."""
+    bad = {one.window.name: one.verdict.value for one in result.windows if one.state is State.REJECTED}
+    listed = ", ".join(f"{month} ({verdict})" for month, verdict in list(bad.items())[:12])
+    more = f" and {len(bad) - 12} more" if len(bad) > 12 else ""
+    reasons = result.reasons()
+    return UnprovenError(
+        f"{len(bad)} of {len(result.windows)} months could not be proven and keep their old state: {listed}{more}. "
+        + " ".join(reasons[:3]),
+        advice="The table of proofs has every reason; the documentation says what to do on each verdict.",
+        windows=bad,
+        reasons=reasons,
+        retryable=set(bad.values()) == {Verdict.UNSETTLED.value},
+    )
