@@ -59,13 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parent = os.getppid()
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["seed"]:
-        from airflow_provider_rma.simulator import seed_command
+        from airflow_provider_rma.simulator.seed import command
 
-        return seed_command.main(words[1:])
+        return command.main(words[1:])
     parser = _parser()
     given = parser.parse_args(words)
     try:
-        from airflow_provider_rma.simulator.keys import CURRENT_PREFIX
+        from airflow_provider_rma.simulator.http.auth import CURRENT_PREFIX
         from airflow_provider_rma.simulator.server import Options, run
         from airflow_provider_rma.simulator.settings import Settings
     except ModuleNotFoundError as error:

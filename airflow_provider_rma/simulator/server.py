@@ -18,15 +18,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from uvicorn import Config, Server
 
-from airflow_provider_rma.simulator.app import Interface
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.control import Control
-from airflow_provider_rma.simulator.keys import Keys
-from airflow_provider_rma.simulator.line import TrackedProtocol
-from airflow_provider_rma.simulator.page import render
-from airflow_provider_rma.simulator.room import Room
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.faults.connection import TrackedProtocol
+from airflow_provider_rma.simulator.http.app import Interface
+from airflow_provider_rma.simulator.http.auth import Keys
+from airflow_provider_rma.simulator.http.control import Control
+from airflow_provider_rma.simulator.http.page import render
 from airflow_provider_rma.simulator.service import Service
 from airflow_provider_rma.simulator.settings import Settings
+from airflow_provider_rma.simulator.worker import Room
 
 _GRACE_SECONDS = 1
 _PARENT_SECONDS = 0.5
@@ -61,7 +61,7 @@ def open_books(options: Options) -> Books:
         return Books.open(options.db)
     options.db.parent.mkdir(parents=True, exist_ok=True)
     if options.master is not None:
-        from airflow_provider_rma.simulator.master import load_master
+        from airflow_provider_rma.simulator.books.master_tables import load_master
 
         return Books.create(options.db, load_master(options.master))
     from airflow_provider_rma.simulator import demo_company

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from airflow_provider_rma.simulator.chaos import Chaos
-from airflow_provider_rma.simulator.keys import Keys
-from airflow_provider_rma.simulator.room import Room
+from airflow_provider_rma.simulator.faults.rules import Chaos
+from airflow_provider_rma.simulator.http.auth import Keys
 from airflow_provider_rma.simulator.settings import Settings
+from airflow_provider_rma.simulator.worker import Room
 
 
 @dataclass

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
 
+from airflow_provider_rma.simulator.http.wire import EMPTY_FORMS
 from airflow_provider_rma.simulator.values import today_in_zurich
-from airflow_provider_rma.simulator.wire import EMPTY_FORMS
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "duplicates": ("refuse", "accept"),

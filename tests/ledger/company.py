@@ -12,7 +12,7 @@ from typing import Any
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
-from airflow_provider_rma.simulator.books import Books
+from airflow_provider_rma.simulator.books.books import Books
 from tests.simulator.server import SimulatorProcess
 
 #: What is compared of a posting: everything but texts that only the wire has.

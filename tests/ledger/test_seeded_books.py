@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.ledger.extract import extract_ledger
-from airflow_provider_rma.simulator.seed import seed
-from airflow_provider_rma.simulator.seed_calendar import Plan
+from airflow_provider_rma.simulator.seed.calendar import Plan
+from airflow_provider_rma.simulator.seed.run import seed
 from tests.ledger.company import Company
 from tests.ledger.destinations.conftest import duckdb_warehouse
 from tests.ledger.foretold import Foretold, check_result, found

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from airflow_provider_rma.simulator.books import Books
+from airflow_provider_rma.simulator.books.books import Books
 
 HEADER_AMOUNTS = ("amount", "netamount", "paid", "fxamount", "fxpaid")
 HEADER_TEXTS = ("transdate", "duedate", "datepaid", "description", "department")

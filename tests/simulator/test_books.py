@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.simulator import demo_company
-from airflow_provider_rma.simulator.books import Books, Refused
-from airflow_provider_rma.simulator.master import load_master, truth
+from airflow_provider_rma.simulator.books.books import Books, Refused
+from airflow_provider_rma.simulator.books.master_tables import load_master, truth
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from airflow_provider_rma.simulator import demo_company
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.seed import seed
-from airflow_provider_rma.simulator.seed_calendar import Plan
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.seed.calendar import Plan
+from airflow_provider_rma.simulator.seed.run import seed
 
 RAW = """SELECT transdate, account_id, fx, COUNT(*), SUM(units <> 0), SUM(units / 100000000), SUM(units % 100000000)
          FROM posting GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""

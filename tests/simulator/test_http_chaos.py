@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from airflow_provider_rma.simulator.chaos import Chaos, Rule
+from airflow_provider_rma.simulator.faults.rules import Chaos, Rule
 from tests.simulator.server import SimulatorProcess
 from tests.simulator.test_http_lists import invoice
 

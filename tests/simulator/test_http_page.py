@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 import requests
 
-from airflow_provider_rma.simulator.page import money
+from airflow_provider_rma.simulator.http.page import money
 from tests.simulator.server import SimulatorProcess
 from tests.simulator.test_http_ledger import gl
 from tests.simulator.test_http_lists import invoice

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_rma.simulator import wire
-from airflow_provider_rma.simulator.answers import JSON, XML, AnswerError, chosen_form, error_body
+from airflow_provider_rma.simulator.http import wire
+from airflow_provider_rma.simulator.http.responses import JSON, XML, AnswerError, chosen_form, error_body
+from airflow_provider_rma.simulator.http.wire import Listing
 from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.values import (
     double,
@@ -21,7 +22,6 @@ from airflow_provider_rma.simulator.values import (
     read_number,
     read_query_day,
 )
-from airflow_provider_rma.simulator.wire import Listing
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.master import load_master
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.books.master_tables import load_master
 from tests.simulator.posting_oracle import differences, play
 from tests.support import oracle_cases, shared
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_rma.simulator.rounding import decimals, number, rounded, stored
+from airflow_provider_rma.simulator.books.rounding import decimals, number, rounded, stored
 from tests.support import shared
 
 

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.seed import Summary, seed
-from airflow_provider_rma.simulator.seed_calendar import Plan, euro, invoices_per_month, on_a_business_day
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.seed.calendar import Plan, euro, invoices_per_month, on_a_business_day
+from airflow_provider_rma.simulator.seed.run import Summary, seed
 from tests.simulator.server import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "airflow_provider_rma.simulator", "seed"]

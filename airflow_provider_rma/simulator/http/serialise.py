@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_rma.simulator.http.wire import Filled, Listing, Mould, Tree, slot
 from airflow_provider_rma.simulator.values import double, four_decimals, midnight, moment
-from airflow_provider_rma.simulator.wire import Filled, Listing, Mould, Tree, slot
 
 Values = Mapping[str, Any]
 

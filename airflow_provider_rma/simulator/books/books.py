@@ -14,15 +14,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_rma.simulator import checks, reports
-from airflow_provider_rma.simulator.documents import DocumentWriter, iso_document
-from airflow_provider_rma.simulator.master import today_in_zurich, write_master
-from airflow_provider_rma.simulator.records import Records
+from airflow_provider_rma.simulator.books import reports, rules
+from airflow_provider_rma.simulator.books.document_reader import Records
+from airflow_provider_rma.simulator.books.document_writer import DocumentWriter, iso_document
+from airflow_provider_rma.simulator.books.master_data import Day, Registry, iso
+from airflow_provider_rma.simulator.books.master_tables import today_in_zurich, write_master
+from airflow_provider_rma.simulator.books.reports import Narrowing, PostingFilter
+from airflow_provider_rma.simulator.books.rounding import ZERO
+from airflow_provider_rma.simulator.books.storage import Fetch, Store
 from airflow_provider_rma.simulator.refusal import Refused
-from airflow_provider_rma.simulator.registry import Day, Registry, iso
-from airflow_provider_rma.simulator.reports import Narrowing, PostingFilter
-from airflow_provider_rma.simulator.rounding import ZERO
-from airflow_provider_rma.simulator.storage import Fetch, Store
 
 __all__ = ["Books", "Refused"]
 
@@ -85,12 +85,12 @@ class Books(Registry):
     # ------------------------------------------------------------------ writing documents
 
     def check_invoice(self, document: Mapping[str, Any]) -> None:
-        """Refuse what the interface refuses; see ``checks.check_invoice``."""
-        checks.check_invoice(self, iso_document(document))
+        """Refuse what the interface refuses; see ``rules.check_invoice``."""
+        rules.check_invoice(self, iso_document(document))
 
     def check_payment(self, payment: Mapping[str, Any], *, link: str = "AR_paid") -> None:
-        """Refuse a payment that the interface refuses; see ``checks.check_payment``."""
-        checks.check_payment(self, iso_document(payment), link=link)
+        """Refuse a payment that the interface refuses; see ``rules.check_payment``."""
+        rules.check_payment(self, iso_document(payment), link=link)
 
     def post_invoice(self, document: Mapping[str, Any]) -> int:
         """Post a sale and give its id: article method if it has ``lines``, else booking method.

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from airflow_provider_rma.simulator.seed import seed
-from airflow_provider_rma.simulator.seed_calendar import Plan
+from airflow_provider_rma.simulator.seed.calendar import Plan
+from airflow_provider_rma.simulator.seed.run import seed
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_rma.simulator.refusal import Refused
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.simulator.books import Books
+    from airflow_provider_rma.simulator.books.books import Books
 
 _METHODS = ("incomeentries", "expenseentries", "taxentries")
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.seed_calendar import euro, on_a_business_day
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.seed.calendar import euro, on_a_business_day
 
 _CENT = Decimal("0.01")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from airflow_provider_rma.simulator import seed_company, seed_payments
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.seed_calendar import Plan, business_days, invoices_per_month, list_months, spread
-from airflow_provider_rma.simulator.seed_documents import DocumentMaker
-from airflow_provider_rma.simulator.seed_vouchers import VoucherMaker
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.seed import company, payments
+from airflow_provider_rma.simulator.seed.calendar import Plan, business_days, invoices_per_month, list_months, spread
+from airflow_provider_rma.simulator.seed.documents import DocumentMaker
+from airflow_provider_rma.simulator.seed.vouchers import VoucherMaker
 
 #: An invoice of the average size, CHF: what wages and rent are measured by.
 _AVERAGE_INVOICE = 1800
@@ -61,7 +61,7 @@ def seed(path: Path, plan: Plan, report: Report = lambda _: None) -> Summary:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        books = Books.create(unfinished, seed_company.master(), bulk=True)
+        books = Books.create(unfinished, company.master(), bulk=True)
         try:
             Company(books, plan, report).run()
             documents, postings = books.count_documents(), books.count_rows()
@@ -78,14 +78,14 @@ def seed(path: Path, plan: Plan, report: Report = lambda _: None) -> Summary:
 class Company:
     """A company while its years go by, day after day.
 
-    :param books: new books of ``seed_company.master``.
+    :param books: new books of ``company.master``.
     """
 
     def __init__(self, books: Books, plan: Plan, report: Report) -> None:
         self._books, self._plan, self._report = books, plan, report
         self._dice = Random(plan.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
-        customers = seed_company.customers(plan.customers, self._dice, plan.start)
-        vendors = seed_company.vendors(max(5, plan.customers // 8), self._dice, plan.start)
+        customers = company.customers(plan.customers, self._dice, plan.start)
+        vendors = company.vendors(max(5, plan.customers // 8), self._dice, plan.start)
         with books.together():
             for _, values in customers:
                 books.save_customer(values)
@@ -94,7 +94,7 @@ class Company:
         self._documents = DocumentMaker(
             books,
             self._dice,
-            [*(partner for partner, _ in customers), seed_company.FOREIGN_CUSTOMER],
+            [*(partner for partner, _ in customers), company.FOREIGN_CUSTOMER],
             [partner for partner, _ in vendors],
         )
         turnover = Decimal(plan.invoices * _AVERAGE_INVOICE) / plan.months
@@ -191,10 +191,10 @@ class Company:
         if self._dice.random() < _RESAVED:
             amended = self._documents.amended(document)
             self._on(
-                day + timedelta(days=1 + self._dice.randrange(seed_payments.REST - 1)),
+                day + timedelta(days=1 + self._dice.randrange(payments.REST - 1)),
                 lambda _: self._books.resave(document_id, amended),
             )
-        payment = seed_payments.draw(self._dice, document_id, document, paid)
+        payment = payments.draw(self._dice, document_id, document, paid)
         if payment is not None:
             self._on(payment[0], _Paying(self, payment[1]))
 
@@ -206,9 +206,9 @@ class Company:
         while self._later and self._later[0][0] <= day:
             heapq.heappop(self._later)[2](day)
 
-    def pay(self, payment: seed_payments.Payment, day: date) -> None:
+    def pay(self, payment: payments.Payment, day: date) -> None:
         """Enter a payment that is due, and plan the second one where it was a part."""
-        following = seed_payments.enter(self._books, self._dice, payment, day)
+        following = payments.enter(self._books, self._dice, payment, day)
         if following is not None:
             self._on(following[0], _Paying(self, following[1]))
 
@@ -218,7 +218,7 @@ class _Paying:
     """The task of entering a payment: at the end of the period, such tasks are left undone."""
 
     company: Company
-    payment: seed_payments.Payment
+    payment: payments.Payment
 
     def __call__(self, day: date) -> None:
         self.company.pay(self.payment, day)

@@ -8,9 +8,9 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from airflow_provider_rma.simulator import seed_texts
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.seed_calendar import euro
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.seed import texts
+from airflow_provider_rma.simulator.seed.calendar import euro
 
 _FIVE = Decimal("0.05")
 _ASSETS = ("1500", "1510", "1520", "1530", "1590")
@@ -89,7 +89,7 @@ class VoucherMaker:
         department = self._departments[int(self._dice.random() * len(self._departments))]
         voucher = self._plain(
             day,
-            seed_texts.expense(self._dice),
+            texts.expense(self._dice),
             _CASH_ACCNOS[int(self._dice.random() * len(_CASH_ACCNOS))],
             "1000",
             Decimal(100 + self._dice.randrange(4000)) * _FIVE,

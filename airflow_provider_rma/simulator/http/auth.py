@@ -7,7 +7,7 @@ from secrets import compare_digest
 
 from starlette.requests import Request
 
-from airflow_provider_rma.simulator.answers import AnswerError
+from airflow_provider_rma.simulator.http.responses import AnswerError
 
 CURRENT_PREFIX = "pat_"
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from airflow_provider_rma.simulator.books import Books
+from airflow_provider_rma.simulator.books.books import Books
 
 T = TypeVar("T")
 

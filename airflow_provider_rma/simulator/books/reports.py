@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.storage import FRACTION, WHOLE, Fetch, total
+from airflow_provider_rma.simulator.books.storage import FRACTION, WHOLE, Fetch, total
 
 _COLUMNS = """
     SELECT p.entry_id, p.document_id AS id, a.accno, a.description AS account_description, p.transdate,

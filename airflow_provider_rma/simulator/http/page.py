@@ -7,9 +7,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.page_style import STYLE
-from airflow_provider_rma.simulator.wire import escaped
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.http.page_style import STYLE
+from airflow_provider_rma.simulator.http.wire import escaped
 
 Values = Mapping[str, Any]
 

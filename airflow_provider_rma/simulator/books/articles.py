@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_rma.simulator.posting import ArticleTerms, Document, Posted, Row, Terms, document_sign
-from airflow_provider_rma.simulator.rounding import decimals, number, rounded, stored
+from airflow_provider_rma.simulator.books.posting import ArticleTerms, Document, Posted, Row, Terms, document_sign
+from airflow_provider_rma.simulator.books.rounding import decimals, number, rounded, stored
 
 
 @dataclass(slots=True)

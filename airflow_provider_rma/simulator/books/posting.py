@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.rounding import ZERO, number, rounded, stored
+from airflow_provider_rma.simulator.books.rounding import ZERO, number, rounded, stored
 
 Document = Mapping[str, Any]
 

@@ -9,9 +9,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.master import linked, part_values, party_values, today_in_zurich
-from airflow_provider_rma.simulator.rounding import ZERO
-from airflow_provider_rma.simulator.storage import Store
+from airflow_provider_rma.simulator.books.master_tables import linked, part_values, party_values, today_in_zurich
+from airflow_provider_rma.simulator.books.rounding import ZERO
+from airflow_provider_rma.simulator.books.storage import Store
 
 Day = str | date | None
 _OPEN_END = "9999-12-31"

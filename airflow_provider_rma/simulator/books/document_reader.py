@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.posting import Posted, Row
-from airflow_provider_rma.simulator.registry import Registry
-from airflow_provider_rma.simulator.reports import status_of
-from airflow_provider_rma.simulator.rounding import ZERO
-from airflow_provider_rma.simulator.storage import Store
+from airflow_provider_rma.simulator.books.master_data import Registry
+from airflow_provider_rma.simulator.books.posting import Posted, Row
+from airflow_provider_rma.simulator.books.reports import status_of
+from airflow_provider_rma.simulator.books.rounding import ZERO
+from airflow_provider_rma.simulator.books.storage import Store
 
 #: Header amounts of sales and purchases; general-ledger vouchers have none.
 AMOUNTS = ("amount", "netamount", "paid", "fxamount", "fxpaid")

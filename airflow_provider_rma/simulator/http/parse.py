@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_rma.simulator.http.wire import Mapped, items_inside
 from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.values import read_boolean, read_day, read_number
-from airflow_provider_rma.simulator.wire import Mapped, items_inside
 
 CUSTOMER_TEXTS: dict[str, int | None] = {
     "customernumber": 32,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from airflow_provider_rma.simulator import wire
+from airflow_provider_rma.simulator.http import wire
 
 XML = "application/xml"
 JSON = "application/json"

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from airflow_provider_rma.simulator import resources, wire
-from airflow_provider_rma.simulator.answers import AnswerError, Entity, Result
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.reading import read_customer, read_invoice
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.http import serialise, wire
+from airflow_provider_rma.simulator.http.parse import read_customer, read_invoice
+from airflow_provider_rma.simulator.http.responses import AnswerError, Entity, Result
+from airflow_provider_rma.simulator.http.wire import Listing
 from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.settings import Settings
 from airflow_provider_rma.simulator.values import read_boolean, read_query_day
-from airflow_provider_rma.simulator.wire import Listing
 
 _STATUSES = ("OPEN", "PAID", "OVERDUE")
 
@@ -79,7 +79,7 @@ class Operation:
 
 def list_customers(books: Books, _: Call) -> Result:
     """All customers."""
-    return Listing("customer", map(resources.customer_tree, books.customers()), root="customers")
+    return Listing("customer", map(serialise.customer_tree, books.customers()), root="customers")
 
 
 def get_customer(books: Books, call: Call) -> Result:
@@ -87,7 +87,7 @@ def get_customer(books: Books, call: Call) -> Result:
     customer = books.customer(call.params["number"])
     if customer is None:
         raise AnswerError(404, f"Der Kunde '{call.params['number']}' wurde nicht gefunden.")
-    return Entity("customer", resources.customer_tree(customer))
+    return Entity("customer", serialise.customer_tree(customer))
 
 
 def save_customer(books: Books, call: Call) -> Result:
@@ -98,7 +98,7 @@ def save_customer(books: Books, call: Call) -> Result:
 
 def list_parts(books: Books, _: Call) -> Result:
     """All articles of the master data."""
-    return Listing("part", map(resources.part_tree, books.parts()), root="parts")
+    return Listing("part", map(serialise.part_tree, books.parts()), root="parts")
 
 
 def list_invoices(books: Books, call: Call) -> Result:
@@ -114,7 +114,7 @@ def list_invoices(books: Books, call: Call) -> Result:
         customernumber=call.query.get("customer_number") or None,
         today=call.settings.day.isoformat(),
     )
-    trees = (resources.invoice_tree(one, books.customer(one["customernumber"])) for one in found)
+    trees = (serialise.invoice_tree(one, books.customer(one["customernumber"])) for one in found)
     return Listing("invoice", trees, root="invoices")
 
 
@@ -125,7 +125,7 @@ def get_invoice(books: Books, call: Call) -> Result:
     if not ids:
         raise AnswerError(404, f"Die Rechnung '{number}' wurde nicht gefunden.")
     document = books.document(ids[0], today=call.settings.day)
-    return Entity("invoice", resources.invoice_tree(document, books.customer(document["customernumber"])))
+    return Entity("invoice", serialise.invoice_tree(document, books.customer(document["customernumber"])))
 
 
 def create_invoice(books: Books, call: Call) -> Result:
@@ -146,17 +146,17 @@ def create_invoice(books: Books, call: Call) -> Result:
 def list_charts(books: Books, _: Call) -> Result:
     """All accounts, without the headings of the chart."""
     accounts = (one for one in books.accounts() if one["charttype"] == "A")
-    return Listing("chart", map(resources.chart_tree, accounts), root="charts")
+    return Listing("chart", map(serialise.chart_tree, accounts), root="charts")
 
 
 def list_departments(books: Books, _: Call) -> Result:
     """All departments."""
-    return Listing("department", map(resources.department_tree, books.departments()), root="departments")
+    return Listing("department", map(serialise.department_tree, books.departments()), root="departments")
 
 
 def list_projects(books: Books, _: Call) -> Result:
     """All projects."""
-    return Listing("project", map(resources.project_tree, books.projects()), root="projects")
+    return Listing("project", map(serialise.project_tree, books.projects()), root="projects")
 
 
 def list_transactions(books: Books, call: Call) -> Result:
@@ -175,7 +175,7 @@ def list_transactions(books: Books, call: Call) -> Result:
     count, postings = books.counted_postings(*wanted)
     return Listing(
         "transaction",
-        resources.transactions(postings),
+        serialise.transactions(postings),
         root="transactions",
         attributes={"@number_of_transaction": str(count)},
     )
@@ -193,7 +193,7 @@ def trial_balance(books: Books, call: Call) -> Result:
         project=call.query.get("project") or None,
         main_currency=call.flag("bookkeeping_main_curr", default=True),
     )
-    return Listing("row", map(resources.balance_tree, rows), root="table")
+    return Listing("row", map(serialise.balance_tree, rows), root="table")
 
 
 def _languages(books: Books) -> list[str]:

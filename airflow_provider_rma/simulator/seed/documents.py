@@ -8,10 +8,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import Any
 
-from airflow_provider_rma.simulator import seed_texts
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.seed_calendar import euro
-from airflow_provider_rma.simulator.seed_company import Partner
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.seed import texts
+from airflow_provider_rma.simulator.seed.calendar import euro
+from airflow_provider_rma.simulator.seed.company import Partner
 
 _CENT = Decimal("0.01")
 _INCOME = ("3000", "3200", "3200", "3400", "3400", "3600", "3680")
@@ -54,7 +54,7 @@ class DocumentMaker:
             "transdate": day.isoformat(),
             "duedate": (day + timedelta(days=self._pick(_TERMS))).isoformat(),
             "currency": customer.currency,
-            "description": ("Gutschrift: " if sign < 0 else "") + seed_texts.delivery(self._dice),
+            "description": ("Gutschrift: " if sign < 0 else "") + texts.delivery(self._dice),
             "ordnumber": f"B-{self._dice.randrange(100_000):05d}" if self._dice.random() < 0.4 else "",
             **self._common(),
         }
@@ -76,13 +76,13 @@ class DocumentMaker:
             "transdate": day.isoformat(),
             "duedate": (day + timedelta(days=self._pick(_TERMS))).isoformat(),
             "currency": "CHF",
-            "description": seed_texts.expense(self._dice),
+            "description": texts.expense(self._dice),
             **self._common(),
             **self._entries("expense_accno", _EXPENSE, 1, day, "1170", most=2),
         }
 
     def _common(self) -> dict[str, Any]:
-        result = {"notes": seed_texts.notes(self._dice)}
+        result = {"notes": texts.notes(self._dice)}
         if self._dice.random() < 0.5:
             result["department"] = self._pick(self._departments)
         if self._dice.random() < 0.05:
@@ -101,7 +101,7 @@ class DocumentMaker:
             if self._dice.random() < 0.1:
                 line["projectnumber"] = self._pick(self._projects)
             if self._dice.random() < 0.3:
-                line["itemnote"] = seed_texts.line(self._dice)
+                line["itemnote"] = texts.line(self._dice)
             lines.append(line)
         return {"lines": lines, "taxincluded": self._dice.random() < 0.1}
 
@@ -113,7 +113,7 @@ class DocumentMaker:
         largest = 4000 if key == "income_accno" else 6000
         amounts = [sign * self._amount(20, largest) for _ in range(1 + int(self._dice.random() * most))]
         entries = [
-            {"amount": str(amount), key: self._pick(accnos), "description": seed_texts.line(self._dice)}
+            {"amount": str(amount), key: self._pick(accnos), "description": texts.line(self._dice)}
             for amount in amounts
         ]
         if not tax_accno:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from airflow_provider_rma.simulator.posting import ADJUSTMENT_MEMO, Document, Posted, Row, Terms, document_sign
-from airflow_provider_rma.simulator.rounding import ZERO, number, rounded, stored
+from airflow_provider_rma.simulator.books.posting import ADJUSTMENT_MEMO, Document, Posted, Row, Terms, document_sign
+from airflow_provider_rma.simulator.books.rounding import ZERO, number, rounded, stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
-from airflow_provider_rma.simulator.rounding import ZERO
+from airflow_provider_rma.simulator.books.rounding import ZERO
 
 #: First numbers of the two sequences: documents, parties, parts and accounts share one; postings have their own.
 FIRST_ID = 10001

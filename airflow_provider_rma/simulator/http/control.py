@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_rma.simulator.answers import AnswerError
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.chaos import Rule
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.faults.rules import Rule
+from airflow_provider_rma.simulator.http.responses import AnswerError
 from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.service import Service
 

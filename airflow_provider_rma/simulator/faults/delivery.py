@@ -7,9 +7,9 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from airflow_provider_rma.simulator.answers import error_body
-from airflow_provider_rma.simulator.chaos import Rule
-from airflow_provider_rma.simulator.line import Line, head
+from airflow_provider_rma.simulator.faults.connection import Line, head
+from airflow_provider_rma.simulator.faults.rules import Rule
+from airflow_provider_rma.simulator.http.responses import error_body
 
 _PAGE = "<!DOCTYPE html><html><head><title>Wartung</title></head><body><h1>Wartungsarbeiten</h1></body></html>"
 

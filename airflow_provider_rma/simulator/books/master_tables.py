@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow_provider_rma.simulator.storage import Store
+from airflow_provider_rma.simulator.books.storage import Store
 
 ZURICH = ZoneInfo("Europe/Zurich")
 

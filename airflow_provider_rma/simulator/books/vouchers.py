@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from airflow_provider_rma.simulator.posting import Document, Row, Terms
-from airflow_provider_rma.simulator.rounding import ZERO, number, rounded, stored
+from airflow_provider_rma.simulator.books.posting import Document, Row, Terms
+from airflow_provider_rma.simulator.books.rounding import ZERO, number, rounded, stored
 
 #: Decimal places of the general-ledger module (money elsewhere has 2).
 GL_PLACES = 8

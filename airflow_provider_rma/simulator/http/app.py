@@ -11,8 +11,13 @@ from urllib.parse import unquote
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
-from airflow_provider_rma.simulator import wire
-from airflow_provider_rma.simulator.answers import (
+from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.faults.connection import Line
+from airflow_provider_rma.simulator.faults.delivery import NoAnswerError, deliver, strike_instead
+from airflow_provider_rma.simulator.faults.rules import Rule
+from airflow_provider_rma.simulator.http import wire
+from airflow_provider_rma.simulator.http.operations import OPERATIONS, Call, Operation
+from airflow_provider_rma.simulator.http.responses import (
     JSON,
     XML,
     AnswerError,
@@ -22,11 +27,6 @@ from airflow_provider_rma.simulator.answers import (
     gzipped,
     pieces,
 )
-from airflow_provider_rma.simulator.books import Books
-from airflow_provider_rma.simulator.chaos import Rule
-from airflow_provider_rma.simulator.delivery import NoAnswerError, deliver, strike_instead
-from airflow_provider_rma.simulator.interface import OPERATIONS, Call, Operation
-from airflow_provider_rma.simulator.line import Line
 from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.service import Service
 

@@ -9,16 +9,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.articles import post_articles
-from airflow_provider_rma.simulator.master import accno_list
-from airflow_provider_rma.simulator.payments import add_payments, form_payment, settle_form, surplus_rows
-from airflow_provider_rma.simulator.posting import ArticleTerms, Posted, Row, Terms, post_booking
-from airflow_provider_rma.simulator.records import AMOUNTS, Records, posted_again
+from airflow_provider_rma.simulator.books.articles import post_articles
+from airflow_provider_rma.simulator.books.document_reader import AMOUNTS, Records, posted_again
+from airflow_provider_rma.simulator.books.master_data import Registry
+from airflow_provider_rma.simulator.books.master_tables import accno_list
+from airflow_provider_rma.simulator.books.payments import add_payments, form_payment, settle_form, surplus_rows
+from airflow_provider_rma.simulator.books.posting import ArticleTerms, Posted, Row, Terms, post_booking
+from airflow_provider_rma.simulator.books.rounding import number, rounded, stored
+from airflow_provider_rma.simulator.books.storage import Store, units
+from airflow_provider_rma.simulator.books.vouchers import post_gl, year_end_rows
 from airflow_provider_rma.simulator.refusal import Refused
-from airflow_provider_rma.simulator.registry import Registry
-from airflow_provider_rma.simulator.rounding import number, rounded, stored
-from airflow_provider_rma.simulator.storage import Store, units
-from airflow_provider_rma.simulator.vouchers import post_gl, year_end_rows
 
 _COUNTERS = {"ar": "customer_invoice", "ap": "vendor_invoice", "gl": "general_ledger"}
 _PARTY_KEYS = {"ar": "customernumber", "ap": "vendornumber", "gl": ""}
