@@ -43,7 +43,7 @@ CHAOS_FIRST ?= 100000
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## bill under faults, deaths and retries, for CHAOS_SECONDS; then the ledger likewise
-	$(BIN)/python -m tests.resilience.chaos --first $(CHAOS_FIRST) --schedules $(CHAOS_SCHEDULES) \
+	$(BIN)/python -m tests.support.system.chaos --first $(CHAOS_FIRST) --schedules $(CHAOS_SCHEDULES) \
 	  --seconds $(CHAOS_SECONDS) --processes $(TEST_PROCESSES)
 	LEDGER_FAULTS=all LEDGER_FIRST=$(CHAOS_FIRST) LEDGER_SEEDS=1000 LEDGER_STEPS=8 LEDGER_SECONDS=$(CHAOS_SECONDS) \
 	  $(BIN)/python -m pytest -q tests/ledger/test_ledger_generated.py tests/ledger/test_ledger_faults.py

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.resilience.service import Books, BooksServer, Call, Reply
+from tests.support.system.service import Books, BooksServer, Call, Reply
 
 #: Seconds until the last attempt: more than total deadline and settle time, as ours asks for.
 LATER = 420.0
@@ -129,7 +129,7 @@ def ours(delay: float) -> int:
     """Documents after our attempts; the last one is made after the settle time, as the task's message says."""
     from airflow_provider_rma.billing.journal.store import open_engine
     from airflow_provider_rma.billing.policy import Policy
-    from tests.resilience.workers import Worker, Workshop
+    from tests.support.system.workers import Worker, Workshop
 
     with outage(delay) as (one, url), tempfile.TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite:///{Path(folder) / 'journal.db'}")

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from tests.resilience.service import Booked, Books, BooksServer, Reply
+from tests.support.system.service import Booked, Books, BooksServer, Reply
 
 
 def invoice(number: int) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from typing import Any
 
 from benchmarks.ledger_peers import peak
 from benchmarks.ledger_service import AMENDED, MONTH, prepare, service
-from tests.postgres import PostgresServer, find_binaries
+from tests.support.postgres import PostgresServer, find_binaries
 
 Sample = dict[str, float]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.postgres import PostgresServer, find_binaries
-from tests.support import SHARED
+from tests.support.postgres import PostgresServer, find_binaries
+from tests.support.reference import SHARED
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)

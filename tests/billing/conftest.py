@@ -25,7 +25,7 @@ from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import RunMyAccountsError
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 
 @pytest.fixture(scope="module")

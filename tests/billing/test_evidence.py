@@ -31,8 +31,8 @@ from airflow_provider_rma.billing.evidence.writer import (
 from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.outcomes import Outcome, Row
 from airflow_provider_rma.exceptions import EvidenceError
-from tests.billing.journal_databases import empty_database
-from tests.support import ROOT
+from tests.support.journal_databases import empty_database
+from tests.support.reference import ROOT
 
 SERVICE = "https://rma.example"
 CANARY = "Xenia Kanarienvogel"

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_rma.billing.totals import Figures, derive, round_amount
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from tests.support import oracle_cases
+from tests.support.reference import oracle_cases
 
 
 def invoice(**fields: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_rma.billing.journal.store import Found, Journal, State, business_key, open_engine
 from airflow_provider_rma.exceptions import InvalidInputError
-from tests.billing.journal_databases import DATABASES, empty_database
+from tests.support.journal_databases import DATABASES, empty_database
 
 HASH = "0" * 64
 

@@ -14,9 +14,9 @@ from airflow_provider_rma.billing.journal import migrations
 from airflow_provider_rma.billing.journal.migrations import CURRENT, migrate, schema_step
 from airflow_provider_rma.billing.journal.store import Journal, State, open_engine
 from airflow_provider_rma.exceptions import JournalError
-from tests.billing.journal_databases import DATABASES, empty_database
-from tests.postgres import PostgresServer
-from tests.support import ROOT
+from tests.support.journal_databases import DATABASES, empty_database
+from tests.support.postgres import PostgresServer
+from tests.support.reference import ROOT
 
 #: A worker of its own: opens the journal, claims, and says whether it got the claim.
 _WORKER = """

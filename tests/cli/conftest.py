@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from airflow_provider_rma.billing.journal.store import Journal, open_engine
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 
 @pytest.fixture(scope="module")

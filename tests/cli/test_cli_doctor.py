@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_rma.billing.journal.store import open_engine
 from tests.cli.conftest import Desk
-from tests.postgres import PASSWORD, PostgresServer
+from tests.support.postgres import PASSWORD, PostgresServer
 
 HASH = "0" * 64
 

@@ -15,7 +15,7 @@ from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import AuthenticationError, NotFoundError, RejectedError
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 FORMS = pytest.mark.parametrize("form", ["json", "xml"])
 

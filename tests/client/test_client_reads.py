@@ -16,7 +16,7 @@ from airflow_provider_rma.exceptions import (
     RejectedError,
     UnexpectedAnswerError,
 )
-from tests.client.server import Reply, ScriptedServer, answer
+from tests.support.scripted_server import Reply, ScriptedServer, answer
 
 INVOICE = (
     '{"invnumber": "R-1", "transdate": "2026-01-05T00:00:00+01:00", "amount": "1.0E3", "customernumber": "K-1",'

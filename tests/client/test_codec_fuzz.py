@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_rma.client.codecs.content import decode, encode, error_text, is_readable, items_of, iter_decode
 from airflow_provider_rma.exceptions import RequestError
-from tests.client.wellformed import is_well_formed
-from tests.ledger.decode.strategies import TEXTS, damaged
+from tests.support.ledger.strategies import TEXTS, damaged
+from tests.support.wellformed import is_well_formed
 
 Kind = Literal["json", "xml"]
 KINDS = pytest.mark.parametrize("kind", ["json", "xml"])

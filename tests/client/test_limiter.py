@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.read_limit import Gate, gate
 from airflow_provider_rma.client.retry import RetryPolicy
-from tests.client.server import ScriptedServer, answer
+from tests.support.scripted_server import ScriptedServer, answer
 
 BODY = b'{"chart": [{"accno": "1000"}]}'
 

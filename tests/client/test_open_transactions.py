@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import IncompleteAnswerError, RejectedError, UnexpectedAnswerError
-from tests.client.server import Reply, ScriptedServer, answer
+from tests.support.scripted_server import Reply, ScriptedServer, answer
 
 POSTING = (
     b"<transaction><id>7</id><amount>-1.5</amount><transdate>2026-01-05T00:00:00+01:00</transdate>"

@@ -34,7 +34,7 @@ from airflow_provider_rma.exceptions import (
     WritesNotAllowedError,
 )
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from tests.client.server import (
+from tests.support.scripted_server import (
     Reply,
     ScriptedServer,
     answer,

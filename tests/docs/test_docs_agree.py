@@ -17,8 +17,8 @@ from airflow_provider_rma.exceptions import InvalidInputError
 from airflow_provider_rma.schemas.base import FieldLimit
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from tests.simulator.server import SimulatorProcess
-from tests.support import ROOT
+from tests.support.reference import ROOT
+from tests.support.simulator import SimulatorProcess
 
 CUSTOMERS = (ROOT / "docs" / "customers.md").read_text(encoding="utf-8")
 INVOICES = (ROOT / "docs" / "invoices.md").read_text(encoding="utf-8")

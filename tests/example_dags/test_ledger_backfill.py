@@ -14,9 +14,9 @@ import pendulum
 import pytest
 
 from airflow_provider_rma.ledger import schedule
-from tests.ledger.company import Company, start, warehouse_rows
-from tests.ledger.tamper import TamperingProxy
-from tests.support import ROOT
+from tests.support.ledger.company import Company, start, warehouse_rows
+from tests.support.ledger.tampering_proxy import TamperingProxy
+from tests.support.reference import ROOT
 
 pytestmark = pytest.mark.airflow
 

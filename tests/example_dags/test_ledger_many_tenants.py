@@ -11,9 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.ledger.company import Company
-from tests.simulator.server import SimulatorProcess
-from tests.support import ROOT
+from tests.support.ledger.company import Company
+from tests.support.reference import ROOT
+from tests.support.simulator import SimulatorProcess
 
 pytestmark = pytest.mark.airflow
 

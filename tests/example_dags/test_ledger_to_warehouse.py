@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.simulator.server import SimulatorProcess
-from tests.support import ROOT
+from tests.support.reference import ROOT
+from tests.support.simulator import SimulatorProcess
 
 pytestmark = pytest.mark.airflow
 

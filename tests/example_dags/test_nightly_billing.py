@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from scripts.demo_erp import create_erp, erp_total
-from tests.simulator.server import SimulatorProcess
-from tests.support import ROOT
+from tests.support.reference import ROOT
+from tests.support.simulator import SimulatorProcess
 
 pytestmark = pytest.mark.airflow
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_rma.exceptions import WritesNotAllowedError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 
 @pytest.fixture(scope="module")

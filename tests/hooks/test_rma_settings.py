@@ -13,7 +13,7 @@ import sqlalchemy
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.exceptions import ConfigurationError, JournalError
 from airflow_provider_rma.hooks import settings
-from tests.postgres import PASSWORD, USER, PostgresServer
+from tests.support.postgres import PASSWORD, USER, PostgresServer
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.hooks.warehouse import open_warehouse
 from airflow_provider_rma.ledger.destinations import Destination
 from airflow_provider_rma.ledger.destinations.parquet.destination import read_window
-from tests.ledger.destinations.rows import AUGUST, TENANT, load_window, posting
-from tests.postgres import PASSWORD, USER, PostgresServer
+from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
+from tests.support.postgres import PASSWORD, USER, PostgresServer
 
 
 def _connection(monkeypatch: pytest.MonkeyPatch, **fields: object) -> None:

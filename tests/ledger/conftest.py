@@ -9,9 +9,9 @@ import pytest
 
 from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
-from tests.ledger.company import Company, start
-from tests.ledger.memory import MemoryDestination
-from tests.ledger.tamper import TamperingProxy
+from tests.support.ledger.company import Company, start
+from tests.support.ledger.memory import MemoryDestination
+from tests.support.ledger.tampering_proxy import TamperingProxy
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from airflow_provider_rma.ledger import (
 from airflow_provider_rma.ledger.destinations import open_destination, views
 from tests.ledger.destinations.conftest import duckdb_warehouse  # noqa: E402
 from tests.ledger.destinations.test_ledger_statements import fill_year_end  # noqa: E402
-from tests.support import ROOT  # noqa: E402
+from tests.support.reference import ROOT  # noqa: E402
 
 EXAMPLE = ROOT / "docs" / "dbt"
 

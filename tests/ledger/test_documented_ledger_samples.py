@@ -18,7 +18,7 @@ from airflow_provider_rma.ledger.postings.stream import read_postings, receive_p
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.balances import read_statement
 from airflow_provider_rma.ledger.windows import Window
-from tests.client.server import ScriptedServer, answer
+from tests.support.scripted_server import ScriptedServer, answer
 
 WINDOWS = {"R-001": Window.of(date(2015, 10, 22)), "A1.3": Window.of(date(2017, 3, 2))}
 

@@ -13,9 +13,9 @@ import pytest
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.ledger.estimate import Estimate, Probe, Range, _total, estimate_ledger
 from airflow_provider_rma.ledger.extract import extract_ledger
-from tests.ledger.company import Company
-from tests.ledger.memory import MemoryDestination
-from tests.ledger.tamper import Reply, TamperingProxy
+from tests.support.ledger.company import Company
+from tests.support.ledger.memory import MemoryDestination
+from tests.support.ledger.tampering_proxy import Reply, TamperingProxy
 
 QUARTER: dict[str, Any] = {"from_date": "2026-01-01", "to_date": "2026-03-31"}
 

@@ -14,9 +14,9 @@ import pytest
 from airflow_provider_rma.exceptions import AuthenticationError, ConfigurationError
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
-from tests.ledger.company import Company, warehouse_rows
-from tests.ledger.memory import MemoryDestination
-from tests.ledger.tamper import TamperingProxy, replaced
+from tests.support.ledger.company import Company, warehouse_rows
+from tests.support.ledger.memory import MemoryDestination
+from tests.support.ledger.tampering_proxy import TamperingProxy, replaced
 
 QUARTER: dict[str, Any] = {"from_date": "2026-01-01", "to_date": "2026-03-31"}
 FIRST, LAST = date(2026, 1, 1), date(2026, 3, 31)

@@ -25,9 +25,9 @@ from airflow_provider_rma.ledger.postings.slices import Plan, StartOverError
 from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import windows
-from tests.ledger.company import Company, start
-from tests.ledger.memory import MemoryDestination
-from tests.ledger.tamper import (
+from tests.support.ledger.company import Company, start
+from tests.support.ledger.memory import MemoryDestination
+from tests.support.ledger.tampering_proxy import (
     Change,
     Reply,
     TamperingProxy,

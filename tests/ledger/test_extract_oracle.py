@@ -18,11 +18,11 @@ from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import Window
-from tests.ledger.company import Company, start, warehouse_rows
-from tests.ledger.memory import MemoryDestination
-from tests.simulator.posting_oracle import play
-from tests.simulator.server import SimulatorProcess
-from tests.support import oracle_cases, shared
+from tests.support.ledger.company import Company, start, warehouse_rows
+from tests.support.ledger.memory import MemoryDestination
+from tests.support.posting_oracle import play
+from tests.support.reference import oracle_cases, shared
+from tests.support.simulator import SimulatorProcess
 
 CASES = oracle_cases("ar_booking", "ar_articles", "payment", "ap", "gl", "resave", "delete")
 _SCALE = Decimal("1e-8")

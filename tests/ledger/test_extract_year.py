@@ -17,7 +17,7 @@ from airflow_provider_rma.exceptions import UnprovenError
 from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
-from tests.ledger.company import Company, start, warehouse_rows, without_entry_ids
+from tests.support.ledger.company import Company, start, warehouse_rows, without_entry_ids
 
 YEAR = date(2025, 1, 1), date(2025, 12, 31)
 NEXT = date(2026, 1, 1), date(2026, 12, 31)

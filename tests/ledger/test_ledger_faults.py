@@ -26,10 +26,10 @@ from airflow_provider_rma.exceptions import (
 )
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
-from tests.ledger.carried import FEBRUARY, KINDS, Carried, Quarter, carried
-from tests.ledger.company import Company, start
-from tests.ledger.extraction_process import Extraction, extraction
-from tests.ledger.tamper import Reply, TamperingProxy
+from tests.support.ledger.company import Company, start
+from tests.support.ledger.extraction_process import Extraction, extraction
+from tests.support.ledger.loaded_warehouse import FEBRUARY, KINDS, Carried, Quarter, carried
+from tests.support.ledger.tampering_proxy import Reply, TamperingProxy
 
 POSTINGS = "/x/transactions"
 EVERYWHERE = os.environ.get("LEDGER_FAULTS") == "all"

@@ -20,17 +20,17 @@ import pytest
 from airflow_provider_rma.exceptions import UnprovenError
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
-from tests.ledger.company import Company, Row, start
 from tests.ledger.destinations.conftest import (
     duckdb_warehouse,
     parquet_warehouse,
     postgres_url,
     postgres_warehouse,
 )
-from tests.ledger.destinations.rows import Warehouse
-from tests.ledger.foretold import CONTENT, Foretold, check_result, content, found, selected
-from tests.ledger.generated import MONTHS, PERIOD, Accountant
-from tests.postgres import PostgresServer
+from tests.support.ledger.company import Company, Row, start
+from tests.support.ledger.expected_warehouse import CONTENT, Foretold, check_result, content, found, selected
+from tests.support.ledger.random_books import MONTHS, PERIOD, Accountant
+from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.postgres import PostgresServer
 
 SEEDS = int(os.environ.get("LEDGER_SEEDS", "2"))
 FIRST = int(os.environ.get("LEDGER_FIRST", "0"))

@@ -7,7 +7,7 @@ import re
 
 from airflow_provider_rma.ledger.proof.prove import Code, Verdict
 from airflow_provider_rma.operators.ledger import RunMyAccountsExtractLedgerOperator
-from tests.support import ROOT
+from tests.support.reference import ROOT
 
 PAGE = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
 

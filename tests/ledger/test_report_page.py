@@ -17,9 +17,9 @@ from airflow_provider_rma.ledger.pages import charts, run
 from airflow_provider_rma.ledger.pages.run import ledger_page
 from airflow_provider_rma.ledger.proof.prove import Code, Reason, Verdict
 from airflow_provider_rma.ledger.result import LedgerResult, State
-from tests.ledger.company import Company
-from tests.ledger.memory import MemoryDestination
-from tests.ledger.report_rows import LOAD, clean, proof, troubled
+from tests.support.ledger.company import Company
+from tests.support.ledger.memory import MemoryDestination
+from tests.support.ledger.report_rows import LOAD, clean, proof, troubled
 
 Run = Callable[[], tuple[LedgerResult, dict[str, Any]]]
 

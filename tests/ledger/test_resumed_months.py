@@ -17,9 +17,9 @@ from airflow_provider_rma.ledger.pages.run import ledger_page
 from airflow_provider_rma.ledger.result import LedgerResult, State
 from airflow_provider_rma.ledger.schedule import read_moment, stop_moment
 from airflow_provider_rma.ledger.windows import Window
-from tests.ledger.company import Company, warehouse_rows
-from tests.ledger.memory import MemoryDestination
-from tests.ledger.tamper import TamperingProxy, amounts
+from tests.support.ledger.company import Company, warehouse_rows
+from tests.support.ledger.memory import MemoryDestination
+from tests.support.ledger.tampering_proxy import TamperingProxy, amounts
 
 QUARTER: dict[str, Any] = {"from_date": "2026-01-01", "to_date": "2026-03-31"}
 MONTHS = ["2026-01", "2026-02", "2026-03"]

@@ -15,9 +15,9 @@ from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.skip import FULL_EVERY, last_read
 from airflow_provider_rma.ledger.windows import windows
-from tests.ledger.company import Company
-from tests.ledger.memory import MemoryDestination
-from tests.ledger.tamper import Reply, TamperingProxy, amounts
+from tests.support.ledger.company import Company
+from tests.support.ledger.memory import MemoryDestination
+from tests.support.ledger.tampering_proxy import Reply, TamperingProxy, amounts
 
 JANUARY, FEBRUARY = windows("2026-01-01", "2026-02-28")
 

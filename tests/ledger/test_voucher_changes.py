@@ -23,9 +23,9 @@ from airflow_provider_rma.ledger.destinations.parquet.destination import Parquet
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import Window
-from tests.ledger.company import Company
-from tests.ledger.destinations.rows import raw
-from tests.ledger.memory import MemoryDestination, MemoryStage
+from tests.support.ledger.company import Company
+from tests.support.ledger.memory import MemoryDestination, MemoryStage
+from tests.support.ledger.window_fixtures import raw
 
 JANUARY: dict[str, Any] = {"from_date": "2026-01-01", "to_date": "2026-01-31"}
 Row = dict[str, Any]

@@ -25,9 +25,9 @@ from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.postings.slices import Part, Plan, account_classes
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import Window, windows
-from tests.ledger.company import Company, warehouse_rows
-from tests.ledger.memory import MemoryDestination
-from tests.ledger.tamper import Reply, TamperingProxy
+from tests.support.ledger.company import Company, warehouse_rows
+from tests.support.ledger.memory import MemoryDestination
+from tests.support.ledger.tampering_proxy import Reply, TamperingProxy
 
 QUARTER: dict[str, Any] = {"from_date": "2026-01-01", "to_date": "2026-03-31"}
 FEBRUARY: dict[str, Any] = {"from_date": "2026-02-01", "to_date": "2026-02-28"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from airflow_provider_rma.operators.billing import (
     RunMyAccountsCreateCustomersOperator,
     RunMyAccountsCreateInvoicesOperator,
 )
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 pytestmark = pytest.mark.airflow
 

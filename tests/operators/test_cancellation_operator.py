@@ -15,7 +15,7 @@ from airflow.sdk import DAG, task
 
 from airflow_provider_rma.operators.billing import RunMyAccountsCreateInvoicesOperator
 from airflow_provider_rma.operators.cancellation import RunMyAccountsCancelInvoicesOperator
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 pytestmark = pytest.mark.airflow
 

@@ -17,8 +17,8 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_rma.operators.ledger import RunMyAccountsExtractLedgerOperator
-from tests.ledger.tamper import Reply, TamperingProxy
-from tests.simulator.server import SimulatorProcess
+from tests.support.ledger.tampering_proxy import Reply, TamperingProxy
+from tests.support.simulator import SimulatorProcess
 
 pytestmark = pytest.mark.airflow
 

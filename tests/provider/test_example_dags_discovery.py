@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 
-from tests.support import ROOT
+from tests.support.reference import ROOT
 
 
 def test_airflow_finds_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:

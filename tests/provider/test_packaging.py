@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.support import ROOT
+from tests.support.reference import ROOT
 
 EXAMPLES = {path.name for path in (ROOT / "example_dags").glob("*.py")}
 

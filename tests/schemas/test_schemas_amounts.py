@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_rma.exceptions import InvalidInputError, UnexpectedAnswerError
 from airflow_provider_rma.schemas.invoice import IncomeEntrySchema, InvoicePartSchema
 from airflow_provider_rma.schemas.ledger import BalanceRowSchema
-from tests.schemas.strategies import decimals
+from tests.support.schema_strategies import decimals
 
 ENTRY = IncomeEntrySchema()
 LINE = InvoicePartSchema()

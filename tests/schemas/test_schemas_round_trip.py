@@ -17,7 +17,7 @@ from airflow_provider_rma.schemas.ledger import BalanceRowSchema, ChartSchema, T
 from airflow_provider_rma.schemas.organisation import DepartmentSchema, ProjectSchema
 from airflow_provider_rma.schemas.part import PartSchema
 from airflow_provider_rma.schemas.payment import PaymentSchema
-from tests.schemas.strategies import records
+from tests.support.schema_strategies import records
 
 SCHEMAS = [
     schema()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT
+from tests.support.reference import ROOT
 
 COMMAND = [sys.executable, str(ROOT / "scripts" / "demo.py"), "--folder"]
 

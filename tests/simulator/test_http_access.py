@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 INVOICE: dict[str, Any] = {
     "invnumber": "Z-1",

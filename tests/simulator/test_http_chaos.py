@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from airflow_provider_rma.simulator.faults.rules import Chaos, Rule
-from tests.simulator.server import SimulatorProcess
 from tests.simulator.test_http_lists import invoice
+from tests.support.simulator import SimulatorProcess
 
 
 @pytest.fixture(scope="module")

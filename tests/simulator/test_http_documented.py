@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.server import SimulatorProcess, xml_root
-from tests.support import shared
+from tests.support.reference import shared
+from tests.support.simulator import SimulatorProcess, xml_root
 
 SAMPLES = [
     ("invoice-post-parts-full-customer.xml", "R-002", "534.6", "495.0"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.simulator.server import SimulatorProcess, xml_root
+from tests.support.simulator import SimulatorProcess, xml_root
 
 TODAY = "2026-06-15"
 

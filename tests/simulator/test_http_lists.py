@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from tests.simulator.server import SimulatorProcess, xml_root
+from tests.support.simulator import SimulatorProcess, xml_root
 
 TODAY = "2026-06-15"
 

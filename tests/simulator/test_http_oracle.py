@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.posting_oracle import HEADER_AMOUNTS, differences
-from tests.simulator.server import SimulatorProcess
-from tests.support import oracle_cases, shared
+from tests.support.posting_oracle import HEADER_AMOUNTS, differences
+from tests.support.reference import oracle_cases, shared
+from tests.support.simulator import SimulatorProcess
 
 CASES = oracle_cases("ar_booking", "ar_articles")
 

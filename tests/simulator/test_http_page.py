@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from airflow_provider_rma.simulator.http.page import money
-from tests.simulator.server import SimulatorProcess
 from tests.simulator.test_http_ledger import gl
 from tests.simulator.test_http_lists import invoice
+from tests.support.simulator import SimulatorProcess
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 

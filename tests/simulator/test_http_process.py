@@ -15,8 +15,8 @@ import pytest
 import requests
 import trustme
 
-from tests.simulator.server import SimulatorProcess
 from tests.simulator.test_http_lists import invoice
+from tests.support.simulator import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "airflow_provider_rma.simulator"]
 
@@ -134,7 +134,7 @@ def test_requests_can_be_logged_without_secrets(tmp_path: Path) -> None:
 
 def test_no_orphan_survives_a_killed_parent(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from tests.simulator.server import SimulatorProcess\n"
+        "import sys, time; from pathlib import Path; from tests.support.simulator import SimulatorProcess\n"
         f"process = SimulatorProcess(Path({str(tmp_path / 'b.db')!r})); process.start()\n"
         "print(process.url, flush=True); time.sleep(60)"
     )

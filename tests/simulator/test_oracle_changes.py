@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.books.master_tables import load_master
-from tests.simulator.posting_oracle import differences, play
-from tests.support import oracle_cases, shared
+from tests.support.posting_oracle import differences, play
+from tests.support.reference import oracle_cases, shared
 
 PAYMENTS = oracle_cases("payment")
 RESAVES = oracle_cases("resave")

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_rma.simulator.books.rounding import decimals, number, rounded, stored
-from tests.support import shared
+from tests.support.reference import shared
 
 
 def test_every_triple_of_the_real_routine() -> None:

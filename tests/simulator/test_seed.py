@@ -20,7 +20,7 @@ import requests
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.seed.calendar import Plan, euro, invoices_per_month, on_a_business_day
 from airflow_provider_rma.simulator.seed.run import Summary, seed
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "airflow_provider_rma.simulator", "seed"]
 PLAN = Plan(customers=30, invoices=400, months=26, seed=7, start=date(2023, 11, 1))

@@ -17,8 +17,8 @@ from airflow_provider_rma.transfers.sql_to_rma import (
     SqlToRunMyAccountsCustomersOperator,
     SqlToRunMyAccountsInvoicesOperator,
 )
-from tests.simulator.server import SimulatorProcess
-from tests.support import shared
+from tests.support.reference import shared
+from tests.support.simulator import SimulatorProcess
 
 pytestmark = pytest.mark.airflow
 

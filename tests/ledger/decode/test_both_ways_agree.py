@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_rma.ledger.postings.decode import json_path, xml_path, xml_recogniser
 from airflow_provider_rma.ledger.postings.decode.fields import leaves
-from tests.ledger.decode.answers import MEMBERS, both, document, json_posting, posting
-from tests.ledger.decode.strategies import damaged, json_documents, xml_postings
+from tests.support.ledger.responses import MEMBERS, both, document, json_posting, posting
+from tests.support.ledger.strategies import damaged, json_documents, xml_postings
 
 JSON = "application/json"
 PLAIN = document(posting(), posting(amount="<amount>50.0</amount>"), posting(notes="", department=""))

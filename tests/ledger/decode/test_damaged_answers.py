@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_provider_rma.exceptions import IncompleteAnswerError, UnexpectedAnswerError
-from tests.ledger.decode.answers import both, document, json_posting, posting, read
+from tests.support.ledger.responses import both, document, json_posting, posting, read
 
 WHOLE = document(posting(), posting())
 WHOLE_JSON = json.dumps({"transaction": [json_posting(), json_posting()], "@number_of_transaction": "2"}).encode()

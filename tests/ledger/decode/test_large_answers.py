@@ -14,8 +14,8 @@ from airflow_provider_rma.client.stream import RawEntities
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode import json_path, xml_path
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
-from tests.client.server import ScriptedServer, answer
-from tests.ledger.decode.answers import WINDOW, both, document, json_posting, posting
+from tests.support.ledger.responses import WINDOW, both, document, json_posting, posting
+from tests.support.scripted_server import ScriptedServer, answer
 
 COUNT = 25_000
 

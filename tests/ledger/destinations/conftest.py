@@ -23,8 +23,8 @@ from airflow_provider_rma.ledger.destinations.parquet.destination import (  # no
 from airflow_provider_rma.ledger.destinations.sql.dialects import READ  # noqa: E402
 from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination  # noqa: E402
 from airflow_provider_rma.ledger.windows import Window  # noqa: E402
-from tests.ledger.destinations.rows import AUGUST, TENANT, Warehouse  # noqa: E402
-from tests.postgres import PostgresServer  # noqa: E402
+from tests.support.ledger.window_fixtures import AUGUST, TENANT, Warehouse  # noqa: E402
+from tests.support.postgres import PostgresServer  # noqa: E402
 
 #: Those whose tables can be changed behind the provider's back.
 DATABASES = ["duckdb", "postgres", "dbapi-sqlite", "dbapi-postgres"]

@@ -15,7 +15,17 @@ from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import views
 from airflow_provider_rma.ledger.destinations.parquet import manifest
 from tests.ledger.destinations.conftest import parquet_warehouse
-from tests.ledger.destinations.rows import AUGUST, JULY, TENANT, Warehouse, batch, change, load_window, posting, raw
+from tests.support.ledger.window_fixtures import (
+    AUGUST,
+    JULY,
+    TENANT,
+    Warehouse,
+    batch,
+    change,
+    load_window,
+    posting,
+    raw,
+)
 
 
 @pytest.fixture

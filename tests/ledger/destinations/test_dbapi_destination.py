@@ -14,8 +14,8 @@ from airflow_provider_rma.ledger.destinations.sql import generic
 from airflow_provider_rma.ledger.destinations.sql.dialects import DIALECTS, STANDARD
 from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination, DbapiSession
 from tests.ledger.destinations.conftest import postgres_url, sqlite_warehouse
-from tests.ledger.destinations.rows import AUGUST, TENANT, load_window, posting
-from tests.postgres import PostgresServer
+from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
+from tests.support.postgres import PostgresServer
 
 
 class Counted(sqlite3.Connection):

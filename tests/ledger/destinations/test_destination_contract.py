@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.fingerprint import Fingerprinter
-from tests.ledger.destinations.rows import (
+from tests.support.ledger.window_fixtures import (
     AUGUST,
     JULY,
     SEPTEMBER,

@@ -16,8 +16,8 @@ from tests.ledger.destinations.conftest import (
     postgres_warehouse,
     sqlite_warehouse,
 )
-from tests.ledger.destinations.processes import python, says
-from tests.ledger.destinations.rows import AUGUST, TENANT, Warehouse, load_window, posting
+from tests.support.ledger.child_process import python, says
+from tests.support.ledger.window_fixtures import AUGUST, TENANT, Warehouse, load_window, posting
 
 _ONE_LOAD = """
 exec(sys.argv[2])

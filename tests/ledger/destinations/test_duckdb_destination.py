@@ -13,8 +13,8 @@ from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbDestination, DuckDbSession
-from tests.ledger.destinations.processes import python, says
-from tests.ledger.destinations.rows import AUGUST, TENANT, batch, load_window, posting
+from tests.support.ledger.child_process import python, says
+from tests.support.ledger.window_fixtures import AUGUST, TENANT, batch, load_window, posting
 
 _HOLD = """
 import duckdb, time

@@ -10,7 +10,7 @@ pytest.importorskip("pyarrow")
 
 from airflow_provider_rma.ledger import fingerprint
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS, Fingerprinter, row_hashes
-from tests.ledger.destinations.rows import batch, posting, raw
+from tests.support.ledger.window_fixtures import batch, posting, raw
 
 _MASK = 2**64 - 1
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import Destination
 from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement
-from tests.ledger.destinations.columns_page import PAGE
-from tests.ledger.destinations.rows import (
+from tests.support.ledger.columns_page import PAGE
+from tests.support.ledger.window_fixtures import (
     AUGUST,
     JULY,
     TENANT,

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_rma.ledger.windows import Window
-from tests.ledger.destinations.rows import (
+from tests.support.ledger.window_fixtures import (
     AUGUST,
     JULY,
     SEPTEMBER,

@@ -12,10 +12,10 @@ from tests.ledger.destinations.conftest import (
     postgres_url,
     postgres_warehouse,
 )
-from tests.ledger.destinations.rows import Warehouse, change, load_window, posting
 from tests.ledger.destinations.test_ledger_statements import fill_year_end
 from tests.ledger.destinations.test_ledger_views import fill_company
-from tests.postgres import PostgresServer
+from tests.support.ledger.window_fixtures import Warehouse, change, load_window, posting
+from tests.support.postgres import PostgresServer
 
 
 def test_views_agree(tmp_path: Path, postgres: PostgresServer) -> None:

@@ -23,7 +23,7 @@ from airflow_provider_rma.ledger.destinations.parquet.destination import (
     read_window,
 )
 from airflow_provider_rma.ledger.destinations.parquet.manifest import new_name, read_manifest
-from tests.ledger.destinations.rows import (
+from tests.support.ledger.window_fixtures import (
     AUGUST,
     JULY,
     TENANT,

@@ -14,9 +14,9 @@ from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import open_destination, views
 from airflow_provider_rma.ledger.destinations.sql.postgres import PostgresDestination, PostgresSession
 from tests.ledger.destinations.conftest import postgres_url, postgres_warehouse
-from tests.ledger.destinations.processes import python, says
-from tests.ledger.destinations.rows import AUGUST, JULY, TENANT, batch, load_row, load_window, posting, proofs
-from tests.postgres import PostgresServer
+from tests.support.ledger.child_process import python, says
+from tests.support.ledger.window_fixtures import AUGUST, JULY, TENANT, batch, load_row, load_window, posting, proofs
+from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
-from tests.support import ROOT
+from tests.support.reference import ROOT
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 
 from airflow_provider_rma.ledger import contract, fingerprint
 from airflow_provider_rma.ledger.destinations import views
-from tests.ledger.destinations import columns_page
+from tests.support.reference.ledger import columns_page
 
 
 def test_the_page_has_the_columns_as_they_are() -> None:
-    hint = "run: python -m tests.ledger.destinations.columns_page"
+    hint = "run: python -m tests.support.ledger.columns_page"
     assert columns_page.on_page() == columns_page.reference(), hint
 
 

@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from airflow_provider_rma.ledger.result import WindowResult
-from tests.ledger.company import Row
-from tests.ledger.destinations.rows import Warehouse
-from tests.ledger.generated import books_of, last_day
+from tests.support.ledger.company import Row
+from tests.support.ledger.random_books import books_of, last_day
+from tests.support.ledger.window_fixtures import Warehouse
 
 TOLERANCE = Decimal("0.01")
 _FOUR_PLACES = Decimal("0.0001")

@@ -23,8 +23,8 @@ from airflow_provider_rma.operators.billing import (
 )
 from airflow_provider_rma.operators.cancellation import RunMyAccountsCancelInvoicesOperator
 from tests.billing.conftest import Bench
-from tests.resilience.canaries import CANARIES, RECORDS, TOKEN, customer, invoice
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
+from tests.support.system.secrets import CANARIES, RECORDS, TOKEN, customer, invoice
 
 pytestmark = pytest.mark.airflow
 

@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_rma.billing.journal.store import Journal, open_engine
 from airflow_provider_rma.billing.policy import Policy
-from tests.resilience.service import Books, BooksServer, Call, Reply
-from tests.resilience.workers import Report, Worker, Workshop
+from tests.support.system.service import Books, BooksServer, Call, Reply
+from tests.support.system.workers import Report, Worker, Workshop
 
 DEADLINE, SETTLE = 120.0, 300.0
 

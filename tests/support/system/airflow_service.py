@@ -75,7 +75,7 @@ class AirflowService:
     def __enter__(self) -> AirflowService:
         with (self.home / "output.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.resilience.airflow_service"],
+                [sys.executable, "-m", "tests.support.system.airflow_service"],
                 cwd=Path(__file__).parents[2],
                 env=self._environment,
                 stdin=subprocess.PIPE,

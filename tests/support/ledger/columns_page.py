@@ -1,12 +1,12 @@
 """The column reference of docs/warehouse.md, made from the declaration of the tables.
 
-``python -m tests.ledger.destinations.columns_page`` writes it into the page; a test compares the two.
+``python -m tests.support.ledger.columns_page`` writes it into the page; a test compares the two.
 """
 
 from __future__ import annotations
 
 from airflow_provider_rma.ledger.contract import CONTRACT_VERSION, TABLES, TYPES
-from tests.support import ROOT
+from tests.support.reference import ROOT
 
 PAGE = ROOT / "docs" / "warehouse.md"
 BEGIN, END = "<!-- columns: begin -->", "<!-- columns: end -->"

@@ -20,8 +20,8 @@ from typing import Any
 
 from airflow_provider_rma.billing.journal.store import Journal, State
 from airflow_provider_rma.billing.policy import Policy
-from tests.resilience.service import Books, BooksServer, Call, Reply
-from tests.resilience.workers import DEATHS, Report, Turns, Worker, Workshop
+from tests.support.system.service import Books, BooksServer, Call, Reply
+from tests.support.system.workers import DEATHS, Report, Turns, Worker, Workshop
 
 START = 1_790_000_000.0
 DEADLINE, SETTLE = 120.0, 300.0

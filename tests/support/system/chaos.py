@@ -1,4 +1,4 @@
-"""Many schedules: ``python -m tests.resilience.chaos --schedules 20000``, or ``make chaos``.
+"""Many schedules: ``python -m tests.support.system.chaos --schedules 20000``, or ``make chaos``.
 
 A failure names its seed and tells its story; ``--first SEED --schedules 1 --processes 1`` repeats it.
 """
@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_rma.billing.journal.store import open_engine
-from tests.resilience.schedules import SETTLE, Schedule
-from tests.resilience.service import BooksServer
+from tests.support.system.schedules import SETTLE, Schedule
+from tests.support.system.service import BooksServer
 
 _MEMORY = Path("/dev/shm")
 
@@ -86,7 +86,7 @@ def run(
 
 def run_in_processes(first: int, schedules: int, processes: int, *, seconds: float) -> Tally:
     """Carry out schedules, shared among processes."""
-    command = [sys.executable, "-m", "tests.resilience.chaos", "--processes", "1", "--json"]
+    command = [sys.executable, "-m", "tests.support.system.chaos", "--processes", "1", "--json"]
     started = []
     for number in range(processes):
         share = (schedules - number + processes - 1) // processes

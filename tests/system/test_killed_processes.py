@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.journal.store import Journal, open_engine
-from tests.resilience.records import invoices
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
+from tests.support.system.records import invoices
 
 SETTLE = 1.0
 
@@ -43,7 +43,7 @@ def start(service: SimulatorProcess, journal_url: str, tmp_path: Path) -> Iterat
             "records": records,
             "settle_time": SETTLE,
         }
-        command = [sys.executable, "-m", "tests.resilience.billing_process", json.dumps(given | options)]
+        command = [sys.executable, "-m", "tests.support.system.billing_process", json.dumps(given | options)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         started.append(process)
         return process

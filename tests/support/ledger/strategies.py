@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.ledger.decode.answers import MEMBERS, json_posting
+from tests.support.ledger.responses import MEMBERS, json_posting
 
 _ODD = "\t\n\r \x7f\x85\xa0  ﻿äß€𝄞😀�&<>\"'][=:;{},\\/"
 _FORBIDDEN = "\x00\x01\x08\x0b\x1f￾￿"

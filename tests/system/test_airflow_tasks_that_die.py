@@ -16,8 +16,8 @@ import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_rma.operators.billing import RunMyAccountsCreateInvoicesOperator
-from tests.resilience.records import invoices
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
+from tests.support.system.records import invoices
 
 pytestmark = pytest.mark.airflow
 
@@ -35,7 +35,7 @@ def start(airflow_db: None, rma: SimulatorProcess, storage: Path, tmp_path: Path
         source = tmp_path / f"{dag_id}.ndjson"
         source.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
         given = json.dumps({"dag_id": dag_id, "source": source.as_uri()} | options)
-        command = [sys.executable, "-m", "tests.resilience.airflow_process", given]
+        command = [sys.executable, "-m", "tests.support.system.airflow_process", given]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         started.append(process)
         return process

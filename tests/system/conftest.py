@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.operators.conftest import connect, rma, simulator, storage
-from tests.postgres import PostgresServer
+from tests.support.postgres import PostgresServer
 
 __all__ = ["connect", "rma", "simulator", "storage"]
 

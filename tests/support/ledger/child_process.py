@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support import ROOT
+from tests.support.reference import ROOT
 
 #: What every such program begins with.
 PRELUDE = """
 import os, signal, sys
-from tests.ledger.destinations.rows import *
+from tests.support.ledger.window_fixtures import *
 from airflow_provider_rma.ledger.destinations import open_destination
 
 def die(*args, **kwargs):

@@ -16,7 +16,7 @@ from airflow_provider_rma.exceptions import RequestError
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
 from airflow_provider_rma.ledger.windows import Window
-from tests.client.wellformed import is_well_formed
+from tests.support.wellformed import is_well_formed
 
 WINDOW = Window.of(date(2026, 3, 31))
 ENDPOINT = endpoints.LIST_TRANSACTIONS

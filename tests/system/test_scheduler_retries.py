@@ -14,8 +14,8 @@ import pytest
 
 from airflow_provider_rma.billing.journal.model import State
 from airflow_provider_rma.billing.journal.store import Journal, open_engine
-from tests.resilience.airflow_service import AirflowService, wait_for
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
+from tests.support.system.airflow_service import AirflowService, wait_for
 
 pytestmark = pytest.mark.airflow
 

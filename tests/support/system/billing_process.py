@@ -22,7 +22,7 @@ from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.exceptions import BillingError
-from tests.resilience.workers import MortalClient, MortalJournal, MortalOutput, Worker
+from tests.support.system.workers import MortalClient, MortalJournal, MortalOutput, Worker
 
 DEADLINE = 2.0
 

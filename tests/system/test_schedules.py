@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.journal.store import Journal
-from tests.resilience.chaos import engines, run, run_in_processes
-from tests.resilience.schedules import POST_FAULTS, READ_FAULTS, Schedule
-from tests.resilience.service import BooksServer
-from tests.resilience.workers import DEATHS
+from tests.support.system.chaos import engines, run, run_in_processes
+from tests.support.system.schedules import POST_FAULTS, READ_FAULTS, Schedule
+from tests.support.system.service import BooksServer
+from tests.support.system.workers import DEATHS
 
 SCHEDULES = int(os.environ.get("CHAOS_SCHEDULES", "2000"))
 FIRST = int(os.environ.get("CHAOS_FIRST", "0"))

@@ -13,7 +13,7 @@ from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.simulator.books.books import Books
-from tests.simulator.server import SimulatorProcess
+from tests.support.simulator import SimulatorProcess
 
 #: What is compared of a posting: everything but texts that only the wire has.
 Row = tuple[Any, ...]

@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.ledger.company import Company, Row
+from tests.support.ledger.company import Company, Row
 
 #: Around the end of a fiscal year.
 MONTHS = (date(2025, 12, 1), date(2026, 1, 1), date(2026, 2, 1))
