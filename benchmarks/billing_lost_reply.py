@@ -127,7 +127,7 @@ def peer(python: str, program: str, delay: float) -> int | None:
 
 def ours(delay: float) -> int:
     """Documents after our attempts; the last one is made after the settle time, as the task's message says."""
-    from airflow_provider_rma.billing.journal.store import open_engine
+    from airflow_provider_rma.billing.journal.engine import open_engine
     from airflow_provider_rma.billing.policy import Policy
     from tests.support.system.workers import Worker, Workshop
 

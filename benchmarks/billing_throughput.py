@@ -65,7 +65,8 @@ def bill(
     from fsspec.implementations.local import LocalFileSystem
 
     from airflow_provider_rma.billing.files import Output
-    from airflow_provider_rma.billing.journal.store import Journal, open_engine
+    from airflow_provider_rma.billing.journal.engine import open_engine
+    from airflow_provider_rma.billing.journal.store import Journal
     from airflow_provider_rma.billing.outcomes import failing_outcomes
     from airflow_provider_rma.billing.policy import Policy
     from airflow_provider_rma.billing.run import InvoiceRun

@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_rma.billing.comparison import booked_customer
 from airflow_provider_rma.billing.files import finish
-from airflow_provider_rma.billing.journal.store import business_key
+from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.kinds.invoice import EXPECTED_AMOUNT, read_invoice
 from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_rma.billing.comparison import Comparison, compare
-from airflow_provider_rma.billing.journal.store import Entry, business_key
+from airflow_provider_rma.billing.journal.model import Entry, business_key
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.working_set import Hit, Spool
 from airflow_provider_rma.client.client import RunMyAccountsClient

@@ -11,7 +11,8 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.comparison import Comparison
-from airflow_provider_rma.billing.journal.store import OPEN, Entry, Journal, State
+from airflow_provider_rma.billing.journal.model import OPEN, Entry, State
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.customer_fields import overwriting
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.lookup import look_up, read_list, read_master_data

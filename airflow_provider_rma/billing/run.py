@@ -16,7 +16,9 @@ from airflow_provider_rma.billing.files import Output, finish, hash_record
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.invoice import Document, read_invoice, record_number
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
-from airflow_provider_rma.billing.pages.html import plan_html, plan_markdown, review_plan
+from airflow_provider_rma.billing.pages.html import plan_html
+from airflow_provider_rma.billing.pages.markdown import plan_markdown
+from airflow_provider_rma.billing.pages.statistics import review_plan
 from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, load_plan, plan_lines, write_plan
 from airflow_provider_rma.billing.planner import Planner
 from airflow_provider_rma.billing.policy import Policy

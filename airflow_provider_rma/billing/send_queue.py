@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date
 
-from airflow_provider_rma.billing.journal.store import Entry
+from airflow_provider_rma.billing.journal.model import Entry
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.outcomes import Outcome, Row
 from airflow_provider_rma.billing.progress import Progress

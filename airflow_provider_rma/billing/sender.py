@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_rma.billing.comparison import compare
-from airflow_provider_rma.billing.journal.store import Entry, Journal, State, business_key
+from airflow_provider_rma.billing.journal.model import Entry, State, business_key
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.lookup import PLAIN_NUMBER, to_hit
 from airflow_provider_rma.billing.outcomes import Outcome, Row

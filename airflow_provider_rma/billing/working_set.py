@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.billing.comparison import Comparison
-from airflow_provider_rma.billing.journal.store import business_key
+from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.outcomes import Outcome, Row
 from airflow_provider_rma.billing.scratch import Scratch

@@ -12,7 +12,7 @@ from airflow_provider_rma.cli.output import FINDINGS, emit, json_option, table
 from airflow_provider_rma.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.evidence.writer import EvidenceRef
+    from airflow_provider_rma.billing.evidence.chain import EvidenceRef
 
 
 @click.group()
@@ -36,7 +36,7 @@ def verify(ctx: click.Context, folder: str, conn_id: str | None, as_json: bool) 
     Exit code 1 if a file was changed, renamed or is missing. Files alone do not show that the newest of them were
     removed; with --conn that is seen as well.
     """
-    from airflow_provider_rma.billing.evidence.writer import verify_chain
+    from airflow_provider_rma.billing.evidence.chain import verify_chain
 
     load_airflow()
     where = storage_folder(folder)

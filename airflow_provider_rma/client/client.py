@@ -16,8 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_rma.client import endpoints
-from airflow_provider_rma.client.codecs.content import ContentType, Mapped
-from airflow_provider_rma.client.codecs.wire import unexpected
+from airflow_provider_rma.client.codecs.wire import ContentType, Mapped, unexpected
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.endpoints import Endpoint
 from airflow_provider_rma.client.responses import Answer

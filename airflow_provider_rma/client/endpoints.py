@@ -14,16 +14,8 @@ from string import Formatter
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from airflow_provider_rma.client.codecs.content import (
-    ContentType,
-    ItemStream,
-    Mapped,
-    decode,
-    encode,
-    items_of,
-    iter_decode,
-)
-from airflow_provider_rma.client.codecs.wire import unexpected
+from airflow_provider_rma.client.codecs.content import ItemStream, decode, encode, items_of, iter_decode
+from airflow_provider_rma.client.codecs.wire import ContentType, Mapped, unexpected
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.customer import CustomerSchema

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
 from typing import IO, Any, Self
 
-from airflow_provider_rma.client.codecs.content import ContentType, Mapped
+from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
 from airflow_provider_rma.client.endpoints import Endpoint, Request
 from airflow_provider_rma.client.errors import of_request
 from airflow_provider_rma.client.responses import Answer

@@ -87,7 +87,7 @@ def journal_engine() -> sqlalchemy.Engine:
     :raises ConfigurationError: see :func:`journal_url`.
     :raises JournalError: if the database is neither SQLite nor PostgreSQL.
     """
-    from airflow_provider_rma.billing.journal.store import open_engine
+    from airflow_provider_rma.billing.journal.engine import open_engine
 
     return open_engine(journal_url())
 

@@ -20,7 +20,7 @@ from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zu
 
 if TYPE_CHECKING:
     from airflow_provider_rma.client.client import RunMyAccountsClient
-    from airflow_provider_rma.client.codecs.content import ContentType
+    from airflow_provider_rma.client.codecs.wire import ContentType
     from airflow_provider_rma.ledger.destinations import Destination
 
 log = logging.getLogger(__name__)

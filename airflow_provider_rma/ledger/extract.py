@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_rma.client.client import RunMyAccountsClient
-    from airflow_provider_rma.client.codecs.content import ContentType
+    from airflow_provider_rma.client.codecs.wire import ContentType
     from airflow_provider_rma.ledger.destinations import Destination, Stage
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,9 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_rma.billing.files import Output
-from airflow_provider_rma.billing.journal.store import Journal, business_key, open_engine
+from airflow_provider_rma.billing.journal.engine import open_engine
+from airflow_provider_rma.billing.journal.model import business_key
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.customer import CustomerRun
 from airflow_provider_rma.billing.kinds.invoice import Rules
 from airflow_provider_rma.billing.outcomes import Summary, failing_outcomes

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal.store import State
+from airflow_provider_rma.billing.journal.model import State
 from airflow_provider_rma.billing.journal_import.run import Adopted, Adopter
 from airflow_provider_rma.exceptions import ConfigurationError, IncompleteAnswerError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal.store import business_key
+from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.exceptions import BillingError, ConnectionNotMadeError, UnsettledError
 from tests.billing.conftest import Bench
 

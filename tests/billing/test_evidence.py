@@ -20,14 +20,8 @@ import pytest
 import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_rma.billing.evidence.writer import (
-    EvidenceRef,
-    EvidenceWriter,
-    Finding,
-    RunFacts,
-    recorded_links,
-    verify_chain,
-)
+from airflow_provider_rma.billing.evidence.chain import EvidenceRef, Finding, verify_chain
+from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, RunFacts, recorded_links
 from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.outcomes import Outcome, Row
 from airflow_provider_rma.exceptions import EvidenceError

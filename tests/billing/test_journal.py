@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal.store import Found, Journal, State, business_key, open_engine
+from airflow_provider_rma.billing.journal.engine import open_engine
+from airflow_provider_rma.billing.journal.model import Found, State, business_key
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.exceptions import InvalidInputError
 from tests.support.journal_databases import DATABASES, empty_database
 

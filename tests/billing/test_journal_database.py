@@ -11,8 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_rma.billing.journal import migrations
+from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.journal.migrations import CURRENT, migrate, schema_step
-from airflow_provider_rma.billing.journal.store import Journal, State, open_engine
+from airflow_provider_rma.billing.journal.model import State
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.exceptions import JournalError
 from tests.support.journal_databases import DATABASES, empty_database
 from tests.support.postgres import PostgresServer

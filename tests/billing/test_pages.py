@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.evidence.writer import EvidenceRef, RunFacts
+from airflow_provider_rma.billing.evidence.chain import EvidenceRef
+from airflow_provider_rma.billing.evidence.writer import RunFacts
 from airflow_provider_rma.billing.kinds.invoice import Rules, read_invoice
 from airflow_provider_rma.billing.outcomes import Outcome, Row
-from airflow_provider_rma.billing.pages.html import plan_html, plan_markdown, review_plan, run_html
-from airflow_provider_rma.billing.pages.statistics import LISTED, PlanReview
+from airflow_provider_rma.billing.pages.html import plan_html, run_html
+from airflow_provider_rma.billing.pages.markdown import plan_markdown
+from airflow_provider_rma.billing.pages.statistics import LISTED, PlanReview, review_plan
 from airflow_provider_rma.billing.plan_file import PlanHeader
 
 CANARY = "Xenia Kanarienvogel"

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from airflow_provider_rma.billing.journal.store import Journal, open_engine
+from airflow_provider_rma.billing.journal.engine import open_engine
+from airflow_provider_rma.billing.journal.store import Journal
 from tests.support.simulator import SimulatorProcess
 
 

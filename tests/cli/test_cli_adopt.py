@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal.store import State
+from airflow_provider_rma.billing.journal.model import State
 from tests.cli.conftest import Desk
 
 _years = count(1930)

@@ -9,7 +9,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, RunFacts
-from airflow_provider_rma.billing.journal.store import open_engine
+from airflow_provider_rma.billing.journal.engine import open_engine
 from tests.cli.conftest import Desk
 
 NOON = datetime(2026, 9, 15, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_rma.billing.journal.store import State, business_key
+from airflow_provider_rma.billing.journal.model import State, business_key
 from airflow_provider_rma.billing.kinds.invoice import run_mark
 from tests.cli.conftest import Desk
 

@@ -15,7 +15,7 @@ import pytest
 from airflow.sdk import DAG, task
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_rma.billing.evidence.writer import verify_chain
+from airflow_provider_rma.billing.evidence.chain import verify_chain
 from airflow_provider_rma.operators.billing import (
     RunMyAccountsCreateCustomersOperator,
     RunMyAccountsCreateInvoicesOperator,

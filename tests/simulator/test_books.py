@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.simulator import demo_company
-from airflow_provider_rma.simulator.books.books import Books, Refused
+from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.books.master_tables import load_master, truth
+from airflow_provider_rma.simulator.refusal import Refused
 
 
 @pytest.fixture

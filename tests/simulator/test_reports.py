@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.simulator import demo_company
-from airflow_provider_rma.simulator.books.books import Books, Refused
+from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.books.reports import matches, natural
+from airflow_provider_rma.simulator.refusal import Refused
 
 
 @pytest.fixture

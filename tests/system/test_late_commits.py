@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal.store import Journal, open_engine
+from airflow_provider_rma.billing.journal.engine import open_engine
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.policy import Policy
 from tests.support.system.service import Books, BooksServer, Call, Reply
 from tests.support.system.workers import Report, Worker, Workshop

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.journal.model import State
-from airflow_provider_rma.billing.journal.store import Journal, open_engine
+from airflow_provider_rma.billing.journal.store import Journal
 from tests.support.simulator import SimulatorProcess
 from tests.support.system.airflow_service import AirflowService, wait_for
 

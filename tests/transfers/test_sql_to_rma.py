@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.transfers.sql_to_rma import query
+from airflow_provider_rma.hooks.sql import query
 
 pytestmark = pytest.mark.airflow
 

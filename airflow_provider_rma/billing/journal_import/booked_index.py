@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.billing.comparison import booked_customer
-from airflow_provider_rma.billing.journal.store import business_key
+from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.journal_import.similarity import Difference, Likeness
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.scratch import Scratch

@@ -17,8 +17,8 @@ from enum import StrEnum
 from typing import IO, Any
 
 from airflow_provider_rma.billing.files import Output
-from airflow_provider_rma.billing.journal.model import Adoption, Entry, Found, State
-from airflow_provider_rma.billing.journal.store import Journal, business_key
+from airflow_provider_rma.billing.journal.model import Adoption, Entry, Found, State, business_key
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.journal_import.booked_index import Shelf, Shelved
 from airflow_provider_rma.billing.journal_import.similarity import liken
 from airflow_provider_rma.billing.kinds.invoice import Document, Rules, read_invoice, record_number

@@ -18,7 +18,8 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.files import Output, finish, hash_records
-from airflow_provider_rma.billing.journal.store import OPEN, Entry, Journal, State, business_key
+from airflow_provider_rma.billing.journal.model import OPEN, Entry, State, business_key
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.customer_fields import NOT_MANAGED, differing
 from airflow_provider_rma.billing.kinds.invoice import record_number
 from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary

@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_rma.billing.journal.store import business_key
+from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.totals import Figures, derive
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.amounts import Money

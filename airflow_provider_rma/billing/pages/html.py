@@ -11,7 +11,8 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.evidence.writer import EvidenceRef, RunFacts
+from airflow_provider_rma.billing.evidence.chain import EvidenceRef
+from airflow_provider_rma.billing.evidence.writer import RunFacts
 from airflow_provider_rma.billing.outcomes import BOOKED, CREATE, GOOD, Outcome
 from airflow_provider_rma.billing.pages.markdown import plan_markdown
 from airflow_provider_rma.billing.pages.statistics import (

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_rma.client.client import RunMyAccountsClient
-    from airflow_provider_rma.client.codecs.content import ContentType
+    from airflow_provider_rma.client.codecs.wire import ContentType
     from airflow_provider_rma.client.stream import RawEntities
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from airflow_provider_rma.client.client import RunMyAccountsClient
-    from airflow_provider_rma.client.codecs.content import ContentType
+    from airflow_provider_rma.client.codecs.wire import ContentType
 
 #: Requests that one statement takes.
 CALLS = 3

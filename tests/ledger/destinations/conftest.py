@@ -15,11 +15,8 @@ duckdb = pytest.importorskip("duckdb")
 
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import open_destination
-from airflow_provider_rma.ledger.destinations.parquet.destination import (  # noqa: E402
-    ParquetDestination,
-    create_duckdb_views,
-    read_window,
-)
+from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
+from airflow_provider_rma.ledger.destinations.parquet.readers import create_duckdb_views, read_window
 from airflow_provider_rma.ledger.destinations.sql.dialects import READ  # noqa: E402
 from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination  # noqa: E402
 from airflow_provider_rma.ledger.windows import Window  # noqa: E402

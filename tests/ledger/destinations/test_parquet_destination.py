@@ -16,13 +16,9 @@ from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.destinations.parquet import manifest as manifests
-from airflow_provider_rma.ledger.destinations.parquet.destination import (
-    ParquetDestination,
-    create_duckdb_views,
-    dataset_files,
-    read_window,
-)
+from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 from airflow_provider_rma.ledger.destinations.parquet.manifest import new_name, read_manifest
+from airflow_provider_rma.ledger.destinations.parquet.readers import create_duckdb_views, dataset_files, read_window
 from tests.support.ledger.window_fixtures import (
     AUGUST,
     JULY,

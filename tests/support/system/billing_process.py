@@ -16,7 +16,7 @@ from typing import Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_rma.billing.journal.store import open_engine
+from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.outcomes import failing_outcomes
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun

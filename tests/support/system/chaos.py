@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_rma.billing.journal.store import open_engine
+from airflow_provider_rma.billing.journal.engine import open_engine
 from tests.support.system.schedules import SETTLE, Schedule
 from tests.support.system.service import BooksServer
 

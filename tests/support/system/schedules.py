@@ -18,7 +18,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.journal.store import Journal, State
+from airflow_provider_rma.billing.journal.model import State
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.policy import Policy
 from tests.support.system.service import Books, BooksServer, Call, Reply
 from tests.support.system.workers import DEATHS, Report, Turns, Worker, Workshop

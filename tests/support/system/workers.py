@@ -16,7 +16,8 @@ from io import BytesIO
 from typing import IO, Any
 
 from airflow_provider_rma.billing.files import Output
-from airflow_provider_rma.billing.journal.store import Entry, Journal
+from airflow_provider_rma.billing.journal.model import Entry
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.outcomes import Row, Summary, failing_outcomes
 from airflow_provider_rma.billing.plan_file import PlanReader
 from airflow_provider_rma.billing.policy import Policy
