@@ -24,7 +24,8 @@ __all__ = [
     "DestinationError",
     "EvidenceError",
     "FieldProblem",
-    "IncompleteAnswerError",
+    "InDoubtError",
+    "IncompleteResponseError",
     "InvalidInputError",
     "JournalError",
     "LedgerError",
@@ -35,9 +36,8 @@ __all__ = [
     "RequestError",
     "RunMyAccountsError",
     "ServerError",
-    "UnexpectedAnswerError",
+    "UnexpectedResponseError",
     "UnprovenError",
-    "UnsettledError",
     "WritesNotAllowedError",
 ]
 
@@ -169,13 +169,13 @@ class ServerError(RequestError):
     retryable = True
 
 
-class IncompleteAnswerError(RequestError):
+class IncompleteResponseError(RequestError):
     """The answer ended early or its announced count does not hold: never taken for a short list."""
 
     retryable = True
 
 
-class UnexpectedAnswerError(RequestError):
+class UnexpectedResponseError(RequestError):
     """The answer is not what the interface documents: HTML, another root element, a redirect, an unreadable value."""
 
 
@@ -205,7 +205,7 @@ class BillingError(RunMyAccountsError):
         self.outcome_path = outcome_path
 
 
-class UnsettledError(BillingError):
+class InDoubtError(BillingError):
     """Some writes have an unknown outcome; a later attempt decides by reading. Clearing the task is safe."""
 
     retryable = True

@@ -85,15 +85,15 @@ def _write(path: Path, count: int) -> None:
 
 def _source(path: Path) -> Any:
     from airflow_provider_rma.client import endpoints
-    from airflow_provider_rma.client.responses import Answer
-    from airflow_provider_rma.client.stream import RawEntities
+    from airflow_provider_rma.client.responses import Response
+    from airflow_provider_rma.client.stream import RawResponse
 
     endpoint = endpoints.LIST_TRANSACTIONS
     file = path.open("rb")
     file.seek(0, os.SEEK_END)
-    answer = Answer(200, f"application/{path.suffix[1:]}", None, file)
+    answer = Response(200, f"application/{path.suffix[1:]}", None, file)
     request = endpoint.request("xml", segments={"accno": "x"})
-    return RawEntities(endpoint, request, answer, "xml", endpoint.reader.from_wire)
+    return RawResponse(endpoint, request, answer, "xml", endpoint.reader.from_wire)
 
 
 def _batches() -> Any:

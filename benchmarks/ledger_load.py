@@ -103,16 +103,16 @@ def _without_validation() -> None:
     from airflow_provider_rma.ledger import contract
     from airflow_provider_rma.schemas.amounts import Amount
     from airflow_provider_rma.schemas.dates import CalendarDate
-    from airflow_provider_rma.schemas.fields import RmaBoolean, Whole
+    from airflow_provider_rma.schemas.fields import Boolean, Integer
 
     def read(leaf: Any, texts: Any) -> Any:
         if isinstance(leaf.field, CalendarDate):
             return pc.utf8_slice_codeunits(texts, 0, 10).cast(pa.date32())
         if isinstance(leaf.field, Amount):
             return texts.cast(contract.TYPES["money"].arrow(pa))
-        if isinstance(leaf.field, Whole) and (leaf.part == "" or leaf.member == "department"):
+        if isinstance(leaf.field, Integer) and (leaf.part == "" or leaf.member == "department"):
             return texts.cast(pa.int64())
-        return texts.cast(pa.bool_()) if isinstance(leaf.field, RmaBoolean) else texts
+        return texts.cast(pa.bool_()) if isinstance(leaf.field, Boolean) else texts
 
     columns: Any = import_module("airflow_provider_rma.ledger.postings.decode.columns")
     columns._read = read

@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 import pendulum
 
 from airflow_provider_rma.billing.outcomes import GOOD, Outcome, Row, Summary
-from airflow_provider_rma.exceptions import BillingError, RunMyAccountsError, UnsettledError
+from airflow_provider_rma.exceptions import BillingError, InDoubtError, RunMyAccountsError
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def finish(summary: Summary, failing: Collection[Outcome], failure: RunMyAccount
     message = "; ".join([message, *summary.alarms])
     files = f"Reasons: {summary.outcome_path}; records to correct: {summary.rejects_path}."
     if Outcome.UNKNOWN in failed:
-        raise UnsettledError(
+        raise InDoubtError(
             message,
             advice=f"{_when(summary.retry_at)}; clearing and retrying the task is safe. {files}",
             counts=dict(summary.counts),

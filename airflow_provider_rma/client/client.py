@@ -19,9 +19,9 @@ from airflow_provider_rma.client import endpoints
 from airflow_provider_rma.client.codecs.wire import ContentType, Mapped, unexpected
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.endpoints import Endpoint
-from airflow_provider_rma.client.responses import Answer
+from airflow_provider_rma.client.responses import Response
 from airflow_provider_rma.client.retry import RetryPolicy
-from airflow_provider_rma.client.stream import Entity, EntityStream, RawEntities
+from airflow_provider_rma.client.stream import Entity, EntityStream, RawResponse
 from airflow_provider_rma.client.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class RunMyAccountsClient:
         """
         form = self.config.content_type
 
-        def decode(answer: Answer) -> datetime | None:
+        def decode(answer: Response) -> datetime | None:
             endpoints.LIST_DEPARTMENTS.decode_list(answer.read(), answer.content_type(form))
             answer.close()
             return _moment(answer.date)
@@ -192,7 +192,7 @@ class RunMyAccountsClient:
         include_openings: bool | None = None,
         include_closings: bool | None = None,
         content_type: ContentType | None = None,
-    ) -> RawEntities:
+    ) -> RawResponse:
         """Like :meth:`iter_transactions`, as the bytes of the answer; a context manager.
 
         What can be checked without decoding is checked: status, length, compression.
@@ -203,7 +203,7 @@ class RunMyAccountsClient:
         request = endpoint.request(form, segments={"accno": accno}, query=query)
         return self._transport.read(
             request,
-            lambda answer: RawEntities(endpoint, request, answer, form, lambda mapped: self._entity(endpoint, mapped)),
+            lambda answer: RawResponse(endpoint, request, answer, form, lambda mapped: self._entity(endpoint, mapped)),
         )
 
     def list_balances(
@@ -257,7 +257,7 @@ class RunMyAccountsClient:
     ) -> list[Entity]:
         form = content_type or self.config.content_type
 
-        def decode(answer: Answer) -> list[Entity]:
+        def decode(answer: Response) -> list[Entity]:
             mapped = endpoint.decode_list(answer.read(), answer.content_type(form))
             answer.close()
             return [self._entity(endpoint, record) for record in mapped]
@@ -267,7 +267,7 @@ class RunMyAccountsClient:
     def _get(self, endpoint: Endpoint, key: str, number: str, content_type: ContentType | None) -> Entity:
         form = content_type or self.config.content_type
 
-        def decode(answer: Answer) -> Entity:
+        def decode(answer: Response) -> Entity:
             mapped = endpoint.decode(answer.read(), answer.content_type(form))
             answer.close()
             entity = self._entity(endpoint, mapped)

@@ -28,7 +28,7 @@ MAX_IDLE = 15.0
 _current = threading.local()
 
 
-class Exchange:
+class WatchedRequest:
     """One request and its answer, bounded in time.
 
     :param seconds: from now to the last byte of the answer.
@@ -47,7 +47,7 @@ class Exchange:
         self._timer.daemon = True
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[Exchange]:
+    def running(self) -> Iterator[WatchedRequest]:
         """Bounds everything inside, in this thread."""
         _current.exchange = self
         self._timer.start()
@@ -89,7 +89,7 @@ def _shut(handle: socket.socket) -> None:
         handle.shutdown(socket.SHUT_RDWR)
 
 
-def _exchange() -> Exchange | None:
+def _exchange() -> WatchedRequest | None:
     return getattr(_current, "exchange", None)
 
 
@@ -97,7 +97,7 @@ class _Watched(HTTPConnection):
     """A connection that reports to the exchange that uses it."""
 
     _tunnelling = False
-    _watched_by: Exchange | None = None
+    _watched_by: WatchedRequest | None = None
     _last_use = 0.0
 
     def _new_conn(self) -> socket.socket:

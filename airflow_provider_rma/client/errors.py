@@ -21,19 +21,19 @@ from airflow_provider_rma.client.auth import redact
 from airflow_provider_rma.client.codecs.content import is_readable
 from airflow_provider_rma.client.codecs.wire import HTML_ADVICE, html_page
 from airflow_provider_rma.client.endpoints import Request
-from airflow_provider_rma.client.responses import Answer
+from airflow_provider_rma.client.responses import Response
 from airflow_provider_rma.client.retry import parse_retry_after
 from airflow_provider_rma.exceptions import (
     AuthenticationError,
     ConnectionNotMadeError,
-    IncompleteAnswerError,
+    IncompleteResponseError,
     NotFoundError,
     OutcomeUnknownError,
     RateLimitedError,
     RejectedError,
     RequestError,
     ServerError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 
 _READ_BACK = "Do not send it again: read first whether it was carried out."
@@ -49,7 +49,7 @@ _VERIFY = (
 _UNSURE = frozenset({408, 425, 429, 499})
 
 
-def problem_of(answer: Answer, request: Request, token: str) -> RequestError | None:
+def problem_of(answer: Response, request: Request, token: str) -> RequestError | None:
     """What an answer's status and body say; None if the answer is a success to be decoded."""
     text = None if answer.is_html() else answer.error_text()
     error = _classify(answer, request, text)
@@ -59,7 +59,7 @@ def problem_of(answer: Answer, request: Request, token: str) -> RequestError | N
     return error
 
 
-def _classify(answer: Answer, request: Request, text: str | None) -> RequestError | None:
+def _classify(answer: Response, request: Request, text: str | None) -> RequestError | None:
     status = answer.status
     if status in (401, 403):
         return AuthenticationError("the service refuses the token", advice=_TOKEN)
@@ -70,7 +70,7 @@ def _classify(answer: Answer, request: Request, text: str | None) -> RequestErro
     return _classify_write(answer)
 
 
-def _classify_success(answer: Answer, request: Request, text: str | None) -> RequestError | None:
+def _classify_success(answer: Response, request: Request, text: str | None) -> RequestError | None:
     if text is not None:
         return RejectedError("the service refused the request", advice=_REJECTED)
     if request.method == "GET":
@@ -80,7 +80,7 @@ def _classify_success(answer: Answer, request: Request, text: str | None) -> Req
     return OutcomeUnknownError(f"the answer is neither empty nor data. {_READ_BACK}", advice=HTML_ADVICE)
 
 
-def _classify_write(answer: Answer) -> RequestError:
+def _classify_write(answer: Response) -> RequestError:
     status = answer.status
     if 300 <= status < 400:
         return OutcomeUnknownError(f"the service answered a write with a redirect. {_READ_BACK}", advice=_REDIRECT)
@@ -95,10 +95,10 @@ def _classify_write(answer: Answer) -> RequestError:
     return OutcomeUnknownError("the service failed while it handled the write", advice=_READ_BACK)
 
 
-def _classify_read(answer: Answer, text: str | None) -> RequestError:
+def _classify_read(answer: Response, text: str | None) -> RequestError:
     status = answer.status
     if 300 <= status < 400:
-        return UnexpectedAnswerError("the service answered with a redirect", advice=_REDIRECT)
+        return UnexpectedResponseError("the service answered with a redirect", advice=_REDIRECT)
     if status == 429:
         return RateLimitedError(
             "the service asks to slow down",
@@ -112,15 +112,15 @@ def _classify_read(answer: Answer, text: str | None) -> RequestError:
     if text is not None or status == 400:
         return RejectedError("the service refused the request", advice=_REJECTED)
     if status == 407:
-        return UnexpectedAnswerError("a proxy refuses the request", advice=_PROXY)
-    return UnexpectedAnswerError("the service answered with a status that is not documented", advice=HTML_ADVICE)
+        return UnexpectedResponseError("a proxy refuses the request", advice=_PROXY)
+    return UnexpectedResponseError("the service answered with a status that is not documented", advice=HTML_ADVICE)
 
 
-def _not_found(answer: Answer, text: str | None) -> RequestError:
+def _not_found(answer: Response, text: str | None) -> RequestError:
     """Only the service's own 404 may count as a piece of the proof that something is absent."""
     if text is not None or answer.is_empty():
         return NotFoundError("there is nothing of that name", advice="Check the number, and the tenant.")
-    return UnexpectedAnswerError("the answer is a 404 that does not come from the service", advice=HTML_ADVICE)
+    return UnexpectedResponseError("the answer is a 404 that does not come from the service", advice=HTML_ADVICE)
 
 
 def not_made(error: Exception, request: Request, *, expired: bool) -> ConnectionNotMadeError:
@@ -176,7 +176,7 @@ def interrupted(request: Request, *, expired: bool, seconds: float, timed_out: b
         reason = "the connection was lost before the answer was complete"
     if request.method == "POST":
         return OutcomeUnknownError(reason, advice=_READ_BACK, method=request.method, path=request.path)
-    return IncompleteAnswerError(
+    return IncompleteResponseError(
         reason,
         advice="Nothing of it was used. Try again later, or ask for a shorter period.",
         method=request.method,

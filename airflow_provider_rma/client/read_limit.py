@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Gate:
+class ReadLimiter:
     """Lets no more through at the same time than each of those who enter allows."""
 
     def __init__(self) -> None:
@@ -36,17 +36,17 @@ class Gate:
                 self._free.notify_all()
 
 
-_gates: dict[str, Gate] = {}
+_gates: dict[str, ReadLimiter] = {}
 _lock = threading.Lock()
 
 
-def gate(origin: str) -> Gate:
+def gate(origin: str) -> ReadLimiter:
     """The gate of a host in this process.
 
     :param origin: scheme, name and port.
     """
     with _lock:
-        return _gates.setdefault(origin.casefold(), Gate())
+        return _gates.setdefault(origin.casefold(), ReadLimiter())
 
 
 def _forget() -> None:

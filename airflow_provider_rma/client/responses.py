@@ -36,7 +36,7 @@ WIRE_ERRORS = (
 Body = tempfile.SpooledTemporaryFile[bytes]
 
 
-class Answer:
+class Response:
     """An answer that has arrived whole.
 
     :param status: HTTP status.
@@ -140,7 +140,7 @@ class _Positioned(io.RawIOBase):
         super().close()
 
 
-def receive(response: requests.Response, limit: int = MAX_ANSWER) -> Answer:
+def receive(response: requests.Response, limit: int = MAX_ANSWER) -> Response:
     """Read an answer to its end and make sure that it is the end.
 
     requests alone would not notice a compressed stream that is cut off, nor (with urllib3 1.26) a body shorter than its
@@ -165,7 +165,7 @@ def receive(response: requests.Response, limit: int = MAX_ANSWER) -> Answer:
         raise
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     headers = response.headers
-    return Answer(response.status_code, media_type, headers.get("Retry-After"), body, headers.get("Date"))
+    return Response(response.status_code, media_type, headers.get("Retry-After"), body, headers.get("Date"))
 
 
 def _raw(response: requests.Response) -> Iterator[bytes]:

@@ -9,8 +9,8 @@ from typing import IO, Any, Self
 from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
 from airflow_provider_rma.client.endpoints import Endpoint, Request
 from airflow_provider_rma.client.errors import of_request
-from airflow_provider_rma.client.responses import Answer
-from airflow_provider_rma.exceptions import IncompleteAnswerError, RequestError
+from airflow_provider_rma.client.responses import Response
+from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError
 
 Entity = dict[str, Any]
 
@@ -19,7 +19,7 @@ class EntityStream:
     """An iterator of entities that closes its answer when it is used up; a context manager for leaving early.
 
     The answer has arrived whole before the first entity is handed out (it waits in a temporary file if it is large),
-    but whether the document is complete shows at its end only: :class:`IncompleteAnswerError` may come after the last
+    but whether the document is complete shows at its end only: :class:`IncompleteResponseError` may come after the last
     entity.
 
     :param skip: how many entities to leave out at the beginning; they are counted, and not converted.
@@ -30,7 +30,7 @@ class EntityStream:
         self,
         endpoint: Endpoint,
         request: Request,
-        answer: Answer,
+        answer: Response,
         content_type: ContentType,
         convert: Callable[[Mapped], Entity],
         skip: int = 0,
@@ -87,7 +87,7 @@ class EntityStream:
     def _check_count(self) -> None:
         announced = self.announced
         if announced is not None and announced != self.count:
-            raise IncompleteAnswerError(
+            raise IncompleteResponseError(
                 f"the service announced {announced} entries and sent {self.count}",
                 advice="Undo what was done with them, and read again.",
             )
@@ -99,7 +99,7 @@ def announced_count(attributes: Mapping[str, str]) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-class RawEntities:
+class RawResponse:
     """The bytes of a long list answer that has arrived whole, for whoever decodes them himself; a context manager.
 
     Length and compression have been checked, the document has not: :meth:`entities` checks everything.
@@ -113,7 +113,7 @@ class RawEntities:
         self,
         endpoint: Endpoint,
         request: Request,
-        answer: Answer,
+        answer: Response,
         content_type: ContentType,
         convert: Callable[[Mapped], Entity],
     ) -> None:

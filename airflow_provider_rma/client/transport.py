@@ -25,11 +25,11 @@ import urllib3.exceptions
 
 from airflow_provider_rma.client.auth import auth_for
 from airflow_provider_rma.client.config import ClientConfig
-from airflow_provider_rma.client.deadline import Exchange, WatchedAdapter
+from airflow_provider_rma.client.deadline import WatchedAdapter, WatchedRequest
 from airflow_provider_rma.client.endpoints import Request
 from airflow_provider_rma.client.errors import in_doubt, interrupted, not_made, of_request, problem_of
 from airflow_provider_rma.client.read_limit import gate
-from airflow_provider_rma.client.responses import WIRE_ERRORS, Answer, receive
+from airflow_provider_rma.client.responses import WIRE_ERRORS, Response, receive
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import ConfigurationError, RequestError, WritesNotAllowedError
 
@@ -93,7 +93,7 @@ class Transport:
         """Close the pooled connections."""
         self._session.close()
 
-    def read(self, request: Request, decode: Callable[[Answer], T]) -> T:
+    def read(self, request: Request, decode: Callable[[Response], T]) -> T:
         """Execute a GET, again if the retry policy says so, and decode its answer.
 
         Of all reads of this process, no more than ``max_in_flight`` are under way at the host at the same time; pauses
@@ -109,7 +109,7 @@ class Transport:
             with gate(self._config.origin).entered(self._config.max_in_flight):
                 outcome = self._once(request, self._config.read_deadline)
             tried += 1
-            if isinstance(outcome, Answer):
+            if isinstance(outcome, Response):
                 try:
                     return decode(outcome)
                 except RequestError as error:
@@ -137,14 +137,14 @@ class Transport:
                 path=request.path,
             )
         outcome = self._once(request, self._config.total_deadline)
-        if not isinstance(outcome, Answer):
+        if not isinstance(outcome, Response):
             raise outcome
         outcome.close()
 
-    def _once(self, request: Request, seconds: float) -> Answer | RequestError:
+    def _once(self, request: Request, seconds: float) -> Response | RequestError:
         """One exchange. The error is returned, not raised, so that no library's exception becomes its context."""
         prepared = self._prepare(request)
-        exchange = Exchange(seconds)
+        exchange = WatchedRequest(seconds)
         failure: Exception
         with exchange.running():
             try:
@@ -157,8 +157,8 @@ class Transport:
         return interrupted(request, expired=exchange.expired, seconds=seconds, timed_out=timed_out)
 
     def _exchange(
-        self, prepared: requests.PreparedRequest, request: Request, exchange: Exchange
-    ) -> Answer | RequestError:
+        self, prepared: requests.PreparedRequest, request: Request, exchange: WatchedRequest
+    ) -> Response | RequestError:
         config = self._config
         with self._session.send(
             prepared,

@@ -16,7 +16,7 @@ from airflow_provider_rma.exceptions import (
     RateLimitedError,
     RunMyAccountsError,
     ServerError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ _EXPLANATIONS: dict[type[RunMyAccountsError], str] = {
     ConnectionNotMadeError: "No connection to {host}: {reason}. {advice}",
     RateLimitedError: "{host} asks for patience{status}: too many requests. Try again later.",
     ServerError: "{host} is reachable but has a problem of its own{status}. Try again later.",
-    UnexpectedAnswerError: (
+    UnexpectedResponseError: (
         "{host} answered, but not as Run my Accounts does{status}: {reason}. Check Host: a sign-in page, a proxy or "
         "another service may be answering."
     ),

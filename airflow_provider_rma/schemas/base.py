@@ -10,14 +10,14 @@ from typing import Any, ClassVar, Self, cast
 import pendulum
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, missing, pre_load, validates_schema
 
-from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError, UnexpectedAnswerError
-from airflow_provider_rma.schemas.fields import Direction, Opaque, RmaField
-from airflow_provider_rma.schemas.nested import Entity, NestedField, WrappedList, unwrap
+from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError, UnexpectedResponseError
+from airflow_provider_rma.schemas.fields import Direction, RmaField, Undocumented
+from airflow_provider_rma.schemas.nested import Nested, NestedField, WrappedList, unwrap
 from airflow_provider_rma.schemas.problems import Problem, field_problems, unknown_field
 
 
 @dataclass(frozen=True)
-class FieldLimit:
+class FieldSpec:
     """What is known of one field.
 
     :param path: name of the field, of a nested one with its path, e.g. ``parts[].unit``, ``customer.name``.
@@ -122,7 +122,7 @@ class EntitySchema(Schema):
         :param path: name of the record in messages; by default its kind.
         :param unknown_fields: collects paths of fields nobody has documented (``parts.colour``: without positions), so
             that a caller can report each once over many records.
-        :raises UnexpectedAnswerError: if the record has no key or a value cannot be read; it names the field only.
+        :raises UnexpectedResponseError: if the record has no key or a value cannot be read; it names the field only.
         """
         path = path or self.entity
         schema = self._sibling(Direction.WIRE)
@@ -166,7 +166,7 @@ class EntitySchema(Schema):
             value = entity.get(name)
             if value is None or field.metadata["read_only"]:
                 continue
-            if isinstance(field, Entity):
+            if isinstance(field, Nested):
                 value = field.schema.writable(value)
             elif isinstance(field, WrappedList):
                 value = [field.schema.writable(element) for element in value]
@@ -174,7 +174,7 @@ class EntitySchema(Schema):
         return kept
 
     @classmethod
-    def limits(cls) -> tuple[FieldLimit, ...]:
+    def limits(cls) -> tuple[FieldSpec, ...]:
         """Every field with its limit, default and marks, nested ones included, in the order of the wire."""
         return tuple(_limits(cls, "", read_only=False))
 
@@ -230,7 +230,7 @@ class EntitySchema(Schema):
                 yield prefix + str(name)
             elif isinstance(field, NestedField):
                 yield from _unknown_inside(field, mapped[name], prefix + name)
-            elif isinstance(mapped[name], Mapping) and not isinstance(field, Opaque):
+            elif isinstance(mapped[name], Mapping) and not isinstance(field, Undocumented):
                 yield from (f"{prefix}{name}.{inner}" for inner in mapped[name] if inner != "$")
 
     @staticmethod
@@ -243,8 +243,10 @@ class EntitySchema(Schema):
         return f"{self.entity} {value}" if usable else self.entity
 
 
-def _unexpected(message: str) -> UnexpectedAnswerError:
-    return UnexpectedAnswerError(message, advice="The answer does not fit the documented interface; see its raw text.")
+def _unexpected(message: str) -> UnexpectedResponseError:
+    return UnexpectedResponseError(
+        message, advice="The answer does not fit the documented interface; see its raw text."
+    )
 
 
 def _unknown_inside(field: NestedField, value: Any, path: str) -> Iterator[str]:
@@ -270,11 +272,11 @@ def _known_timezone(name: str | None) -> str | None:
     return name
 
 
-def _limits(schema: type[EntitySchema], prefix: str, *, read_only: bool) -> Iterator[FieldLimit]:
+def _limits(schema: type[EntitySchema], prefix: str, *, read_only: bool) -> Iterator[FieldSpec]:
     for name, field in schema._declared_fields.items():
         meta = field.metadata
         closed = read_only or meta["read_only"]
-        yield FieldLimit(
+        yield FieldSpec(
             path=prefix + name,
             kind=cast(RmaField, field).kind,
             required=field.required,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.dates import CalendarDate
-from airflow_provider_rma.schemas.fields import RmaBoolean, Whole
+from airflow_provider_rma.schemas.fields import Boolean, Integer
 from airflow_provider_rma.schemas.ledger import ChartSchema
-from airflow_provider_rma.schemas.nested import Entity
-from airflow_provider_rma.schemas.text import AccountNumber, AccountNumbers, Choice, NumberKey, Text
+from airflow_provider_rma.schemas.nested import Nested
+from airflow_provider_rma.schemas.text import AccountNumber, AccountNumbers, Choice, Identifier, Text
 
 
 class CustomerSchema(EntitySchema):
@@ -16,16 +16,16 @@ class CustomerSchema(EntitySchema):
     entity = "customer"
     key = "customernumber"
 
-    id = Whole(read_only=True, note="internal id")
-    customernumber = NumberKey(32, required=True, note="identifies the customer")
+    id = Integer(read_only=True, note="internal id")
+    customernumber = Identifier(32, required=True, note="identifies the customer")
     name = Text(64, required=True, note="company or full name; may be empty on read (seen in clients)")
     created = CalendarDate()
     ended = CalendarDate(note="date of closing")
-    contactId = Whole(read_only=True, default="0")  # noqa: N815 - RMA's spelling
+    contactId = Integer(read_only=True, default="0")  # noqa: N815 - RMA's spelling
     salutation = Text(32)
     firstname = Text(32)
     lastname = Text(32)
-    addressId = Whole(read_only=True, default="0")  # noqa: N815 - RMA's spelling
+    addressId = Integer(read_only=True, default="0")  # noqa: N815 - RMA's spelling
     address1 = Text(32)
     address2 = Text(32)
     zipcode = Text(10)
@@ -38,11 +38,11 @@ class CustomerSchema(EntitySchema):
     email = Text()
     cc = Text()
     bcc = Text()
-    terms = Whole(maximum=32767, note="payment term in days; the upper bound is the ledger's column")
+    terms = Integer(maximum=32767, note="payment term in days; the upper bound is the ledger's column")
     notes = Text(multiline=True, note="internal")
     taxnumber = Text(32)
-    taxfree = RmaBoolean(note="in samples only")
-    remittancevoucher = RmaBoolean(note="payment slip for this customer")
+    taxfree = Boolean(note="in samples only")
+    remittancevoucher = Boolean(note="payment slip for this customer")
     arap_accno = AccountNumber(default="1100", note="receivables account; empty means the default")
     payment_accno = AccountNumber(default="1020", note="payment account; empty means the default")
     bank_name = Text(64)
@@ -58,7 +58,7 @@ class CustomerSchema(EntitySchema):
     tax_accnos = AccountNumbers(default="all tax accounts", note="separated by blanks, or a list")
     typeofcontact = Choice("person", "company")
     gender = Choice("F", "M")
-    chart = Entity(ChartSchema, read_only=True, note="stub of the receivables account (seen in clients)")
-    paymentChart = Entity(  # noqa: N815 - RMA's spelling
+    chart = Nested(ChartSchema, read_only=True, note="stub of the receivables account (seen in clients)")
+    paymentChart = Nested(  # noqa: N815 - RMA's spelling
         ChartSchema, read_only=True, note="stub of the payment account (seen in clients)"
     )

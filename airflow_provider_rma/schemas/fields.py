@@ -125,7 +125,7 @@ def integral(value: Any) -> int | None:
     return int(value) if isinstance(value, Integral) else None
 
 
-class Whole(RmaField):
+class Integer(RmaField):
     """A whole number.
 
     :param minimum: smallest value a user may give.
@@ -175,7 +175,7 @@ class Whole(RmaField):
         return str(int(value))
 
 
-class RmaBoolean(RmaField):
+class Boolean(RmaField):
     """``true`` or ``false``, as text on the wire (documented). Databases without booleans give 1 and 0."""
 
     kind = "boolean"
@@ -203,7 +203,7 @@ class RmaBoolean(RmaField):
         return "true" if value else "false"
 
 
-class Opaque(RmaField):
+class Undocumented(RmaField):
     """Content nobody has documented: read, kept and written back as it is."""
 
     kind = "undocumented"

@@ -9,10 +9,10 @@ from airflow_provider_rma.schemas.amounts import Money, Price
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.dates import CalendarDate
-from airflow_provider_rma.schemas.fields import RmaBoolean, Whole
-from airflow_provider_rma.schemas.nested import Entity, WrappedList
+from airflow_provider_rma.schemas.fields import Boolean, Integer
+from airflow_provider_rma.schemas.nested import Nested, WrappedList
 from airflow_provider_rma.schemas.problems import Problem
-from airflow_provider_rma.schemas.text import AccountNumber, AccountNumbers, Choice, Currency, NumberKey, Text
+from airflow_provider_rma.schemas.text import AccountNumber, AccountNumbers, Choice, Currency, Identifier, Text
 
 
 class InvoicePartSchema(EntitySchema):
@@ -22,7 +22,7 @@ class InvoicePartSchema(EntitySchema):
 
     income_accno = AccountNumber(note="empty or 0: the article's own; on read the real account (seen in clients)")
     expense_accno = AccountNumber(note="empty or 0: the article's own")
-    partnumber = NumberKey(64, required=True, note="must exist in the tenant's master data; the limit is ours")
+    partnumber = Identifier(64, required=True, note="must exist in the tenant's master data; the limit is ours")
     description = Text(multiline=True, note="replaces the article's text")
     unit = Text(5)
     quantity = Price(required=True)
@@ -64,8 +64,8 @@ class InvoiceSchema(EntitySchema):
     entity = "invoice"
     key = "invnumber"
 
-    id = Whole(read_only=True, note="internal id, in lists (seen in clients)")
-    invnumber = NumberKey(64, required=True, note="identifies the invoice; the limit is ours")
+    id = Integer(read_only=True, note="internal id, in lists (seen in clients)")
+    invnumber = Identifier(64, required=True, note="identifies the invoice; the limit is ours")
     ordnumber = Text(note="order number; special characters made trouble (seen in clients)")
     status = Choice("OPEN", "PAID", "OVERDUE", default="OPEN", note="computed by RMA; ignored on write (inferred)")
     currency = Currency(default="CHF")
@@ -76,15 +76,15 @@ class InvoiceSchema(EntitySchema):
     description = Text(multiline=True, note="title")
     notes = Text(multiline=True, note="printed")
     intnotes = Text(multiline=True, note="not printed")
-    taxincluded = RmaBoolean(default="false", note="prices include tax; the default is inferred")
+    taxincluded = Boolean(default="false", note="prices include tax; the default is inferred")
     department = Text(note="on write name--id, on read the name")
     dcn = Text(note="QR reference; if empty RMA builds it from the number, which must then be digits only")
     language_code = Text(note="language of the template")
     amount = Money(read_only=True, note="total with tax")
     netamount = Money(read_only=True, note="total without tax")
     paid = Money(read_only=True, note="paid so far")
-    customer = Entity(CustomerSchema, note="complete record: creates the customer or overwrites it")
-    customernumber = NumberKey(32, note="refers to an existing customer")
+    customer = Nested(CustomerSchema, note="complete record: creates the customer or overwrites it")
+    customernumber = Identifier(32, note="refers to an existing customer")
     parts = WrappedList(InvoicePartSchema, "part", note="article method")
     incomeentries = WrappedList(IncomeEntrySchema, "incomeentry", note="booking method")
     taxentries = WrappedList(TaxEntrySchema, "taxentry", note="booking method, tax amounts")

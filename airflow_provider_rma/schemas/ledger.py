@@ -5,10 +5,10 @@ from __future__ import annotations
 from airflow_provider_rma.schemas.amounts import Balance, Money
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.dates import CalendarDate
-from airflow_provider_rma.schemas.fields import Opaque, RmaBoolean, Whole
-from airflow_provider_rma.schemas.nested import Entity
+from airflow_provider_rma.schemas.fields import Boolean, Integer, Undocumented
+from airflow_provider_rma.schemas.nested import Nested
 from airflow_provider_rma.schemas.organisation import DepartmentSchema
-from airflow_provider_rma.schemas.text import AccountNumber, Choice, NumberKey, Text
+from airflow_provider_rma.schemas.text import AccountNumber, Choice, Identifier, Text
 
 
 class ChartSchema(EntitySchema):
@@ -18,13 +18,13 @@ class ChartSchema(EntitySchema):
     entity = "chart"
     key = "accno"
 
-    id = Whole(attribute=True, note="0 in a stub")
-    accno = NumberKey(32, attribute=True, note="account number")
+    id = Integer(attribute=True, note="0 in a stub")
+    accno = Identifier(32, attribute=True, note="account number")
     description = Text(attribute=True)
     link = Text(attribute=True, note="uses of the account, separated by colons, e.g. AR_paid:AP_paid; empty in a stub")
-    allow_gl = RmaBoolean(attribute=True, note="may be booked directly; false in a stub")
-    is_active = RmaBoolean(attribute=True)
-    taxes = Opaque(read_only=True, note="empty in the samples, content unknown")
+    allow_gl = Boolean(attribute=True, note="may be booked directly; false in a stub")
+    is_active = Boolean(attribute=True)
+    taxes = Undocumented(read_only=True, note="empty in the samples, content unknown")
 
 
 class TransactionSchema(EntitySchema):
@@ -33,19 +33,19 @@ class TransactionSchema(EntitySchema):
     entity = "transaction"
     key = "entry_id"
 
-    id = Whole(note="id of the voucher, the same on all of its lines")
-    chart = Entity(ChartSchema, note="stub of the account")
+    id = Integer(note="id of the voucher, the same on all of its lines")
+    chart = Nested(ChartSchema, note="stub of the account")
     transdate = CalendarDate(note="day of posting")
     reference = Text(note="invoice number or reference of the ledger voucher")
     description = Text(multiline=True, note="text of the voucher")
     amount = Money(note="debit negative, credit positive")
     module = Choice("ar", "ap", "gl", note="only ar in the sample, the others by ledger code")
     source = Text(multiline=True)
-    entry_id = Whole(maximum=2**53, note="identifies the posting line until its voucher is saved again")
+    entry_id = Integer(maximum=2**53, note="identifies the posting line until its voucher is saved again")
     memo = Text(multiline=True)
     notes = Text(multiline=True, note="of the voucher")
     intnotes = Text(multiline=True, note="of the voucher")
-    department = Entity(DepartmentSchema, note="may be missing")
+    department = Nested(DepartmentSchema, note="may be missing")
     accno = AccountNumber(note="account number, repeated")
 
 
@@ -55,6 +55,6 @@ class BalanceRowSchema(EntitySchema):
     entity = "row"
     key = "accountnumber"
 
-    accountnumber = NumberKey(32)
+    accountnumber = Identifier(32)
     accountname = Text()
     amount = Balance(note="four decimals; the sign convention is an unknown of the interface")

@@ -71,7 +71,7 @@ class NestedField(RmaField):
         return loaded
 
 
-class Entity(NestedField):
+class Nested(NestedField):
     """One entity inside another. Without a single value it counts as not given."""
 
     kind = "entity"

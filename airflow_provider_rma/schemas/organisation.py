@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_rma.schemas.base import EntitySchema
-from airflow_provider_rma.schemas.fields import Whole
+from airflow_provider_rma.schemas.fields import Integer
 from airflow_provider_rma.schemas.text import Choice, Text
 
 
@@ -12,7 +12,7 @@ class DepartmentSchema(EntitySchema):
 
     entity = "department"
 
-    id = Whole(attribute=True)
+    id = Integer(attribute=True)
     name = Text(attribute=True)
     role = Choice("P", "C", attribute=True, note="P profit centre, C cost centre; seen in transactions")
 
@@ -22,6 +22,6 @@ class ProjectSchema(EntitySchema):
 
     entity = "project"
 
-    id = Whole(attribute=True)
+    id = Integer(attribute=True)
     number = Text(attribute=True, note="what filters take (seen in clients)")
     description = Text(attribute=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_rma.schemas.amounts import Price
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.dates import CalendarDate
-from airflow_provider_rma.schemas.text import AccountNumber, AccountNumbers, NumberKey, Text
+from airflow_provider_rma.schemas.text import AccountNumber, AccountNumbers, Identifier, Text
 
 
 class PartSchema(EntitySchema):
@@ -16,7 +16,7 @@ class PartSchema(EntitySchema):
 
     income_accno = AccountNumber(note="income account")
     expense_accno = AccountNumber(note="expense account, for invoices of vendors")
-    partnumber = NumberKey(64, required=True, note="identifies the article; the limit is ours")
+    partnumber = Identifier(64, required=True, note="identifies the article; the limit is ours")
     description = Text(multiline=True)
     unit = Text(5)
     quantity = Price(note="default quantity")

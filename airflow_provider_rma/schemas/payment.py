@@ -5,8 +5,8 @@ from __future__ import annotations
 from airflow_provider_rma.schemas.amounts import Money, Price
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.dates import CalendarDate
-from airflow_provider_rma.schemas.fields import Whole
-from airflow_provider_rma.schemas.text import AccountNumber, Choice, Currency, NumberKey, Text
+from airflow_provider_rma.schemas.fields import Integer
+from airflow_provider_rma.schemas.text import AccountNumber, Choice, Currency, Identifier, Text
 
 
 class PaymentSchema(EntitySchema):
@@ -14,8 +14,8 @@ class PaymentSchema(EntitySchema):
 
     entity = "payment"
 
-    id = Whole(read_only=True, note="identifies the payment")
-    invnumber = NumberKey(64, note="not needed on write, where the path names the invoice")
+    id = Integer(read_only=True, note="identifies the payment")
+    invnumber = Identifier(64, note="not needed on write, where the path names the invoice")
     datepaid = CalendarDate(required=True, note="the time of day is dropped")
     amount_paid = Money(required=True, note="in the currency of the invoice")
     source = Text()

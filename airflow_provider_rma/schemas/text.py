@@ -87,7 +87,7 @@ class Text(RmaField):
         return str(value)
 
 
-class NumberKey(Text):
+class Identifier(Text):
     """A number that identifies a record (invoice, customer, article) and stands in a path: never empty, no blanks
     around it. Letters count: such numbers are text."""
 

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_rma.billing.journal.model import State
 from airflow_provider_rma.billing.journal_import.run import Adopted, Adopter
-from airflow_provider_rma.exceptions import ConfigurationError, IncompleteAnswerError
+from airflow_provider_rma.exceptions import ConfigurationError, IncompleteResponseError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.billing.conftest import Bench
 
@@ -339,7 +339,7 @@ def test_a_list_that_ends_early_journals_nothing(bench: Bench, invoice: Make, sc
     record = invoice(transdate=script.day())
     script.book(record)
     bench.chaos("read_invoices", "truncated", framing="chunked")
-    with pytest.raises(IncompleteAnswerError):
+    with pytest.raises(IncompleteResponseError):
         script.adopt([record], write=True)
     assert bench.journal().get([record["invnumber"].lower()]) == {}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.exceptions import BillingError, ConfigurationError, UnsettledError
+from airflow_provider_rma.exceptions import BillingError, ConfigurationError, InDoubtError
 from tests.billing.conftest import Bench
 
 _numbers = count(1)
@@ -114,7 +114,7 @@ def test_a_lost_reply_is_resolved_by_reading(bench: Bench, after_commit: bool) -
     row = bench.save(record)[record["customernumber"]]
     assert row["outcome"] == ("created" if after_commit else "unknown")
     if not after_commit:
-        assert isinstance(bench.error, UnsettledError)
+        assert isinstance(bench.error, InDoubtError)
         assert bench.save(record)[record["customernumber"]]["outcome"] == "unknown"
     assert saved(bench) == 1
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.journal.model import business_key
-from airflow_provider_rma.exceptions import BillingError, ConnectionNotMadeError, UnsettledError
+from airflow_provider_rma.exceptions import BillingError, ConnectionNotMadeError, InDoubtError
 from tests.billing.conftest import Bench
 
 Make = Callable[..., dict[str, Any]]
@@ -310,7 +310,7 @@ def test_a_reply_that_says_nothing_is_resolved_by_reading(
         assert "found in the books by reading" in row["reasons"][-1]
         return
     assert row["outcome"] == "unknown"
-    assert isinstance(bench.error, UnsettledError)
+    assert isinstance(bench.error, InDoubtError)
     assert bench.error.retryable
     again = bench.bill(record)[record["invnumber"]]
     assert again["outcome"] == "unknown"
@@ -405,7 +405,7 @@ def test_outcomes_can_be_tolerated_but_a_doubt_cannot(bench: Bench, invoice: Mak
     assert bench.error is None
     bench.chaos("create_invoice", "lost", count=1)
     bench.bill(invoice(), fail_on=["conflict"])
-    assert isinstance(bench.error, UnsettledError)
+    assert isinstance(bench.error, InDoubtError)
 
 
 def reads(bench: Bench) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from airflow_provider_rma.billing.kinds.invoice import Rules
 from airflow_provider_rma.billing.outcomes import failing_outcomes
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun
-from airflow_provider_rma.exceptions import BillingError, ConfigurationError, InvalidInputError, UnsettledError
+from airflow_provider_rma.exceptions import BillingError, ConfigurationError, InDoubtError, InvalidInputError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.billing.conftest import Bench
 
@@ -127,7 +127,7 @@ def test_after_a_lost_reply_the_next_attempt_finds_the_credit_note(bench: Bench,
     bench.chaos("create_invoice", "lost", after_commit=True, count=1)
     bench.chaos("read_invoice", "error", status=500)
     assert go(bench, record["invnumber"])[number]["outcome"] == "unknown"
-    assert isinstance(bench.error, UnsettledError)
+    assert isinstance(bench.error, InDoubtError)
     bench.simulator.control("DELETE", "/chaos")
     assert go(bench, record["invnumber"])[number]["outcome"] == "unchanged"
     assert len(bench.booked(number)) == 1

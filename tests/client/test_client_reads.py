@@ -11,10 +11,10 @@ import pytest
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import (
-    IncompleteAnswerError,
+    IncompleteResponseError,
     InvalidInputError,
     RejectedError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 from tests.support.scripted_server import Reply, ScriptedServer, answer
 
@@ -55,7 +55,7 @@ def test_an_invoice_is_read_with_python_types() -> None:
 
 def test_another_invoice_than_the_one_asked_for_is_no_answer() -> None:
     server, client = one(answer(200, (INVOICE % "").encode()))
-    with server, client, pytest.raises(UnexpectedAnswerError, match="another invoice"):
+    with server, client, pytest.raises(UnexpectedResponseError, match="another invoice"):
         client.get_invoice("R-2")
 
 
@@ -118,7 +118,7 @@ def test_postings_are_streamed(announced: int | None) -> None:
 )
 def test_an_announced_count_that_does_not_hold_is_an_incomplete_answer(media_type: str, body: bytes) -> None:
     server, client = one(answer(200, body, media_type))
-    with server, client, pytest.raises(IncompleteAnswerError) as caught:
+    with server, client, pytest.raises(IncompleteResponseError) as caught:
         list(client.iter_transactions())
     assert caught.value.path == "/charts/x/transactions"
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from airflow_provider_rma.client.codecs.content import decode, encode, error_text, is_readable, items_of, iter_decode
 from airflow_provider_rma.client.codecs.wire import MAX_DEPTH
 from airflow_provider_rma.exceptions import (
-    IncompleteAnswerError,
+    IncompleteResponseError,
     InvalidInputError,
     RejectedError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,8}", fullmatch=True).map(
@@ -74,7 +74,7 @@ def test_what_was_encoded_decodes_to_the_same(kind: Any, mapped: dict[str, Any])
 def test_a_body_cut_anywhere_is_incomplete(kind: Any, mapped: dict[str, Any], data: st.DataObject) -> None:
     body = encode(mapped, kind, "invoice")
     cut = data.draw(st.integers(0, len(body) - 1))
-    with pytest.raises(IncompleteAnswerError):
+    with pytest.raises(IncompleteResponseError):
         decode(body[:cut], kind, "invoice")
 
 
@@ -83,7 +83,7 @@ def test_every_cut_of_a_documented_kind_of_body_is_incomplete(kind: Any) -> None
     mapped = {"invnumber": "R-1 ü}", "parts": {"part": [{"unit": 'h"'}, {"unit": "\\"}]}, "note": "{}"}
     body = encode(mapped, kind, "invoice")
     for cut in range(len(body)):
-        with pytest.raises(IncompleteAnswerError):
+        with pytest.raises(IncompleteResponseError):
             decode(body[:cut], kind, "invoice")
 
 
@@ -91,7 +91,7 @@ def test_every_cut_of_a_documented_kind_of_body_is_incomplete(kind: Any) -> None
 def test_a_list_cut_anywhere_is_incomplete_when_streamed(kind: Any) -> None:
     body = encode({"row": [{"a": "1 ä"}, {"a": "2"}]}, kind, "table")
     for cut in range(len(body)):
-        with pytest.raises(IncompleteAnswerError):
+        with pytest.raises(IncompleteResponseError):
             list(iter_decode([body[:cut]], kind, "table", "row"))
 
 
@@ -155,11 +155,11 @@ def test_json_numbers_and_booleans_keep_their_text() -> None:
     ],
 )
 def test_json_that_is_no_answer_is_refused(body: bytes) -> None:
-    with pytest.raises((UnexpectedAnswerError, IncompleteAnswerError)) as caught:
+    with pytest.raises((UnexpectedResponseError, IncompleteResponseError)) as caught:
         decode(body, "json", "invoice")
     assert "quoted" not in str(caught.value)
     if not body.endswith(b'"a":'):
-        assert isinstance(caught.value, UnexpectedAnswerError)
+        assert isinstance(caught.value, UnexpectedResponseError)
 
 
 @pytest.mark.parametrize(
@@ -189,21 +189,21 @@ def test_json_that_is_no_answer_is_refused(body: bytes) -> None:
 )
 @pytest.mark.parametrize("streamed", [False, True])
 def test_xml_that_is_no_answer_is_refused(body: bytes, streamed: bool) -> None:
-    with pytest.raises(UnexpectedAnswerError):
+    with pytest.raises(UnexpectedResponseError):
         read_all(body, "xml", streamed)
 
 
 @pytest.mark.parametrize("body", [b"<!doctype html><html><p>x<br></html>", b"<html><body>Login</body></html>"])
 @KINDS
 def test_an_html_page_is_called_by_its_name(kind: Any, body: bytes) -> None:
-    with pytest.raises(UnexpectedAnswerError, match="HTML page"):
+    with pytest.raises(UnexpectedResponseError, match="HTML page"):
         decode(body, kind, "invoices")
 
 
 @pytest.mark.parametrize("body", [b"", b" \r\n", b"\xef\xbb\xbf"])
 @KINDS
 def test_an_empty_body_is_incomplete(kind: Any, body: bytes) -> None:
-    with pytest.raises(IncompleteAnswerError, match="empty"):
+    with pytest.raises(IncompleteResponseError, match="empty"):
         decode(body, kind, "invoices")
 
 
@@ -257,9 +257,9 @@ def test_an_empty_list_in_all_its_spellings(empty: dict[str, Any]) -> None:
 
 def test_null_is_an_empty_list_and_an_unknown_object_is_none() -> None:
     assert decode(b"null", "json", "invoices") == {}
-    with pytest.raises(UnexpectedAnswerError):
+    with pytest.raises(UnexpectedResponseError):
         items_of({"message": "maintenance"}, "row")
-    with pytest.raises(UnexpectedAnswerError):
+    with pytest.raises(UnexpectedResponseError):
         items_of({"$": "text", "row": []}, "row")
 
 
@@ -303,6 +303,6 @@ def test_entities_are_refused_before_they_are_expanded() -> None:
     levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 50}">' for n in range(1, 12))
     bomb = f'<!DOCTYPE r [<!ENTITY e0 "{"x" * 100}">{levels}]><invoices a="&e11;">&e11;</invoices>'.encode()
     begin = time.monotonic()
-    with pytest.raises(UnexpectedAnswerError, match="DOCTYPE"):
+    with pytest.raises(UnexpectedResponseError, match="DOCTYPE"):
         decode(bomb, "xml", "invoices")
     assert time.monotonic() - begin < 1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_rma.client import endpoints
 from airflow_provider_rma.client.auth import redact
 from airflow_provider_rma.client.endpoints import ENDPOINTS, encode_segment
-from airflow_provider_rma.exceptions import InvalidInputError, UnexpectedAnswerError
+from airflow_provider_rma.exceptions import InvalidInputError, UnexpectedResponseError
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_write_carries_the_entity_in_the_asked_form() -> None:
 
 def test_an_entity_without_fields_is_no_answer() -> None:
     for body, form in ((b"null", "json"), (b"{}", "json"), (b"<invoice/>", "xml")):
-        with pytest.raises(UnexpectedAnswerError):
+        with pytest.raises(UnexpectedResponseError):
             endpoints.GET_INVOICE.decode(body, form)  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.client.read_limit import Gate, gate
+from airflow_provider_rma.client.read_limit import ReadLimiter, gate
 from airflow_provider_rma.client.retry import RetryPolicy
 from tests.support.scripted_server import ScriptedServer, answer
 
@@ -91,7 +91,7 @@ def test_who_waits_between_two_tries_holds_up_nobody() -> None:
 
 
 def test_an_error_inside_leaves_the_gate_open() -> None:
-    one = Gate()
+    one = ReadLimiter()
     with pytest.raises(RuntimeError), one.entered(1):
         raise RuntimeError
     with one.entered(1):

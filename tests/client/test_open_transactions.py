@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.retry import RetryPolicy
-from airflow_provider_rma.exceptions import IncompleteAnswerError, RejectedError, UnexpectedAnswerError
+from airflow_provider_rma.exceptions import IncompleteResponseError, RejectedError, UnexpectedResponseError
 from tests.support.scripted_server import Reply, ScriptedServer, answer
 
 POSTING = (
@@ -72,10 +72,10 @@ def test_some_entities_can_be_left_out() -> None:
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        (answer(200, gzip.compress(document(2))[:-9], Content_Encoding="gzip"), IncompleteAnswerError),
-        (answer(200, gzip.compress(document(2))[:40], Content_Encoding="gzip"), IncompleteAnswerError),
-        (answer(200, document(2)[:-9], Content_Length=str(len(document(2)))), IncompleteAnswerError),
-        (answer(200, b"<html></html>", Content_Type="text/html"), UnexpectedAnswerError),
+        (answer(200, gzip.compress(document(2))[:-9], Content_Encoding="gzip"), IncompleteResponseError),
+        (answer(200, gzip.compress(document(2))[:40], Content_Encoding="gzip"), IncompleteResponseError),
+        (answer(200, document(2)[:-9], Content_Length=str(len(document(2)))), IncompleteResponseError),
+        (answer(200, b"<html></html>", Content_Type="text/html"), UnexpectedResponseError),
         (answer(400, b"<error>Konto fehlt</error>", Content_Type="application/xml"), RejectedError),
     ],
 )

@@ -23,14 +23,14 @@ from airflow_provider_rma.exceptions import (
     AuthenticationError,
     ConfigurationError,
     ConnectionNotMadeError,
-    IncompleteAnswerError,
+    IncompleteResponseError,
     NotFoundError,
     OutcomeUnknownError,
     RateLimitedError,
     RejectedError,
     RequestError,
     ServerError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
     WritesNotAllowedError,
 )
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
@@ -222,10 +222,10 @@ def test_a_read_is_tried_again(bad: Reply) -> None:
     [
         (answer(500, b'{ "error": "Muster" }'), ServerError),
         (answer(429, b"", Retry_After="3"), RateLimitedError),
-        (hang_up, IncompleteAnswerError),
-        (answer(200, DEPARTMENTS, Content_Length="200"), IncompleteAnswerError),
-        (answer(200, gzip.compress(DEPARTMENTS)[:-1], Content_Encoding="gzip"), IncompleteAnswerError),
-        (answer(200, b"damaged", Content_Encoding="gzip"), IncompleteAnswerError),
+        (hang_up, IncompleteResponseError),
+        (answer(200, DEPARTMENTS, Content_Length="200"), IncompleteResponseError),
+        (answer(200, gzip.compress(DEPARTMENTS)[:-1], Content_Encoding="gzip"), IncompleteResponseError),
+        (answer(200, b"damaged", Content_Encoding="gzip"), IncompleteResponseError),
     ],
 )
 def test_tries_are_bounded(bad: Reply, kind: type[RequestError], caplog: pytest.LogCaptureFixture) -> None:
@@ -253,11 +253,11 @@ def test_retry_after_is_honoured_in_both_forms_up_to_a_bound() -> None:
 @pytest.mark.parametrize(
     ("bad", "kind", "word"),
     [
-        (answer(200, HTML, "text/html"), UnexpectedAnswerError, "HTML"),
-        (answer(200, HTML), UnexpectedAnswerError, "HTML"),
-        (answer(200, b'{"message": "Muster"}'), UnexpectedAnswerError, "something else"),
-        (answer(200, b"<customers/>", "application/xml"), UnexpectedAnswerError, "<departments>"),
-        (answer(200, DEPARTMENTS, Content_Encoding="br"), UnexpectedAnswerError, "compressed"),
+        (answer(200, HTML, "text/html"), UnexpectedResponseError, "HTML"),
+        (answer(200, HTML), UnexpectedResponseError, "HTML"),
+        (answer(200, b'{"message": "Muster"}'), UnexpectedResponseError, "something else"),
+        (answer(200, b"<customers/>", "application/xml"), UnexpectedResponseError, "<departments>"),
+        (answer(200, DEPARTMENTS, Content_Encoding="br"), UnexpectedResponseError, "compressed"),
         (answer(400, b'{ "error": "Muster" }'), RejectedError, "refused"),
         (answer(400, HTML, "text/html"), RejectedError, "refused"),
         (answer(200, b'{ "error": "Muster" }'), RejectedError, "refused"),
@@ -266,12 +266,12 @@ def test_retry_after_is_honoured_in_both_forms_up_to_a_bound() -> None:
         (answer(404, b'{ "error": "Muster" }'), NotFoundError, "nothing"),
         (answer(404, b"<error>Muster</error>", "application/xml"), NotFoundError, "nothing"),
         (answer(404, b""), NotFoundError, "nothing"),
-        (answer(404, HTML, "text/html"), UnexpectedAnswerError, "does not come from the service"),
-        (answer(404, b'{"message": "no route"}'), UnexpectedAnswerError, "does not come from the service"),
-        (answer(404, b"not found", "text/plain"), UnexpectedAnswerError, "does not come from the service"),
-        (answer(302, b"", Location="https://login.invalid/?x=1"), UnexpectedAnswerError, "redirect"),
-        (answer(301, b"", Location="::::"), UnexpectedAnswerError, "redirect"),
-        (answer(418, b""), UnexpectedAnswerError, "not documented"),
+        (answer(404, HTML, "text/html"), UnexpectedResponseError, "does not come from the service"),
+        (answer(404, b'{"message": "no route"}'), UnexpectedResponseError, "does not come from the service"),
+        (answer(404, b"not found", "text/plain"), UnexpectedResponseError, "does not come from the service"),
+        (answer(302, b"", Location="https://login.invalid/?x=1"), UnexpectedResponseError, "redirect"),
+        (answer(301, b"", Location="::::"), UnexpectedResponseError, "redirect"),
+        (answer(418, b""), UnexpectedResponseError, "not documented"),
     ],
 )
 def test_an_answer_has_one_meaning_for_a_read(bad: Reply, kind: type[RequestError], word: str) -> None:
@@ -316,7 +316,7 @@ def test_a_read_that_trickles_for_ever_is_cut_off(dripping: bytes) -> None:
         begin = time.monotonic()
         error = failure(client.ping)
         client.close()
-    assert type(error) is IncompleteAnswerError
+    assert type(error) is IncompleteResponseError
     assert time.monotonic() - begin < 3
     assert len(server.seen) == 1
 

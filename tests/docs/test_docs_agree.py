@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_rma.billing.kinds.invoice import Rules, read_invoice
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.exceptions import InvalidInputError
-from airflow_provider_rma.schemas.base import FieldLimit
+from airflow_provider_rma.schemas.base import FieldSpec
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.support.reference import ROOT
@@ -41,7 +41,7 @@ def tables(text: str, first_column: str) -> list[list[list[str]]]:
     return found
 
 
-def expected(limits: Iterator[FieldLimit], prefix: str = "") -> list[list[str]]:
+def expected(limits: Iterator[FieldSpec], prefix: str = "") -> list[list[str]]:
     rows = []
     for limit in limits:
         name = limit.path.removeprefix(prefix)

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import pytest
 
 from airflow_provider_rma.exceptions import (
-    IncompleteAnswerError,
+    IncompleteResponseError,
     RejectedError,
     RequestError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
     UnprovenError,
 )
 from airflow_provider_rma.ledger.extract import extract_ledger
@@ -151,7 +151,7 @@ def test_two_accounts_in_one_posting_are_an_error(
     trading: Company, loaded: MemoryDestination, proxy: TamperingProxy
 ) -> None:
     proxy.change(POSTINGS, replaced(b"<accno>6500<", b"<accno>6510<"))
-    with pytest.raises(UnexpectedAnswerError, match="posting 3 of 2026-02 names two accounts"):
+    with pytest.raises(UnexpectedResponseError, match="posting 3 of 2026-02 names two accounts"):
         extract(trading, loaded, proxy.url)
 
 
@@ -170,21 +170,21 @@ def test_a_posting_on_another_account_is_found(
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        (replaced(b"2026-02-10T", b"2026-03-10T"), UnexpectedAnswerError, "is dated 2026-03-10, outside of 2026-02-01"),
-        (replaced(b"2026-02-10T00:00:00+01:00", b""), UnexpectedAnswerError, "is dated no day"),
-        (replaced(b"42.5<", b"many<"), UnexpectedAnswerError, "amount"),
-        (replaced(b">-42.5<", b"><"), UnexpectedAnswerError, "has no amount"),
-        (replaced(b"42.5<", b"1E21<"), UnexpectedAnswerError, "too large"),
-        (body(b"<html><body>Wartung</body></html>"), UnexpectedAnswerError, "HTML"),
-        (body(b"<!DOCTYPE html><html></html>"), UnexpectedAnswerError, "HTML"),
+        (replaced(b"2026-02-10T", b"2026-03-10T"), UnexpectedResponseError, "is dated 2026-03-10, outside of 2026-02-01"),
+        (replaced(b"2026-02-10T00:00:00+01:00", b""), UnexpectedResponseError, "is dated no day"),
+        (replaced(b"42.5<", b"many<"), UnexpectedResponseError, "amount"),
+        (replaced(b">-42.5<", b"><"), UnexpectedResponseError, "has no amount"),
+        (replaced(b"42.5<", b"1E21<"), UnexpectedResponseError, "too large"),
+        (body(b"<html><body>Wartung</body></html>"), UnexpectedResponseError, "HTML"),
+        (body(b"<!DOCTYPE html><html></html>"), UnexpectedResponseError, "HTML"),
         (body(b"<error>Das geht nicht</error>"), RejectedError, "refused"),
-        (body(b"<table/>"), UnexpectedAnswerError, "root element"),
-        (body(b""), IncompleteAnswerError, "empty"),
+        (body(b"<table/>"), UnexpectedResponseError, "root element"),
+        (body(b""), IncompleteResponseError, "empty"),
         (replaced(b"</transactions>", b'</transactions><transactions number_of_transaction="0"/>'),
-         UnexpectedAnswerError, "well-formed"),
+         UnexpectedResponseError, "well-formed"),
         (lambda reply: Reply(re.sub(rb'number_of_transaction="(\d+)"', rb'number_of_transaction="9\1"', reply.body),
-                             headers=reply.headers), IncompleteAnswerError, r"announced 9\d entries and sent \d"),
-        (half_gzip, IncompleteAnswerError, "gzip"),
+                             headers=reply.headers), IncompleteResponseError, r"announced 9\d entries and sent \d"),
+        (half_gzip, IncompleteResponseError, "gzip"),
     ],
 )  # fmt: skip
 def test_an_answer_that_is_none_is_an_error_and_keeps_the_old_month(
@@ -207,7 +207,7 @@ def test_a_posting_without_any_account_is_an_error(
 ) -> None:
     proxy.change(POSTINGS, replaced(b'accno="6500"', b'accno=""'))
     proxy.change(POSTINGS, replaced(b"<accno>6500</accno>", b""))
-    with pytest.raises(UnexpectedAnswerError, match="names no account"):
+    with pytest.raises(UnexpectedResponseError, match="names no account"):
         extract(trading, loaded, proxy.url)
 
 
@@ -257,7 +257,7 @@ def test_postings_cut_off_at_any_byte_are_an_error(
         for cut in range(len(whole)):
             proxy.leave()
             proxy.change(POSTINGS, body(whole[:cut]))
-            with pytest.raises((IncompleteAnswerError, StartOverError)):
+            with pytest.raises((IncompleteResponseError, StartOverError)):
                 read()
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rma.exceptions import UnexpectedAnswerError
+from airflow_provider_rma.exceptions import UnexpectedResponseError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.postings.batches import DEPARTMENT, PLAIN, PostingBatches
 from airflow_provider_rma.ledger.windows import Window
@@ -145,5 +145,5 @@ def test_an_account_may_be_named_once_only() -> None:
     ],
 )
 def test_a_posting_that_cannot_be_used_is_an_error(changes: dict[str, Any], told: str) -> None:
-    with pytest.raises(UnexpectedAnswerError, match=told):
+    with pytest.raises(UnexpectedResponseError, match=told):
         batch(POSTING | changes)

@@ -15,11 +15,11 @@ import pytest
 
 from airflow_provider_rma.exceptions import (
     AuthenticationError,
-    IncompleteAnswerError,
+    IncompleteResponseError,
     RejectedError,
     RequestError,
     ServerError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.postings.slices import Part, Plan, account_classes
@@ -86,12 +86,12 @@ def test_a_window_is_halved_down_to_days_then_read_by_accounts_then_fails_loudly
 @pytest.mark.parametrize(
     ("error", "split"),
     [
-        (IncompleteAnswerError("no whole answer within 1200 s"), True),
+        (IncompleteResponseError("no whole answer within 1200 s"), True),
         (ServerError("the service failed", status=504), True),
         (RejectedError("the service refused the request", status=413), True),
-        (UnexpectedAnswerError("a status that is not documented", status=413), True),
+        (UnexpectedResponseError("a status that is not documented", status=413), True),
         (RejectedError("the service refused the request", status=400), False),
-        (UnexpectedAnswerError("HTML", status=200), False),
+        (UnexpectedResponseError("HTML", status=200), False),
         (AuthenticationError("the service refuses the token", status=401), False),
     ],
 )
@@ -192,7 +192,7 @@ def test_the_floor_is_named_and_the_old_month_stays(
     extract(trading, memory, proxy.url, **FEBRUARY)
     before = dict(memory.postings)
     proxy.change("transactions", failing(413))
-    with pytest.raises(UnexpectedAnswerError) as caught:
+    with pytest.raises(UnexpectedResponseError) as caught:
         extract(trading, memory, proxy.url, **FEBRUARY)
     assert "even the smallest (2026-02-01, accounts 1xxx) could not be had" in str(caught.value)
     assert (memory.postings, memory.steps) == (before, ["commit 2026-02"])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rma.exceptions import InvalidInputError, UnexpectedAnswerError
+from airflow_provider_rma.exceptions import InvalidInputError, UnexpectedResponseError
 from airflow_provider_rma.schemas.invoice import IncomeEntrySchema, InvoicePartSchema
 from airflow_provider_rma.schemas.ledger import BalanceRowSchema
 from tests.support.schema_strategies import decimals
@@ -143,7 +143,7 @@ def test_doubles_of_the_wire_are_read_exactly(text: Any, value: str) -> None:
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "12,5", "1'000", "--1", "1e9999", "1E999", "Muster", 1.5, ["1"]])
 def test_unreadable_amounts_are_errors_without_the_value(text: Any) -> None:
-    with pytest.raises(UnexpectedAnswerError) as caught:
+    with pytest.raises(UnexpectedResponseError) as caught:
         BalanceRowSchema().from_wire({"accountnumber": "1000", "amount": text})
     assert "row: amount: " in str(caught.value)
     assert str(text) not in str(caught.value)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, UnexpectedAnswerError
+from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, UnexpectedResponseError
 from airflow_provider_rma.schemas import dates
 from airflow_provider_rma.schemas.payment import PaymentSchema
 
@@ -84,7 +84,7 @@ def test_the_day_on_the_wire_is_never_converted(text: str) -> None:
     "text", ["2012-02-30T00:00:00+01:00", "06.08.2012", "2012-W32-1", "20120806", "2012-08-061", "x"]
 )
 def test_an_unreadable_date_names_the_field_only(text: str) -> None:
-    with pytest.raises(UnexpectedAnswerError) as caught:
+    with pytest.raises(UnexpectedResponseError) as caught:
         SCHEMA.from_wire({"datepaid": text}, path="payment[3]")
     assert "payment[3]: datepaid: cannot be read as a date" in str(caught.value)
     assert text not in str(caught.value) or text == "x"

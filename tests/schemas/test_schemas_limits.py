@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from airflow_provider_rma.exceptions import InvalidInputError
-from airflow_provider_rma.schemas.base import FieldLimit
+from airflow_provider_rma.schemas.base import FieldSpec
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 
 
-def limit(path: str) -> FieldLimit:
+def limit(path: str) -> FieldSpec:
     (found,) = [entry for entry in InvoiceSchema.limits() if entry.path == path]
     return found
 
@@ -37,7 +37,7 @@ def test_nested_limits_have_paths() -> None:
     [entry for entry in CustomerSchema.limits() if entry.max_length and not entry.read_only],
     ids=lambda e: e.path,
 )
-def test_every_declared_length_is_the_one_enforced(entry: FieldLimit) -> None:
+def test_every_declared_length_is_the_one_enforced(entry: FieldSpec) -> None:
     schema = CustomerSchema()
     record = {"customernumber": "K-1", "name": "Muster AG"}
     text = "1" * (entry.max_length or 0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.exceptions import UnexpectedAnswerError
+from airflow_provider_rma.exceptions import UnexpectedResponseError
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from airflow_provider_rma.schemas.ledger import ChartSchema, TransactionSchema
@@ -58,7 +58,7 @@ def test_a_missing_list_is_an_empty_list() -> None:
 
 @pytest.mark.parametrize("parts", ["Muster", {"part": "Muster"}, {"part": ["Muster"]}, {"part": [["Muster"]]}])
 def test_what_is_no_list_is_an_error(parts: Any) -> None:
-    with pytest.raises(UnexpectedAnswerError) as caught:
+    with pytest.raises(UnexpectedResponseError) as caught:
         numbers(parts)
     assert "invoice: parts" in str(caught.value)
     assert "Muster" not in str(caught.value)
@@ -81,9 +81,9 @@ def test_a_list_answer_is_read_in_all_forms(answer: Any, expected: list[str]) ->
 
 def test_a_list_answer_names_the_record_that_cannot_be_read() -> None:
     answer = {"customer": [{"customernumber": "K-1"}, {"customernumber": "K-2", "terms": "bald"}]}
-    with pytest.raises(UnexpectedAnswerError, match=r"customer\[1\]: terms: cannot be read as a whole number"):
+    with pytest.raises(UnexpectedResponseError, match=r"customer\[1\]: terms: cannot be read as a whole number"):
         CustomerSchema().list_from_wire(answer)
-    with pytest.raises(UnexpectedAnswerError, match="cannot be read as a list"):
+    with pytest.raises(UnexpectedResponseError, match="cannot be read as a list"):
         CustomerSchema().list_from_wire("Wartung")
 
 
@@ -194,7 +194,7 @@ def test_real_json_numbers_and_booleans_are_read() -> None:
     ],
 )
 def test_unreadable_answers_name_the_field_and_not_the_value(schema: Any, mapped: Any, words: str) -> None:
-    with pytest.raises(UnexpectedAnswerError) as caught:
+    with pytest.raises(UnexpectedResponseError) as caught:
         schema.from_wire(mapped)
     assert words in str(caught.value)
     assert "Muster" not in str(caught.value)

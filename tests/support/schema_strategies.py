@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from airflow_provider_rma.schemas.base import EntitySchema
-from airflow_provider_rma.schemas.fields import Whole
+from airflow_provider_rma.schemas.fields import Integer
 from airflow_provider_rma.schemas.invoice import IncomeEntrySchema, InvoicePartSchema, InvoiceSchema, TaxEntrySchema
 from airflow_provider_rma.schemas.nested import NestedField, WrappedList
 
@@ -40,7 +40,7 @@ def keys(field: Any) -> st.SearchStrategy[str]:
 
 def values(field: Any) -> st.SearchStrategy[Any]:
     """Values a user may give to a field."""
-    if isinstance(field, Whole):
+    if isinstance(field, Integer):
         return st.integers(field.minimum, field.maximum)
     if isinstance(field, WrappedList):
         return st.lists(records(field.schema_class), max_size=3)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from airflow_provider_rma.exceptions import IncompleteAnswerError, RejectedError, UnexpectedAnswerError
+from airflow_provider_rma.exceptions import IncompleteResponseError, RejectedError, UnexpectedResponseError
 
 ContentType = Literal["json", "xml"]
 
@@ -25,32 +25,32 @@ MAX_BYTES = 512 * 1024 * 1024
 HTML_ADVICE = "Check host and tenant of the connection, and whether a proxy or a maintenance page answers in its place."
 
 
-def incomplete(kind: str, where: str = "") -> IncompleteAnswerError:
+def incomplete(kind: str, where: str = "") -> IncompleteResponseError:
     """An answer that ended before its end."""
-    return IncompleteAnswerError(
+    return IncompleteResponseError(
         f"the {kind} answer ended early{where}",
         advice="Nothing of it was used. Try again; if it stays, ask for a shorter period.",
     )
 
 
-def unexpected(message: str, advice: str = "") -> UnexpectedAnswerError:
+def unexpected(message: str, advice: str = "") -> UnexpectedResponseError:
     """An answer that is not what the interface documents."""
-    return UnexpectedAnswerError(
+    return UnexpectedResponseError(
         message, advice=advice or "The service did not answer as documented; look at it with `curl` or ask its support."
     )
 
 
-def html_page() -> UnexpectedAnswerError:
+def html_page() -> UnexpectedResponseError:
     """An HTML page in place of data."""
     return unexpected("the answer is an HTML page, not data", HTML_ADVICE)
 
 
-def too_deep() -> UnexpectedAnswerError:
+def too_deep() -> UnexpectedResponseError:
     """A body nested beyond :data:`MAX_DEPTH`."""
     return unexpected(f"the answer is nested deeper than {MAX_DEPTH} levels")
 
 
-def too_large(limit: int) -> UnexpectedAnswerError:
+def too_large(limit: int) -> UnexpectedResponseError:
     """A body longer than it may be."""
     return unexpected(f"the answer is longer than {limit} bytes", "Ask for a shorter period.")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rma.exceptions import UnexpectedAnswerError
+from airflow_provider_rma.exceptions import UnexpectedResponseError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.windows import Window
 from airflow_provider_rma.schemas.ledger import TransactionSchema
@@ -59,7 +59,7 @@ class PostingBatches:
         Amounts are taken to eight decimals, the precision of the ledger: what its database shows beyond is noise of
         binary fractions (ledger code). An empty text becomes null, which JSON and XML then have in common.
 
-        :raises UnexpectedAnswerError: if it lies outside of the window, or account, voucher or amount cannot be read.
+        :raises UnexpectedResponseError: if it lies outside of the window, or account, voucher or amount cannot be read.
         """
         self._seen += 1
         accno, amount = self._account(posting), self._amount(posting)
@@ -121,8 +121,8 @@ class PostingBatches:
         except InvalidOperation:
             raise self._unexpected("has an amount too large for any ledger") from None
 
-    def _unexpected(self, problem: str) -> UnexpectedAnswerError:
-        return UnexpectedAnswerError(
+    def _unexpected(self, problem: str) -> UnexpectedResponseError:
+        return UnexpectedResponseError(
             f"posting {self._seen} of {self.window} {problem}",
             advice="The answer does not fit the documented interface; nothing of this month was loaded.",
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from airflow_provider_rma.exceptions import IncompleteAnswerError, RequestError, ServerError
+from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError, ServerError
 from airflow_provider_rma.ledger.windows import Window
 
 log = logging.getLogger(__name__)
@@ -136,4 +136,4 @@ def is_too_much(error: RequestError) -> bool:
 
     The client has tried again by itself before it raises them.
     """
-    return isinstance(error, (IncompleteAnswerError, ServerError)) or error.status == _TOO_LARGE
+    return isinstance(error, (IncompleteResponseError, ServerError)) or error.status == _TOO_LARGE

@@ -12,7 +12,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from airflow_provider_rma.exceptions import IncompleteAnswerError, RequestError
+from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError
 from airflow_provider_rma.ledger._pyarrow import pyarrow
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.codecs.wire import ContentType
-    from airflow_provider_rma.client.stream import RawEntities
+    from airflow_provider_rma.client.stream import RawResponse
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Received:
     """The answers with the postings of a window, part by part; each has arrived whole. A context manager."""
 
     def __init__(self) -> None:
-        self.parts: list[tuple[Part, RawEntities]] = []
+        self.parts: list[tuple[Part, RawResponse]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +123,7 @@ def read_postings(
     for part, source in received.parts:
         try:
             reading.take(PostingReader(source, batches))
-        except IncompleteAnswerError as error:
+        except IncompleteResponseError as error:
             plan.broke_off(part, error)
             raise StartOverError(str(error)) from error
     return reading.result()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from airflow_provider_rma.exceptions import UnexpectedAnswerError
+from airflow_provider_rma.exceptions import UnexpectedResponseError
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds, Kind
 from airflow_provider_rma.ledger.proof.prove import Stated
 from airflow_provider_rma.ledger.windows import Window
@@ -51,7 +51,7 @@ def read_statement(
     postings as well (ledger code). No default of the service is relied on.
 
     :raises RequestError: as of the client.
-    :raises UnexpectedAnswerError: for an account that is listed twice or without an amount.
+    :raises UnexpectedResponseError: for an account that is listed twice or without an amount.
     """
     balances = _Balances(client, content_type)
     opening = balances.ask(None, window.eve)
@@ -100,7 +100,7 @@ class _Balances:
             yield accno, amount
 
 
-def _unexpected(message: str) -> UnexpectedAnswerError:
-    return UnexpectedAnswerError(
+def _unexpected(message: str) -> UnexpectedResponseError:
+    return UnexpectedResponseError(
         message, advice="The answer does not fit the documented interface; nothing was loaded."
     )

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from airflow_provider_rma.exceptions import IncompleteAnswerError, UnexpectedAnswerError
+from airflow_provider_rma.exceptions import IncompleteResponseError, UnexpectedResponseError
 from tests.support.ledger.responses import both, document, json_posting, posting, read
 
 WHOLE = document(posting(), posting())
@@ -18,7 +18,7 @@ def test_cut_off_anywhere(body: bytes, media_type: str) -> None:
     for length in range(len(body)):
         outcome = read(body[:length], media_type)
         assert outcome.error is not None, f"{length} of {len(body)} bytes"
-        assert outcome.error[0] is IncompleteAnswerError, (length, outcome.error)
+        assert outcome.error[0] is IncompleteResponseError, (length, outcome.error)
 
 
 @pytest.mark.parametrize("length", [60, 130, 700, 1300, len(WHOLE) - 1])
@@ -33,7 +33,7 @@ def test_cut_off_both_ways_agree(length: int) -> None:
 def test_nothing_may_follow_the_root(tail: bytes) -> None:
     outcome = both(WHOLE + tail)
     assert outcome.error is not None
-    assert outcome.error[0] is UnexpectedAnswerError
+    assert outcome.error[0] is UnexpectedResponseError
 
 
 @pytest.mark.parametrize("byte", [0, 1, 8, 11, 12, 14, 31])
@@ -51,7 +51,7 @@ def test_control_characters_are_refused(byte: int) -> None:
 def test_the_announced_count_must_hold(count: int) -> None:
     outcome = both(document(posting(), posting(), count=count))
     assert outcome.error is not None
-    assert outcome.error[0] is IncompleteAnswerError
+    assert outcome.error[0] is IncompleteResponseError
     assert f"announced {count} entries and sent 2" in outcome.error[1]
 
 

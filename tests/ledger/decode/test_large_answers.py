@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.client.stream import RawEntities
+from airflow_provider_rma.client.stream import RawResponse
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode import json_path, xml_path
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
@@ -34,7 +34,7 @@ def test_a_large_answer_is_read_from_its_file(
     bodies: dict[str, bytes], form: str, has_path: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not has_path:
-        monkeypatch.setattr(RawEntities, "path", lambda _: None)
+        monkeypatch.setattr(RawResponse, "path", lambda _: None)
     server = ScriptedServer([answer(200, bodies[form], Content_Type=f"application/{form}")])
     with server, RunMyAccountsClient(server.config()) as client, client.open_transactions() as source:
         reader = PostingReader(source, PostingBatches("demo", WINDOW, "load-1", {}))

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_rma.client import endpoints
-from airflow_provider_rma.client.responses import Answer
-from airflow_provider_rma.client.stream import RawEntities
+from airflow_provider_rma.client.responses import Response
+from airflow_provider_rma.client.stream import RawResponse
 from airflow_provider_rma.exceptions import RequestError
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
@@ -36,13 +36,13 @@ class Outcome:
     doubt: str = field(default="", compare=False)
 
 
-def source(body: bytes, media_type: str, unknown: set[str]) -> RawEntities:
+def source(body: bytes, media_type: str, unknown: set[str]) -> RawResponse:
     """An answer as the client opens it."""
     file = io.BytesIO(body)
     file.seek(0, io.SEEK_END)
     request = ENDPOINT.request("xml", segments={"accno": "x"})
-    answer = Answer(200, media_type, None, file)
-    return RawEntities(
+    answer = Response(200, media_type, None, file)
+    return RawResponse(
         ENDPOINT, request, answer, "xml", lambda mapped: ENDPOINT.reader.from_wire(mapped, unknown_fields=unknown)
     )
 

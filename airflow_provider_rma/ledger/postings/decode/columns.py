@@ -18,7 +18,7 @@ from airflow_provider_rma.ledger.postings.decode.doubt import DoubtError
 from airflow_provider_rma.ledger.postings.decode.fields import Leaf, leaves
 from airflow_provider_rma.schemas.amounts import Amount
 from airflow_provider_rma.schemas.dates import CalendarDate
-from airflow_provider_rma.schemas.fields import RmaBoolean, Whole
+from airflow_provider_rma.schemas.fields import Boolean, Integer
 from airflow_provider_rma.schemas.ledger import TransactionSchema
 from airflow_provider_rma.schemas.text import Text
 
@@ -92,7 +92,7 @@ class PostingColumns:
 def _read(leaf: Leaf, texts: Any) -> Any:
     """A column of texts as its field reads them."""
     pa, pc = pyarrow(), pyarrow("pyarrow.compute")
-    if texts.null_count == len(texts) and not isinstance(leaf.field, Amount | CalendarDate | Whole):
+    if texts.null_count == len(texts) and not isinstance(leaf.field, Amount | CalendarDate | Integer):
         return texts
     shortest = pc.min(pc.binary_length(texts)).as_py()
     if shortest == 0:
@@ -101,7 +101,7 @@ def _read(leaf: Leaf, texts: Any) -> Any:
         return texts
     if isinstance(leaf.field, Amount):
         return _patterned(leaf, texts, _PLAIN_AMOUNT, contract.TYPES["money"].arrow(pa))
-    if isinstance(leaf.field, Whole) and not leaf.part:
+    if isinstance(leaf.field, Integer) and not leaf.part:
         return _patterned(leaf, texts, _PLAIN_WHOLE, pa.int64())
     return _distinct(leaf, texts)
 
@@ -131,9 +131,9 @@ def _distinct(leaf: Leaf, texts: Any, kind: Any = None) -> Any:
 
 def _kind(leaf: Leaf) -> Any:
     pa = pyarrow()
-    if isinstance(leaf.field, Whole):
+    if isinstance(leaf.field, Integer):
         return pa.int64()
-    if isinstance(leaf.field, RmaBoolean):
+    if isinstance(leaf.field, Boolean):
         return pa.bool_()
     return pa.date32() if isinstance(leaf.field, CalendarDate) else None
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from airflow_provider_rma.schemas.fields import Direction, Opaque
+from airflow_provider_rma.schemas.fields import Direction, Undocumented
 from airflow_provider_rma.schemas.ledger import TransactionSchema
-from airflow_provider_rma.schemas.nested import Entity
+from airflow_provider_rma.schemas.nested import Nested
 
 #: Name of the repeated element and of the root.
 ITEM, ROOT = "transaction", "transactions"
@@ -59,10 +59,10 @@ def members() -> tuple[Member, ...]:
 
 
 def _member(name: str, field: Any) -> Member:
-    if not isinstance(field, Entity):
+    if not isinstance(field, Nested):
         return Member(name, (Leaf(name, name, "", field),))
     parts = field.schema.fields
-    opaque = tuple(part for part, inner in parts.items() if isinstance(inner, Opaque))
+    opaque = tuple(part for part, inner in parts.items() if isinstance(inner, Undocumented))
     leaves = (Leaf(f"{name}_{part}", name, part, inner) for part, inner in parts.items() if part not in opaque)
     return Member(name, tuple(leaves), opaque)
 

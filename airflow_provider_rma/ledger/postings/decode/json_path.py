@@ -26,7 +26,7 @@ from airflow_provider_rma.ledger.postings.decode.fields import ITEM, ROOT, Membe
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_provider_rma.client.stream import RawEntities
+    from airflow_provider_rma.client.stream import RawResponse
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ _WINDOW = 64 * 1024
 
 
 def json_batches(
-    source: RawEntities, batches: PostingBatches, progress: Progress
+    source: RawResponse, batches: PostingBatches, progress: Progress
 ) -> Generator[pa.RecordBatch, None, None]:
     """Batches of an answer in JSON.
 
@@ -61,7 +61,7 @@ def json_batches(
         raise DoubtError("the announced count does not hold")
 
 
-def _strictly(piece: bytes, source: RawEntities, batches: PostingBatches, progress: Progress) -> pa.RecordBatch:
+def _strictly(piece: bytes, source: RawResponse, batches: PostingBatches, progress: Progress) -> pa.RecordBatch:
     """One piece, read by the schema."""
     batches.restart(progress.count)
     try:

@@ -25,7 +25,7 @@ from airflow_provider_rma.ledger.postings.decode.doubt import DoubtError, Progre
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_provider_rma.client.stream import RawEntities
+    from airflow_provider_rma.client.stream import RawResponse
 
 __all__ = ["PostingReader"]
 
@@ -43,7 +43,7 @@ class PostingReader:
     :ivar doubt: why the strict way was taken, empty if it was not.
     """
 
-    def __init__(self, source: RawEntities, batches: PostingBatches, *, strict: bool = False) -> None:
+    def __init__(self, source: RawResponse, batches: PostingBatches, *, strict: bool = False) -> None:
         self._source = source
         self._batches = batches
         self._progress = Progress()

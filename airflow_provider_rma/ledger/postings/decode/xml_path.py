@@ -19,13 +19,13 @@ from airflow_provider_rma.ledger.postings.decode.xml_recogniser import Recognise
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_provider_rma.client.stream import RawEntities
+    from airflow_provider_rma.client.stream import RawResponse
 
 log = logging.getLogger(__name__)
 
 
 def xml_batches(
-    source: RawEntities, batches: PostingBatches, progress: Progress
+    source: RawResponse, batches: PostingBatches, progress: Progress
 ) -> Generator[pa.RecordBatch, None, None]:
     """Batches of an answer that has the documented form.
 

@@ -25,7 +25,7 @@ from airflow_provider_rma.client.stream import announced_count
 from airflow_provider_rma.ledger._pyarrow import pyarrow
 from airflow_provider_rma.ledger.postings.decode.doubt import DoubtError
 from airflow_provider_rma.ledger.postings.decode.fields import ITEM, ROOT, Leaf, Member, members
-from airflow_provider_rma.schemas.fields import RmaBoolean
+from airflow_provider_rma.schemas.fields import Boolean
 from airflow_provider_rma.schemas.text import Text
 
 #: Bytes looked at together, and the longest posting that is waited for. Each look builds the automaton afresh, which
@@ -87,7 +87,7 @@ def _attribute(leaf: Leaf) -> str:
     """What an attribute may be. One that is not kept is not decoded either, so this is where it is checked."""
     if leaf.is_kept or isinstance(leaf.field, Text):
         return _QUOTED
-    return "(?:true|false)?" if isinstance(leaf.field, RmaBoolean) else "(?:-?[0-9]{1,18})?"
+    return "(?:true|false)?" if isinstance(leaf.field, Boolean) else "(?:-?[0-9]{1,18})?"
 
 
 def order_of(sample: bytes) -> tuple[str, ...]:
