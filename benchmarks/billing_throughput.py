@@ -64,7 +64,7 @@ def bill(
     """Bill or plan through the core; gives the summary."""
     from fsspec.implementations.local import LocalFileSystem
 
-    from airflow_provider_rma.billing.files import Output
+    from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal.engine import open_engine
     from airflow_provider_rma.billing.journal.store import Journal
     from airflow_provider_rma.billing.outcomes import failing_outcomes
@@ -84,7 +84,7 @@ def bill(
         open_engine(f"sqlite:///{folder / 'journal.db'}"), base_url=url, tenant=tenant, kind="invoice", run="benchmark"
     )
     policy = Policy(check_master_data=False, max_count=10**9, max_amount=Decimal(10**12))
-    output = Output(LocalFileSystem(), str(folder / "out"), str(folder / "out"))
+    output = RunFolder(LocalFileSystem(), str(folder / "out"), str(folder / "out"))
     with RunMyAccountsClient(config) as client:
         run = InvoiceRun(client, journal, policy, output, "benchmark", failing_outcomes(None))
         return run.plan(records) if plan_only else run.bill(records)

@@ -17,9 +17,9 @@ from airflow_provider_rma.billing.files import finish
 from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.kinds.invoice import EXPECTED_AMOUNT, read_invoice
 from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
-from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.run import InvoiceRun
-from airflow_provider_rma.billing.totals import derive
+from airflow_provider_rma.billing.totals import derive_totals
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
@@ -104,7 +104,7 @@ def read_numbers(given: object) -> list[str]:
     return list(numbers.values())
 
 
-def cancel(run: InvoiceRun, numbers: Iterable[str], how: Cancellation) -> Summary:
+def cancel(run: InvoiceRun, numbers: Iterable[str], how: Cancellation) -> RunSummary:
     """Cancel invoices by credit notes.
 
     Either all of them can be cancelled, or nothing is sent. What is cancelled already stays ``unchanged``.
@@ -142,22 +142,22 @@ def unusable_lines(original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]
     if (original.get("currency") or "CHF") != "CHF":
         # Whether RMA states a foreign-currency document's totals in CHF or in its currency is not known.
         return
-    figures = derive(original)
+    figures = derive_totals(original)
     for name, total in (("netamount", figures.net), ("amount", figures.gross)):
         booked = original.get(name)
         if total is not None and booked is not None and total != booked:
             yield name, f"its lines as read add up to {total:.2f}, and {booked:.2f} are booked", remedy
 
 
-def _refuse(run: InvoiceRun, wanted: list[str], problems: Mapping[str, tuple[FieldProblem, ...]]) -> Summary:
+def _refuse(run: InvoiceRun, wanted: list[str], problems: Mapping[str, tuple[FieldProblem, ...]]) -> RunSummary:
     """Report that nothing is cancelled, and why."""
-    summary = Summary("invoices", run.run, stopped="invoices that cannot be cancelled are among the numbers")
+    summary = RunSummary("invoices", run.run, stopped="invoices that cannot be cancelled are among the numbers")
     rows = []
     for position, number in enumerate(wanted, start=1):
         reasons = tuple(map(str, problems.get(number, ())))
-        row = Row(position, number, Outcome.INVALID, reasons)
+        row = DocumentResult(position, number, Outcome.INVALID, reasons)
         if not reasons:
-            row = Row(position, number, Outcome.HELD, (f"not sent: {summary.stopped}",))
+            row = DocumentResult(position, number, Outcome.HELD, (f"not sent: {summary.stopped}",))
         rows.append((row, {"invnumber": number}))
     run.output.write(rows, summary)
     every = [problem for found in problems.values() for problem in found]

@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol
 
 import pendulum
 
-from airflow_provider_rma.billing.outcomes import GOOD, Outcome, Row, Summary
+from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.exceptions import BillingError, InDoubtError, RunMyAccountsError
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class FileSystem(Protocol):
 
 
 @dataclass(frozen=True)
-class Output:
+class RunFolder:
     """Where a run leaves its files.
 
     The outcome file has a line of JSON for every record: number, outcome, reasons, booked totals. The rejects file has
@@ -56,7 +56,7 @@ class Output:
             stream.write(content.encode())
         return path
 
-    def write(self, rows: Iterable[tuple[Row, Mapping[str, Any]]], summary: Summary) -> None:
+    def write(self, rows: Iterable[tuple[DocumentResult, Mapping[str, Any]]], summary: RunSummary) -> None:
         """Write both files, counting the rows into the summary."""
         rejected = 0
         summary.outcome_path, outcomes = self.create("outcomes.ndjson")
@@ -72,7 +72,7 @@ class Output:
             summary.rejects_path = rejects_path
 
 
-def finish(summary: Summary, failing: Collection[Outcome], failure: RunMyAccountsError | None) -> Summary:
+def finish(summary: RunSummary, failing: Collection[Outcome], failure: RunMyAccountsError | None) -> RunSummary:
     """Log the result and fail if it must.
 
     :param failure: what ended the run early, if anything did.

@@ -11,9 +11,9 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_rma.billing.comparison import Comparison, compare
-from airflow_provider_rma.billing.journal.model import Entry, business_key
+from airflow_provider_rma.billing.journal.model import JournalRow, business_key
 from airflow_provider_rma.billing.kinds.invoice import Document
-from airflow_provider_rma.billing.working_set import Hit, Spool
+from airflow_provider_rma.billing.working_set import Hit, WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import NotFoundError
 
@@ -27,7 +27,7 @@ FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2999, 12, 31)
 
 
-def read_list(client: RunMyAccountsClient, spool: Spool, doubtful: Mapping[str, Entry]) -> None:
+def read_list(client: RunMyAccountsClient, spool: WorkingSet, doubtful: Mapping[str, JournalRow]) -> None:
     """Read the whole list once and keep what it holds under the numbers of a run.
 
     :param doubtful: journal rows whose document may or may not be in the books, by business key.
@@ -43,7 +43,9 @@ def read_list(client: RunMyAccountsClient, spool: Spool, doubtful: Mapping[str, 
     log.info("Read %d invoices from the books.", read)
 
 
-def look_up(client: RunMyAccountsClient, spool: Spool, doubtful: Mapping[str, Entry], known: Iterable[str]) -> bool:
+def look_up(
+    client: RunMyAccountsClient, spool: WorkingSet, doubtful: Mapping[str, JournalRow], known: Iterable[str]
+) -> bool:
     """Ask for each number of a run by itself, and keep what the books hold.
 
     An answer "not found" proves absence only for numbers that travel safely in a path, and only while a number known to

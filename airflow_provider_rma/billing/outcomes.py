@@ -67,7 +67,7 @@ def failing_outcomes(fail_on: Collection[str] | str | None) -> frozenset[Outcome
 
 
 @dataclass(frozen=True)
-class Row:
+class DocumentResult:
     """The outcome of one record.
 
     :param position: position of the record in the input, from 1.
@@ -108,7 +108,7 @@ class Row:
 
 
 @dataclass
-class Summary:
+class RunSummary:
     """Counts and totals of a run, free of personal data: what a task returns.
 
     :param kind: ``invoices`` or ``customers``.
@@ -137,7 +137,7 @@ class Summary:
     alarms: list[str] = field(default_factory=list)
     retry_at: float | None = None
 
-    def add(self, row: Row) -> None:
+    def add(self, row: DocumentResult) -> None:
         """Count one row."""
         self.counts[row.outcome] += 1
         if self.kind == "invoices":

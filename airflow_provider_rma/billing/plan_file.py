@@ -17,8 +17,8 @@ from typing import IO, Any
 import pendulum
 
 from airflow_provider_rma.billing.kinds.invoice import Document
-from airflow_provider_rma.billing.outcomes import CREATE, Outcome, Row, plain
-from airflow_provider_rma.billing.working_set import Spool
+from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome, plain
+from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.exceptions import ConfigurationError
 
 VERSION = 1
@@ -68,7 +68,7 @@ class HashingWriter:
         return self._hash.hexdigest()
 
 
-def plan_lines(spool: Spool) -> Iterator[dict[str, Any]]:
+def plan_lines(spool: WorkingSet) -> Iterator[dict[str, Any]]:
     """The lines of a plan, one for each record of a spool that was decided."""
     for row, document, position, number, record in spool.plan():
         figures = document.figures if document else None
@@ -87,7 +87,7 @@ def plan_lines(spool: Spool) -> Iterator[dict[str, Any]]:
         }
 
 
-def write_plan(stream: IO[bytes], header: PlanHeader, spool: Spool) -> str:
+def write_plan(stream: IO[bytes], header: PlanHeader, spool: WorkingSet) -> str:
     """Write a plan, filling counts and amount of its header.
 
     :returns: SHA-256 of the file.
@@ -155,13 +155,13 @@ class PlanReader:
         return values
 
 
-def load_plan(spool: Spool, reader: PlanReader) -> None:
+def load_plan(spool: WorkingSet, reader: PlanReader) -> None:
     """Put the documents of a plan into a spool, each with what the plan says about it."""
     for line in reader.lines():
         position, number, decision = line["position"], line["number"], line["decision"]
-        result: Document | Row
+        result: Document | DocumentResult
         if line["document"] is None:
-            result = Row(position, number, Outcome(decision), tuple(line["reasons"]))
+            result = DocumentResult(position, number, Outcome(decision), tuple(line["reasons"]))
         else:
             result = Document.from_json(position, json.dumps(line["document"]))
         spool.add(position, number, line["record"], result, planned=decision)

@@ -11,14 +11,14 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.comparison import Comparison
-from airflow_provider_rma.billing.journal.model import OPEN, Entry, State
+from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.customer_fields import overwriting
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.lookup import look_up, read_list, read_master_data
-from airflow_provider_rma.billing.outcomes import CREATE, Outcome, Row
+from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.working_set import Hit, Spool
+from airflow_provider_rma.billing.working_set import Hit, WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 
 log = logging.getLogger(__name__)
@@ -34,12 +34,12 @@ class Planner:
     :ivar retry_at: when the last document in doubt resolves itself (seconds since 1970), None without any doubt.
     """
 
-    spool: Spool
+    spool: WorkingSet
     client: RunMyAccountsClient
     journal: Journal
     policy: Policy
     refused_customers: Mapping[str, str] = field(default_factory=dict)
-    seen: dict[str, Entry] = field(default_factory=dict)
+    seen: dict[str, JournalRow] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
     retry_at: float | None = None
 
@@ -62,18 +62,18 @@ class Planner:
         if creating and self.policy.check_master_data:
             self._check_master_data()
 
-    def _read_books(self, doubtful: Mapping[str, Entry]) -> None:
+    def _read_books(self, doubtful: Mapping[str, JournalRow]) -> None:
         known = self.journal.newest_booked() if self.policy.absence == "look_up" else ()
         if not (known and look_up(self.client, self.spool, doubtful, known)):
             read_list(self.client, self.spool, doubtful)
 
-    def _settle(self, document: Document, entry: Entry | None, started: float) -> bool:
+    def _settle(self, document: Document, entry: JournalRow | None, started: float) -> bool:
         """Decide about one document; True if it is to be sent."""
         row = self._decide(document, entry, started)
         planned = self.spool.planned(document.position)
         if row is None and planned not in (None, CREATE):
             reason = f"not sent: the approved plan says {planned}, and now it would be sent; plan again"
-            row = Row(document.position, document.number, Outcome.HELD, (reason,))
+            row = DocumentResult(document.position, document.number, Outcome.HELD, (reason,))
         if row is not None:
             self.spool.settle(row)
             if row.outcome == Outcome.UNKNOWN and entry is not None:
@@ -84,7 +84,7 @@ class Planner:
             self.seen[document.key] = entry
         return True
 
-    def _wait_for(self, entry: Entry) -> None:
+    def _wait_for(self, entry: JournalRow) -> None:
         self.retry_at = max(self.retry_at or 0.0, entry.settles_at or 0.0)
 
     def _refuse_repeated(self) -> None:
@@ -95,9 +95,9 @@ class Planner:
                 "keep the one that is meant, none of them is sent"
             )
             for position in positions:
-                self.spool.settle(Row(position, number, Outcome.INVALID, (reason,)))
+                self.spool.settle(DocumentResult(position, number, Outcome.INVALID, (reason,)))
 
-    def _settle_others(self, doubtful: Mapping[str, Entry], started: float) -> None:
+    def _settle_others(self, doubtful: Mapping[str, JournalRow], started: float) -> None:
         """Resolve what earlier runs left open and this run's input does not carry."""
         for key, entry in doubtful.items():
             if self.spool.document(entry.number) is not None:
@@ -111,23 +111,23 @@ class Planner:
                 log.info("Invoice %s of an earlier run is in the books.", entry.number)
             elif entry.settles_at is not None and entry.settles_at > started:
                 self._wait_for(entry)
-            elif self.journal.record(entry, State.RELEASED, note="proven absent by a later run"):
+            elif self.journal.record(entry, JournalState.RELEASED, note="proven absent by a later run"):
                 log.warning(
                     "Invoice %s of an earlier run (%s) was never booked; send it again.", entry.number, entry.run
                 )
 
-    def _decide(self, document: Document, entry: Entry | None, started: float) -> Row | None:
+    def _decide(self, document: Document, entry: JournalRow | None, started: float) -> DocumentResult | None:
         """The row of a document that is not to be sent, None for one that is."""
         hits = self.spool.hits(document.key)
         if hits:
             return self._decide_booked(document, entry, hits)
-        if entry is not None and entry.state == State.BLOCKED:
+        if entry is not None and entry.state == JournalState.BLOCKED:
             return _blocked(document, entry)
-        if entry is not None and entry.state == State.CREATED and entry.updated_at >= started:
+        if entry is not None and entry.state == JournalState.CREATED and entry.updated_at >= started:
             reason = "booked by another run while this one was reading; the next attempt finds it"
-            return Row(document.position, document.number, Outcome.UNKNOWN, (reason,))
-        if entry is not None and entry.state == State.CREATED:
-            return Row(
+            return DocumentResult(document.position, document.number, Outcome.UNKNOWN, (reason,))
+        if entry is not None and entry.state == JournalState.CREATED:
+            return DocumentResult(
                 document.position,
                 document.number,
                 Outcome.CONFLICT,
@@ -138,7 +138,7 @@ class Planner:
             )
         if entry is not None and entry.state in OPEN and (entry.settles_at or 0.0) > started:
             until = pendulum.from_timestamp(entry.settles_at or 0.0, tz="Europe/Zurich").format("YYYY-MM-DD HH:mm:ss")
-            return Row(
+            return DocumentResult(
                 document.position,
                 document.number,
                 Outcome.UNKNOWN,
@@ -146,7 +146,7 @@ class Planner:
             )
         closed = self.policy.closed_until
         if closed is not None and document.invoice["transdate"] <= closed:
-            return Row(
+            return DocumentResult(
                 document.position,
                 document.number,
                 Outcome.CLOSED_PERIOD,
@@ -157,16 +157,16 @@ class Planner:
             )
         return None
 
-    def _decide_booked(self, document: Document, entry: Entry | None, hits: list[Hit]) -> Row:
+    def _decide_booked(self, document: Document, entry: JournalRow | None, hits: list[Hit]) -> DocumentResult:
         if len(hits) > 1:
-            if entry is not None and entry.state != State.CREATED:
+            if entry is not None and entry.state != JournalState.CREATED:
                 # It is in the books, whatever else: a row left in doubt would stay so for ever.
                 record_created(self.journal, entry, hits[0], note="duplicate")
-            return Row(document.position, document.number, Outcome.DUPLICATE, (_repeated(hits),))
+            return DocumentResult(document.position, document.number, Outcome.DUPLICATE, (_repeated(hits),))
         hit = hits[0]
         if entry is None:
             self.journal.adopt(document.number, document.content_hash, **facts(hit))
-        elif entry.state != State.CREATED:
+        elif entry.state != JournalState.CREATED:
             record_created(self.journal, entry, hit, note="found in the books")
         return booked_row(document, hit, Outcome.UNCHANGED)
 
@@ -177,7 +177,7 @@ class Planner:
             problems = tuple(master.missing(document, self.refused_customers))
             customer = document.invoice.get("customer")
             if problems:
-                self.spool.settle(Row(document.position, document.number, Outcome.INVALID, problems))
+                self.spool.settle(DocumentResult(document.position, document.number, Outcome.INVALID, problems))
             elif customer:
                 remark = overwriting(customer, master.records.get(customer["customernumber"]))
                 self.spool.remark(document.position, remark)
@@ -191,11 +191,11 @@ class Planner:
         )
 
 
-def booked_row(document: Document, hit: Hit, outcome: Outcome, *reasons: str) -> Row:
+def booked_row(document: Document, hit: Hit, outcome: Outcome, *reasons: str) -> DocumentResult:
     """The row of a document that is in the books: ``outcome`` if it is as meant, else ``conflict``."""
     comparison = hit.comparison or Comparison(unchecked=("everything",))
     texts = (f"texts that differ in RMA: {', '.join(comparison.texts)}",) if comparison.texts else ()
-    return Row(
+    return DocumentResult(
         document.position,
         document.number,
         Outcome.CONFLICT if comparison.differences else outcome,
@@ -209,10 +209,10 @@ def booked_row(document: Document, hit: Hit, outcome: Outcome, *reasons: str) ->
 
 
 def record_created(
-    journal: Journal, entry: Entry, hit: Hit, *, note: str | None, content_hash: str | None = None
+    journal: Journal, entry: JournalRow, hit: Hit, *, note: str | None, content_hash: str | None = None
 ) -> None:
     """Record in the journal that a document is in the books."""
-    journal.record(entry, State.CREATED, note=note, content_hash=content_hash, **facts(hit))
+    journal.record(entry, JournalState.CREATED, note=note, content_hash=content_hash, **facts(hit))
 
 
 def facts(hit: Hit) -> dict[str, Any]:
@@ -220,13 +220,13 @@ def facts(hit: Hit) -> dict[str, Any]:
     return {"document_id": hit.document_id, "net": hit.net, "gross": hit.gross, "currency": hit.currency}
 
 
-def _blocked(document: Document, entry: Entry) -> Row:
+def _blocked(document: Document, entry: JournalRow) -> DocumentResult:
     """The row of a document that waits for a person."""
     reason = (
         f"not sent: {entry.note}; if it is an invoice of its own, say rma journal resolve {document.number} "
         "--as absent, else --as booked, and take it out of the input"
     )
-    return Row(document.position, document.number, Outcome.HELD, (reason,))
+    return DocumentResult(document.position, document.number, Outcome.HELD, (reason,))
 
 
 def _repeated(hits: list[Hit]) -> str:

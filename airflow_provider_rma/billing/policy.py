@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from airflow_provider_rma.billing.kinds.invoice import Rules
+from airflow_provider_rma.billing.kinds.invoice import InputRules
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Policy:
     :param mark: whether the internal notes of what is sent end with a run mark, from which a lost journal is rebuilt.
     """
 
-    rules: Rules = field(default_factory=Rules)
+    rules: InputRules = field(default_factory=InputRules)
     closed_until: date | None = None
     total_deadline: float = 120.0
     settle_time: float = 300.0

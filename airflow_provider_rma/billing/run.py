@@ -12,20 +12,20 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.files import Output, finish, hash_record
+from airflow_provider_rma.billing.files import RunFolder, finish, hash_record
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.invoice import Document, read_invoice, record_number
-from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.pages.html import plan_html
 from airflow_provider_rma.billing.pages.markdown import plan_markdown
 from airflow_provider_rma.billing.pages.statistics import review_plan
 from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, load_plan, plan_lines, write_plan
 from airflow_provider_rma.billing.planner import Planner
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.run_record import Witness, close_run
-from airflow_provider_rma.billing.send_queue import Sender
-from airflow_provider_rma.billing.sender import Poster
-from airflow_provider_rma.billing.working_set import Spool
+from airflow_provider_rma.billing.run_record import Provenance, close_run
+from airflow_provider_rma.billing.send_queue import SendQueue
+from airflow_provider_rma.billing.sender import InvoiceSender
+from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, RunMyAccountsError
 
@@ -65,16 +65,16 @@ class InvoiceRun:
     client: RunMyAccountsClient
     journal: Journal
     policy: Policy
-    output: Output
+    output: RunFolder
     run: str
     failing: frozenset[Outcome]
     refused_customers: Mapping[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
-    witness: Witness = field(default_factory=Witness)
+    witness: Provenance = field(default_factory=Provenance)
 
     def plan(self, records: Iterable[Mapping[str, Any]]) -> PlanResult:
         """Validate and decide, and write the plan with a page to read; nothing is sent."""
-        with Spool() as spool:
+        with WorkingSet() as spool:
             input_hash = self._load(spool, records)
             self._planner(spool).run()
             config = self.client.config
@@ -92,7 +92,7 @@ class InvoiceRun:
         log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, header.amount, path)
         return PlanResult(header, path, digest, markdown, page)
 
-    def bill(self, records: Iterable[Mapping[str, Any]]) -> Summary:
+    def bill(self, records: Iterable[Mapping[str, Any]]) -> RunSummary:
         """Validate everything, decide about everything, then send what is to be sent.
 
         :param records: RMA's invoice fields in Python types or text, see :mod:`airflow_provider_rma.billing.records`.
@@ -100,14 +100,14 @@ class InvoiceRun:
         :raises BillingError: if an outcome occurred that fails the run; everything else was carried out.
         :raises RunMyAccountsError: if the run could not go on; what was sent before is in the outcome file.
         """
-        summary = Summary("invoices", self.run)
+        summary = RunSummary("invoices", self.run)
 
-        def load(spool: Spool) -> None:
+        def load(spool: WorkingSet) -> None:
             summary.input_hash = self._load(spool, records)
 
         return self._carry_out(summary, load)
 
-    def apply(self, reader: PlanReader, plan_hash: str | None = None) -> Summary:
+    def apply(self, reader: PlanReader, plan_hash: str | None = None) -> RunSummary:
         """Carry out exactly a plan: nothing is sent that the plan does not send, and of that only what is still absent.
 
         :param reader: the plan.
@@ -115,9 +115,9 @@ class InvoiceRun:
         :raises ConfigurationError: if the plan is another tenant's or is not the one that was approved.
         :raises BillingError: as :meth:`bill`.
         """
-        summary = Summary("invoices", self.run)
+        summary = RunSummary("invoices", self.run)
 
-        def load(spool: Spool) -> None:
+        def load(spool: WorkingSet) -> None:
             header, config = reader.header, self.client.config
             if (header.tenant, header.service) != (config.tenant, config.origin):
                 made_for = f"tenant {header.tenant} of {header.service}"
@@ -134,10 +134,10 @@ class InvoiceRun:
 
         return self._carry_out(summary, load)
 
-    def _carry_out(self, summary: Summary, load: Callable[[Spool], None]) -> Summary:
+    def _carry_out(self, summary: RunSummary, load: Callable[[WorkingSet], None]) -> RunSummary:
         failure: RunMyAccountsError | None = None
         started = pendulum.now("UTC")
-        with Spool() as spool:
+        with WorkingSet() as spool:
             try:
                 load(spool)
                 planner = self._planner(spool)
@@ -160,10 +160,10 @@ class InvoiceRun:
                 )
         return finish(summary, self.failing, failure)
 
-    def _planner(self, spool: Spool) -> Planner:
+    def _planner(self, spool: WorkingSet) -> Planner:
         return Planner(spool, self.client, self.journal, self.policy, self.refused_customers)
 
-    def _load(self, spool: Spool, records: Iterable[Mapping[str, Any]]) -> str:
+    def _load(self, spool: WorkingSet, records: Iterable[Mapping[str, Any]]) -> str:
         """Validate records into a spool.
 
         :returns: SHA-256 over the records.
@@ -171,23 +171,23 @@ class InvoiceRun:
         digest = hashlib.sha256()
         for position, record in enumerate(records, start=1):
             digest.update(hash_record(record))
-            result: Document | Row
+            result: Document | DocumentResult
             try:
                 result = read_invoice(record, position, self.policy.rules)
             except InvalidInputError as error:
                 reasons = tuple(map(str, error.problems))
-                result = Row(position, record_number(record), Outcome.INVALID, reasons)
+                result = DocumentResult(position, record_number(record), Outcome.INVALID, reasons)
             spool.add(position, record_number(record), record, result)
         log.info("Read and checked %d records.", spool.count())
         return digest.hexdigest()
 
-    def _send(self, spool: Spool, planner: Planner, summary: Summary) -> None:
+    def _send(self, spool: WorkingSet, planner: Planner, summary: RunSummary) -> None:
         count, amount = self._measure(spool)
         summary.stopped = self._cap(count, amount)
         if count and not summary.stopped:
-            poster = Poster(self.client, self.journal, self.policy)
+            poster = InvoiceSender(self.client, self.journal, self.policy)
             in_flight = self.client.config.max_in_flight
-            sender = Sender(spool, poster, planner.seen, max_in_flight=in_flight, stop=self.stop)
+            sender = SendQueue(spool, poster, planner.seen, max_in_flight=in_flight, stop=self.stop)
             try:
                 sender.run(count)
             finally:
@@ -196,7 +196,7 @@ class InvoiceRun:
         elif count:
             self._hold(spool, summary.stopped)
 
-    def _measure(self, spool: Spool) -> tuple[int, Decimal]:
+    def _measure(self, spool: WorkingSet) -> tuple[int, Decimal]:
         """Number of documents to send and the sum of their amounts without sign, in CHF as far as they can be known."""
         count, amount = 0, Decimal(0)
         for document in spool.to_create():
@@ -214,6 +214,6 @@ class InvoiceRun:
             return f"CHF {amount} is more than the CHF {self.policy.max_amount} that max_amount allows one run to send"
         return ""
 
-    def _hold(self, spool: Spool, reason: str) -> None:
+    def _hold(self, spool: WorkingSet, reason: str) -> None:
         for document in spool.to_create():
-            spool.settle(Row(document.position, document.number, Outcome.HELD, (f"not sent: {reason}",)))
+            spool.settle(DocumentResult(document.position, document.number, Outcome.HELD, (f"not sent: {reason}",)))

@@ -10,8 +10,8 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, RunFacts
-from airflow_provider_rma.billing.files import Output
-from airflow_provider_rma.billing.outcomes import Row, Summary
+from airflow_provider_rma.billing.files import RunFolder
+from airflow_provider_rma.billing.outcomes import DocumentResult, RunSummary
 from airflow_provider_rma.billing.pages.html import run_html
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.client.config import ClientConfig
@@ -19,7 +19,7 @@ from airflow_provider_rma.exceptions import RunMyAccountsError
 
 
 @dataclass(frozen=True)
-class Witness:
+class Provenance:
     """For whom and by what a run is put on record.
 
     :param evidence: writer of the tenant's chain of evidence; None leaves none.
@@ -33,13 +33,13 @@ class Witness:
 
 
 def close_run(
-    rows: Callable[[], Iterable[tuple[Row, Mapping[str, Any]]]],
-    summary: Summary,
+    rows: Callable[[], Iterable[tuple[DocumentResult, Mapping[str, Any]]]],
+    summary: RunSummary,
     *,
-    output: Output,
+    output: RunFolder,
     config: ClientConfig,
     policy: Policy,
-    witness: Witness,
+    witness: Provenance,
     started: datetime,
     failure: RunMyAccountsError | None,
 ) -> None:

@@ -9,12 +9,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date
 
-from airflow_provider_rma.billing.journal.model import Entry
+from airflow_provider_rma.billing.journal.model import JournalRow
 from airflow_provider_rma.billing.kinds.invoice import Document
-from airflow_provider_rma.billing.outcomes import Outcome, Row
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.progress import Progress
-from airflow_provider_rma.billing.sender import TAKEN, Poster
-from airflow_provider_rma.billing.working_set import Spool
+from airflow_provider_rma.billing.sender import TAKEN, InvoiceSender
+from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.exceptions import RunMyAccountsError
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ UNKNOWN_IN_A_ROW = 2
 
 
 @dataclass
-class Sender:
+class SendQueue:
     """Sends what a spool holds for sending.
 
     The first document of each shape (method, currency, tax accounts, sign) is sent alone and verified before others of
@@ -37,16 +37,16 @@ class Sender:
     :ivar stopped: why the run was stopped, empty if it was not.
     """
 
-    spool: Spool
-    poster: Poster
-    seen: Mapping[str, Entry]
+    spool: WorkingSet
+    poster: InvoiceSender
+    seen: Mapping[str, JournalRow]
     max_in_flight: int = 1
     stop: threading.Event = field(default_factory=threading.Event)
     stopped: str = ""
     _failure: RunMyAccountsError | None = None
     _unknown_in_a_row: int = 0
     _closed_until: date | None = None
-    _under_way: dict[Future[Row], Document] = field(default_factory=dict)
+    _under_way: dict[Future[DocumentResult], Document] = field(default_factory=dict)
     _proven: set[tuple[str, ...]] = field(default_factory=set)
 
     def run(self, count: int) -> None:
@@ -92,7 +92,7 @@ class Sender:
             self.stopped = "the task was asked to end"
         return bool(self.stopped)
 
-    def _settle(self, document: Document, future: Future[Row]) -> None:
+    def _settle(self, document: Document, future: Future[DocumentResult]) -> None:
         try:
             row = future.result()
         except RunMyAccountsError as error:
@@ -105,7 +105,7 @@ class Sender:
             reason = (
                 f"an unexpected error ({type(error).__name__}) while it was sent; the next attempt decides by reading"
             )
-            self.spool.settle(Row(document.position, document.number, Outcome.UNKNOWN, (reason,)))
+            self.spool.settle(DocumentResult(document.position, document.number, Outcome.UNKNOWN, (reason,)))
             self.stopped = self.stopped or f"an unexpected error ({type(error).__name__})"
             raise
         self.spool.settle(row)
@@ -122,10 +122,10 @@ class Sender:
         if self._closed_until is None or document.invoice["transdate"] > self._closed_until:
             return False
         reason = f"transdate: RMA has just refused a document of {self._closed_until} as lying in a closed period"
-        self.spool.settle(Row(document.position, document.number, Outcome.CLOSED_PERIOD, (reason,)))
+        self.spool.settle(DocumentResult(document.position, document.number, Outcome.CLOSED_PERIOD, (reason,)))
         return True
 
-    def _brake(self, row: Row) -> str:
+    def _brake(self, row: DocumentResult) -> str:
         """Why a run must stop after this row, empty if it may go on."""
         if row.outcome == Outcome.CONFLICT:
             return f"invoice {row.number} was booked otherwise than meant; find out why before more is sent"

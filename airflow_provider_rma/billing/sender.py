@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_rma.billing.comparison import compare
-from airflow_provider_rma.billing.journal.model import Entry, State, business_key
+from airflow_provider_rma.billing.journal.model import JournalRow, JournalState, business_key
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.lookup import PLAIN_NUMBER, to_hit
-from airflow_provider_rma.billing.outcomes import Outcome, Row
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.planner import booked_row, facts
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -36,7 +36,7 @@ _CLOSED = re.compile(r"abgeschlossen|geschlossen|gesperrt|closed", re.IGNORECASE
 
 
 @dataclass(frozen=True)
-class Sent:
+class SendAttempt:
     """A write that the service has received, or may have received.
 
     :param entry: the journal's row, claimed by this worker.
@@ -44,14 +44,20 @@ class Sent:
     :param refusal: the service's refusal, if it refused.
     """
 
-    entry: Entry
+    entry: JournalRow
     doubt: str = ""
     refusal: RejectedError | None = None
 
 
 def send_once(
-    journal: Journal, policy: Policy, send: Callable[[], None], *, number: str, content_hash: str, seen: Entry | None
-) -> Sent | None:
+    journal: Journal,
+    policy: Policy,
+    send: Callable[[], None],
+    *,
+    number: str,
+    content_hash: str,
+    seen: JournalRow | None,
+) -> SendAttempt | None:
     """Claim in the journal, then send once.
 
     :param send: makes the one request.
@@ -67,16 +73,16 @@ def send_once(
     try:
         send()
     except RejectedError as error:
-        return Sent(entry, refusal=error)
+        return SendAttempt(entry, refusal=error)
     except (ConnectionNotMadeError, AuthenticationError, ConfigurationError):
-        note_down(journal, entry, State.RELEASED, note="not sent")
+        note_down(journal, entry, JournalState.RELEASED, note="not sent")
         raise
     except OutcomeUnknownError as error:
-        return Sent(entry, doubt=f"no reliable answer ({error.message})")
-    return Sent(entry)
+        return SendAttempt(entry, doubt=f"no reliable answer ({error.message})")
+    return SendAttempt(entry)
 
 
-def note_down(journal: Journal, entry: Entry, state: State, **values: Any) -> None:
+def note_down(journal: Journal, entry: JournalRow, state: JournalState, **values: Any) -> None:
     """Record what became of a document that was sent.
 
     What is known does not become less true by a journal that cannot be written: the row then stays claimed, and a later
@@ -92,36 +98,39 @@ def note_down(journal: Journal, entry: Entry, state: State, **values: Any) -> No
 TAKEN = "another run has taken this number meanwhile; the next attempt decides by reading"
 
 
-def taken(position: int, number: str) -> Row:
+def taken(position: int, number: str) -> DocumentResult:
     """The row of a document that another run has taken meanwhile."""
-    return Row(position, number, Outcome.UNKNOWN, (TAKEN,))
+    return DocumentResult(position, number, Outcome.UNKNOWN, (TAKEN,))
 
 
-def refused(journal: Journal, sent: Sent, position: int) -> Row:
+def refused(journal: Journal, sent: SendAttempt, position: int) -> DocumentResult:
     """The row of a document that the service refused and does not hold."""
     error = sent.refusal
     status, message = (error.status, error.server_message) if error else (None, None)
     closed = bool(_CLOSED.search(message or ""))
     note_down(
-        journal, sent.entry, State.REJECTED, note=f"refused with HTTP {status}{': closed period' if closed else ''}"
+        journal,
+        sent.entry,
+        JournalState.REJECTED,
+        note=f"refused with HTTP {status}{': closed period' if closed else ''}",
     )
     if closed:
         reason = "transdate: RMA refuses it as lying in a closed period; date it later, or have the period opened"
     else:
         reason = f"refused by RMA (HTTP {status}); server_message quotes its reason, correct the record"
     outcome = Outcome.CLOSED_PERIOD if closed else Outcome.REJECTED
-    return Row(position, sent.entry.number, outcome, (reason,), server_message=message)
+    return DocumentResult(position, sent.entry.number, outcome, (reason,), server_message=message)
 
 
 @dataclass
-class Poster:
+class InvoiceSender:
     """Sends documents of one tenant: claim, POST once, read back, compare, record."""
 
     client: RunMyAccountsClient
     journal: Journal
     policy: Policy
 
-    def post(self, document: Document, seen: Entry | None) -> Row:
+    def post(self, document: Document, seen: JournalRow | None) -> DocumentResult:
         """Send a document that was decided to be sent.
 
         :param seen: the journal's row as it was when that was decided.
@@ -137,18 +146,18 @@ class Poster:
         )
         return self._look(document) if sent is None else self._read_back(document, sent)
 
-    def _look(self, document: Document) -> Row:
+    def _look(self, document: Document) -> DocumentResult:
         """What became of a document that another run has taken meanwhile."""
         entry = self.journal.get([document.key]).get(document.key)
         found: list[dict[str, Any]] = []
-        if entry is not None and entry.state == State.CREATED:
+        if entry is not None and entry.state == JournalState.CREATED:
             with suppress(RequestError):
                 found = self._find(document)
         if len(found) != 1:
             return taken(document.position, document.number)
         return booked_row(document, to_hit(found[0], compare(document, found[0])), Outcome.UNCHANGED)
 
-    def _read_back(self, document: Document, sent: Sent) -> Row:
+    def _read_back(self, document: Document, sent: SendAttempt) -> DocumentResult:
         """Find out by reading what became of a document that was sent."""
         try:
             found = self._find(document)
@@ -165,13 +174,13 @@ class Poster:
             return refused(self.journal, sent, document.position)
         return self._unknown(document, sent.entry, f"{sent.doubt or 'accepted'}, but not in the books yet")
 
-    def _found(self, document: Document, sent: Sent, found: list[dict[str, Any]]) -> Row:
+    def _found(self, document: Document, sent: SendAttempt, found: list[dict[str, Any]]) -> DocumentResult:
         hit = to_hit(found[0], compare(document, found[0]))
         if len(found) > 1:
-            note_down(self.journal, sent.entry, State.CREATED, note="duplicate", **facts(hit))
+            note_down(self.journal, sent.entry, JournalState.CREATED, note="duplicate", **facts(hit))
             ids = ", ".join(to_hit(booked, None).document_id or "?" for booked in found)
             reason = f"{len(found)} documents carry this number (ids {ids}); have all but one removed in RMA"
-            return Row(document.position, document.number, Outcome.DUPLICATE, (reason,))
+            return DocumentResult(document.position, document.number, Outcome.DUPLICATE, (reason,))
         if sent.refusal is not None:
             # It came into the books by an earlier attempt or by somebody else.
             row = booked_row(document, hit, Outcome.UNCHANGED, "refused, because it is in the books already")
@@ -183,7 +192,7 @@ class Poster:
                 *([f"{sent.doubt}; found in the books by reading"] if sent.doubt else []),
             )
         note = "booked otherwise than meant" if row.outcome == Outcome.CONFLICT else None
-        note_down(self.journal, sent.entry, State.CREATED, note=note, **facts(hit))
+        note_down(self.journal, sent.entry, JournalState.CREATED, note=note, **facts(hit))
         return row
 
     def _find(self, document: Document) -> list[dict[str, Any]]:
@@ -196,6 +205,6 @@ class Poster:
         booked = self.client.iter_invoices(from_date=day, to_date=day)
         return [invoice for invoice in booked if business_key(str(invoice.get("invnumber", ""))) == document.key]
 
-    def _unknown(self, document: Document, entry: Entry, reason: str) -> Row:
-        note_down(self.journal, entry, State.UNKNOWN, note=reason)
-        return Row(document.position, document.number, Outcome.UNKNOWN, (reason,))
+    def _unknown(self, document: Document, entry: JournalRow, reason: str) -> DocumentResult:
+        note_down(self.journal, entry, JournalState.UNKNOWN, note=reason)
+        return DocumentResult(document.position, document.number, Outcome.UNKNOWN, (reason,))

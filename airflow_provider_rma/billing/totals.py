@@ -19,7 +19,7 @@ _FIFTEEN = Context(prec=15)
 
 
 @dataclass(frozen=True)
-class Figures:
+class Totals:
     """Totals in the document's currency; None where they do not follow from the document alone.
 
     :param net: total without tax.
@@ -41,7 +41,7 @@ def line_amount(line: Mapping[str, Any]) -> Decimal:
     return round_amount(line["sellprice"] * line["quantity"] * factor)
 
 
-def derive(invoice: Mapping[str, Any], expected_amount: Decimal | None = None) -> Figures:
+def derive_totals(invoice: Mapping[str, Any], expected_amount: Decimal | None = None) -> Totals:
     """Derive net and gross total of a valid invoice.
 
     Booking method: both, from entries and tax amounts. Article method: the net total, or the gross total where prices
@@ -53,17 +53,17 @@ def derive(invoice: Mapping[str, Any], expected_amount: Decimal | None = None) -
     included = bool(invoice.get("taxincluded", False))
     if invoice.get("parts"):
         total = sum((line_amount(line) for line in invoice["parts"]), Decimal(0))
-        figures = Figures(None, total) if included else Figures(total, None)
+        figures = Totals(None, total) if included else Totals(total, None)
     else:
         entries = _sum(invoice.get("incomeentries", ()))
         taxes = _sum(invoice.get("taxentries", ()))
         if included and not entries:
             # The ledger cannot take tax out of entries that add up to nothing: what it then books is not derived here.
-            figures = Figures(None, None)
+            figures = Totals(None, None)
         else:
-            figures = Figures(entries - taxes, entries) if included else Figures(entries, entries + taxes)
+            figures = Totals(entries - taxes, entries) if included else Totals(entries, entries + taxes)
     if expected_amount is not None and figures.gross is None:
-        figures = Figures(figures.net, expected_amount)
+        figures = Totals(figures.net, expected_amount)
     return figures
 
 

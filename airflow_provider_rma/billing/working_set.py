@@ -15,7 +15,7 @@ from typing import Any
 from airflow_provider_rma.billing.comparison import Comparison
 from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.kinds.invoice import Document
-from airflow_provider_rma.billing.outcomes import Outcome, Row
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.scratch import Scratch
 
 _TABLES = """
@@ -46,7 +46,7 @@ class Hit:
     comparison: Comparison | None
 
 
-class Spool(Scratch):
+class WorkingSet(Scratch):
     """Records of one run. Use as a context manager; not shared between threads."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Spool(Scratch):
         position: int,
         number: str,
         record: Mapping[str, Any],
-        result: Document | Row,
+        result: Document | DocumentResult,
         *,
         planned: str | None = None,
     ) -> None:
@@ -77,7 +77,7 @@ class Spool(Scratch):
                 planned,
             ),
         )
-        if isinstance(result, Row):
+        if isinstance(result, DocumentResult):
             self.settle(result)
 
     def count(self) -> int:
@@ -134,7 +134,7 @@ class Spool(Scratch):
         """Decide that a document is to be sent."""
         self._db.execute("UPDATE record SET decision = 'create' WHERE position = ?", (position,))
 
-    def settle(self, row: Row) -> None:
+    def settle(self, row: DocumentResult) -> None:
         """Keep the outcome of a record."""
         self._db.execute("UPDATE record SET row = ? WHERE position = ?", (json.dumps(row.as_dict()), row.position))
 
@@ -147,7 +147,7 @@ class Spool(Scratch):
         query = "SELECT remark FROM record WHERE remark IS NOT NULL AND row IS NULL ORDER BY position"
         return (json.loads(remark) for (remark,) in self._db.execute(query))
 
-    def plan(self) -> Iterator[tuple[Row | None, Document | None, int, str, dict[str, Any]]]:
+    def plan(self) -> Iterator[tuple[DocumentResult | None, Document | None, int, str, dict[str, Any]]]:
         """Row (None: to be sent), document, position, number and original record, in the order of the input."""
         query = "SELECT position, number, row, document, source FROM record ORDER BY position"
         for position, number, row, document, source in self._db.execute(query):
@@ -159,7 +159,7 @@ class Spool(Scratch):
                 json.loads(source),
             )
 
-    def rows(self) -> Iterator[tuple[Row, dict[str, Any]]]:
+    def rows(self) -> Iterator[tuple[DocumentResult, dict[str, Any]]]:
         """Outcome and original record of every record, in the order of the input."""
         for position, number, text, source in self._db.execute(
             "SELECT position, number, row, source FROM record ORDER BY position"
@@ -192,11 +192,13 @@ def _hit(text: str) -> Hit:
     )
 
 
-def _row(position: int, number: str, text: str | None) -> Row:
+def _row(position: int, number: str, text: str | None) -> DocumentResult:
     if text is None:
-        return Row(position, number, Outcome.HELD, ("the run ended before this record was decided",))
+        return DocumentResult(position, number, Outcome.HELD, ("the run ended before this record was decided",))
     values = json.loads(text)
-    row = Row(**{name: value for name, value in values.items() if name in Row.__dataclass_fields__})
+    row = DocumentResult(
+        **{name: value for name, value in values.items() if name in DocumentResult.__dataclass_fields__}
+    )
     return replace(
         row,
         outcome=Outcome(row.outcome),

@@ -12,8 +12,8 @@ from airflow_provider_rma.cli.output import FINDINGS, emit, iso, json_option, lo
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.journal.model import Entry, Event
-    from airflow_provider_rma.billing.journal.overview import Doubt, Overview
+    from airflow_provider_rma.billing.journal.model import Event, JournalRow
+    from airflow_provider_rma.billing.journal.overview import OpenDocument, Overview
 
 
 @click.group()
@@ -55,12 +55,12 @@ def _status_values(seen: Overview) -> dict[str, Any]:
 
 
 def _print_status(seen: Overview) -> None:
-    from airflow_provider_rma.billing.journal.model import State
+    from airflow_provider_rma.billing.journal.model import JournalState
 
     if not seen.counts:
         click.echo("The journal is empty.")
         return
-    states = list(State)
+    states = list(JournalState)
     table(
         ["SERVICE", "TENANT", "KIND", *(state.upper() for state in states)],
         [
@@ -87,7 +87,7 @@ def _print_status(seen: Overview) -> None:
     )  # fmt: skip
 
 
-def _next_step(doubt: Doubt, now: float) -> str:
+def _next_step(doubt: OpenDocument, now: float) -> str:
     if doubt.alive:
         return f"wait until {local(doubt.entry.settles_at)}"
     settled = f" (settled {span(now - doubt.entry.settles_at)} ago)" if doubt.entry.settles_at is not None else ""
@@ -128,11 +128,11 @@ def show(number: str, conn_id: str, kind: str, as_json: bool) -> None:
     )
 
 
-def _print_entry(entry: Entry, *, alive: bool) -> None:
+def _print_entry(entry: JournalRow, *, alive: bool) -> None:
     settles = local(entry.settles_at)
     facts = {
         "Number": entry.number,
-        "State": f"{entry.state} ({_MEANING[entry.state]})",
+        "JournalState": f"{entry.state} ({_MEANING[entry.state]})",
         "Document id": entry.document_id,
         "Net": f"{entry.net} {entry.currency or ''}".strip() if entry.net is not None else None,
         "Gross": f"{entry.gross} {entry.currency or ''}".strip() if entry.gross is not None else None,
@@ -225,7 +225,7 @@ def rebuild(ctx: click.Context, conn_id: str, as_json: bool) -> None:
         ctx.exit(FINDINGS)
 
 
-def entry_values(entry: Entry) -> dict[str, Any]:
+def entry_values(entry: JournalRow) -> dict[str, Any]:
     """A row as JSON: times in ISO 8601, amounts as text; without what only workers need."""
     values = {name: value for name, value in asdict(entry).items() if name not in ("key", "owner")}
     for name in ("settles_at", "created_at", "updated_at"):

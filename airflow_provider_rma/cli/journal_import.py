@@ -16,8 +16,8 @@ from airflow_provider_rma.cli.output import FINDINGS, emit, json_option, table
 from airflow_provider_rma.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.files import Output
-    from airflow_provider_rma.billing.journal_import.run import Adopted, Finding
+    from airflow_provider_rma.billing.files import RunFolder
+    from airflow_provider_rma.billing.journal_import.run import ImportReport, MatchedInvoice
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -68,12 +68,12 @@ def adopt(
 
     Exit code 1 if anything but matches was found.
     """
-    from airflow_provider_rma.billing.journal_import.run import Adopter
+    from airflow_provider_rma.billing.journal_import.run import JournalImport
 
     hook = hook_of(conn_id)
     records = _records(source, sql_conn, sql)
     with hook.get_conn() as client:
-        done = Adopter(
+        done = JournalImport(
             client=client,
             journal=journal_of(hook, "invoice", "adopt"),
             output=_output(report, conn_id, first, last),
@@ -116,16 +116,16 @@ def _open(path: Any) -> IO[bytes]:
     return stream
 
 
-def _output(report: str | None, conn_id: str, first: datetime, last: datetime) -> Output:
-    from airflow_provider_rma.billing.files import Output
+def _output(report: str | None, conn_id: str, first: datetime, last: datetime) -> RunFolder:
+    from airflow_provider_rma.billing.files import RunFolder
 
     folder = (
         storage_folder(report) if report else tenant_folder(conn_id) / "adopt" / f"{first:%Y-%m-%d}_{last:%Y-%m-%d}"
     )
-    return Output(folder.fs, folder.path, str(folder))
+    return RunFolder(folder.fs, folder.path, str(folder))
 
 
-def _values(done: Adopted) -> dict[str, Any]:
+def _values(done: ImportReport) -> dict[str, Any]:
     return {
         "from": done.first.isoformat(),
         "to": done.last.isoformat(),
@@ -142,8 +142,8 @@ def _values(done: Adopted) -> dict[str, Any]:
     }
 
 
-def _print(done: Adopted) -> None:
-    from airflow_provider_rma.billing.journal_import.run import Kind
+def _print(done: ImportReport) -> None:
+    from airflow_provider_rma.billing.journal_import.run import MatchKind
 
     click.echo(
         f"Period {done.first} to {done.last}: {done.source} invoices in the source. The books hold {done.read} in all."
@@ -153,7 +153,7 @@ def _print(done: Adopted) -> None:
     click.echo()
     rows = [
         [kind.replace("_", " "), done.counts[kind], _amount(done, kind), _MEANING[kind]]
-        for kind in map(str, Kind)
+        for kind in map(str, MatchKind)
         if done.counts[kind]
     ]
     table(["KIND", "INVOICES", "CHF", "WHAT"], rows, right=["INVOICES", "CHF"])
@@ -167,12 +167,12 @@ def _print(done: Adopted) -> None:
     click.echo(f"All findings: {done.path}")
 
 
-def _amount(done: Adopted, kind: str) -> str | None:
+def _amount(done: ImportReport, kind: str) -> str | None:
     total = done.totals.get(kind)
     return None if total is None else f"{total:,.2f}".replace(",", "'")
 
 
-def _print_findings(kind: str, findings: list[Finding], count: int) -> None:
+def _print_findings(kind: str, findings: list[MatchedInvoice], count: int) -> None:
     if not findings:
         return
     click.echo(f"\n{kind.replace('_', ' ').capitalize()}:")
@@ -184,12 +184,12 @@ def _print_findings(kind: str, findings: list[Finding], count: int) -> None:
         click.echo(f"  and {count - len(findings)} more")
 
 
-def _reason(finding: Finding) -> str:
+def _reason(finding: MatchedInvoice) -> str:
     """Why, where the heading does not say it already."""
     return "" if finding.kind in ("missing", "extra") else "; ".join(finding.reasons)
 
 
-def _print_journal(done: Adopted) -> None:
+def _print_journal(done: ImportReport) -> None:
     if done.adoption is None:
         click.echo("Nothing was journalled: this is a report. Repeat it with --write.")
     else:

@@ -15,16 +15,16 @@ from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_rma.billing.files import Output
+    from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal.store import Journal
-    from airflow_provider_rma.billing.run_record import Witness
+    from airflow_provider_rma.billing.run_record import Provenance
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
 #: Records that a task may receive directly; more travel in a file.
 MAX_RECORDS = 1_000
 
 
-class Records:
+class RecordList:
     """Records given to an operator.
 
     Airflow stores rendered template fields in its database and shows them. A customer's address has no business there,
@@ -35,7 +35,7 @@ class Records:
         # One dictionary is a list of one: mapping over a flat list delivers it so.
         self.records: Any = [records] if isinstance(records, Mapping) else records
 
-    def resolve(self, context: Context, **_: Any) -> Records:
+    def resolve(self, context: Context, **_: Any) -> RecordList:
         """Called by Airflow where it would render a value."""
         return self
 
@@ -95,8 +95,8 @@ class RecordsOperator(BaseOperator):
         """Render, and keep the records that came from an upstream task out of what Airflow stores."""
         super().render_template_fields(context, jinja_env)
         given = getattr(self, self._records_field, None)
-        if given is not None and not isinstance(given, Records):
-            setattr(self, self._records_field, Records(given))
+        if given is not None and not isinstance(given, RecordList):
+            setattr(self, self._records_field, RecordList(given))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Do it, and return counts, totals and the paths of the files."""
@@ -127,14 +127,14 @@ class RecordsOperator(BaseOperator):
         self._stop.set()
 
     @abstractmethod
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
         """Do what the operator is for, and give what the task returns."""
 
     def _records(self) -> Iterable[Mapping[str, Any]]:
         """The records to be billed, one at a time where their source allows it."""
         from airflow_provider_rma.billing.records import nest_rows, read_file
 
-        records: Records | None = getattr(self, self._records_field)
+        records: RecordList | None = getattr(self, self._records_field)
         if (records is None) == (self.source is None):
             raise ConfigurationError(
                 f"{self._records_field} and source: {'neither' if records is None else 'both'} given",
@@ -150,32 +150,32 @@ class RecordsOperator(BaseOperator):
         source = ObjectStoragePath(str(self.source), conn_id=self.source_conn_id)
         return read_file(lambda _: open_bytes(source), str(source), key=self._key)
 
-    def _witness(self, client: RunMyAccountsClient, approver: str = "") -> Witness:
+    def _witness(self, client: RunMyAccountsClient, approver: str = "") -> Provenance:
         """What puts a run on record: the tenant's chain of evidence lies beside the files of all runs."""
         from importlib.metadata import version
 
         from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
-        from airflow_provider_rma.billing.run_record import Witness
+        from airflow_provider_rma.billing.run_record import Provenance
         from airflow_provider_rma.hooks.settings import journal_engine, tenant_folder
 
         config = client.config
         folder = tenant_folder(config.tenant, self.output_path) / "evidence"
         writer = EvidenceWriter(journal_engine(), folder.fs, folder.path, config.origin, config.tenant)
-        return Witness(writer, approver, {"apache-airflow": version("apache-airflow")})
+        return Provenance(writer, approver, {"apache-airflow": version("apache-airflow")})
 
-    def _output(self, tenant: str, ti: Any) -> Output:
-        from airflow_provider_rma.billing.files import Output
+    def _output(self, tenant: str, ti: Any) -> RunFolder:
+        from airflow_provider_rma.billing.files import RunFolder
         from airflow_provider_rma.hooks.settings import run_folder
 
         folder = run_folder(tenant, f"{self._kind}s", ti, self.output_path)
-        return Output(folder.fs, folder.path, str(folder))
+        return RunFolder(folder.fs, folder.path, str(folder))
 
 
 def wrap_records(given: Any) -> Any:
     """Records behind a wrapper; the result of an upstream task stays as it is until it is there."""
     if given is None or hasattr(given, "resolve"):
         return given
-    return Records(given)
+    return RecordList(given)
 
 
 def _run_identity(ti: Any) -> str:

@@ -12,7 +12,7 @@ from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.operators.base import RecordsOperator, open_bytes, wrap_records
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.files import Output
+    from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal.store import Journal
     from airflow_provider_rma.billing.outcomes import Outcome
     from airflow_provider_rma.billing.policy import Policy
@@ -61,14 +61,14 @@ class RunMyAccountsCreateCustomersOperator(RecordsOperator):
         self.fail_on = fail_on
         self.managed_fields = tuple(managed_fields)
 
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
         from airflow_provider_rma.billing.kinds.customer import CustomerRun
-        from airflow_provider_rma.billing.kinds.invoice import Rules
+        from airflow_provider_rma.billing.kinds.invoice import InputRules
         from airflow_provider_rma.billing.outcomes import failing_outcomes
         from airflow_provider_rma.billing.policy import Policy
 
         policy = Policy(
-            rules=Rules(input_timezone=self.input_timezone),
+            rules=InputRules(input_timezone=self.input_timezone),
             total_deadline=client.config.total_deadline,
             settle_time=self.settle_time,
         )
@@ -124,7 +124,7 @@ class _InvoicesOperator(RecordsOperator):
         self,
         client: RunMyAccountsClient,
         journal: Journal,
-        output: Output,
+        output: RunFolder,
         failing: frozenset[Outcome],
         approver: str = "",
     ) -> InvoiceRun:
@@ -149,7 +149,7 @@ class _InvoicesOperator(RecordsOperator):
         )
 
     def _policy(self, client: RunMyAccountsClient) -> Policy:
-        from airflow_provider_rma.billing.kinds.invoice import Rules
+        from airflow_provider_rma.billing.kinds.invoice import InputRules
         from airflow_provider_rma.billing.policy import Policy
 
         try:
@@ -157,7 +157,7 @@ class _InvoicesOperator(RecordsOperator):
         except InvalidOperation as error:
             raise ConfigurationError("max_amount is no number", advice="Give an amount in CHF.") from error
         return Policy(
-            rules=Rules(
+            rules=InputRules(
                 send_customers=self.send_customers,
                 currencies=frozenset({"CHF", *self.allow_currency}),
                 input_timezone=self.input_timezone,
@@ -189,7 +189,7 @@ class RunMyAccountsPlanInvoicesOperator(_InvoicesOperator):
         numbers) and ``page`` (path of an HTML page); never records.
     """
 
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
         plan = self._run(client, journal, output, frozenset()).plan(self._records())
         return {
             "plan": plan.path,
@@ -253,7 +253,7 @@ class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
         self.approver = approver
         self.fail_on = fail_on
 
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
         from airflow_provider_rma.billing.outcomes import failing_outcomes
         from airflow_provider_rma.billing.plan_file import PlanReader
 

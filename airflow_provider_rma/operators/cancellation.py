@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_rma.operators.billing import _InvoicesOperator
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.files import Output
+    from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal.store import Journal
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
@@ -69,7 +69,7 @@ class RunMyAccountsCancelInvoicesOperator(_InvoicesOperator):
         self.reason = reason
         self.fail_on = fail_on
 
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: Output) -> dict[str, Any]:
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
         from airflow_provider_rma.billing.cancellation import Cancellation, cancel, read_numbers, read_transdate
         from airflow_provider_rma.billing.outcomes import failing_outcomes
 

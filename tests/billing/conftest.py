@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_rma.billing.files import Output
+from airflow_provider_rma.billing.files import RunFolder
 from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.customer import CustomerRun
-from airflow_provider_rma.billing.kinds.invoice import Rules
-from airflow_provider_rma.billing.outcomes import Summary, failing_outcomes
+from airflow_provider_rma.billing.kinds.invoice import InputRules
+from airflow_provider_rma.billing.outcomes import RunSummary, failing_outcomes
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun
 from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -49,7 +49,7 @@ class Bench:
     clock: Callable[[], float] | None = None
     options: dict[str, Any] = field(default_factory=dict)
     runs: Iterator[int] = field(default_factory=lambda: count(1))
-    summary: Summary | None = None
+    summary: RunSummary | None = None
     error: RunMyAccountsError | None = None
     journal_folder: Path | None = None
 
@@ -67,7 +67,9 @@ class Bench:
         failing = failing_outcomes(options.pop("fail_on", None))
         refused = options.pop("refused_customers", {})
         stop = options.pop("stop", threading.Event())
-        rules = Rules(**{name: options.pop(name) for name in list(options) if name in Rules.__dataclass_fields__})
+        rules = InputRules(
+            **{name: options.pop(name) for name in list(options) if name in InputRules.__dataclass_fields__}
+        )
         with self.client() as client:
             run = InvoiceRun(
                 client=client,
@@ -97,11 +99,11 @@ class Bench:
             )
             return self.go(run.output, lambda: run.create(records))
 
-    def output(self) -> Output:
+    def output(self) -> RunFolder:
         folder = str(self.folder / f"run-{next(self.runs)}")
-        return Output(LocalFileSystem(), folder, folder)
+        return RunFolder(LocalFileSystem(), folder, folder)
 
-    def go(self, output: Output, run: Callable[[], Summary]) -> dict[str, dict[str, Any]]:
+    def go(self, output: RunFolder, run: Callable[[], RunSummary]) -> dict[str, dict[str, Any]]:
         self.summary = self.error = None
         try:
             self.summary = run()

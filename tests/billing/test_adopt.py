@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal.model import State
-from airflow_provider_rma.billing.journal_import.run import Adopted, Adopter
+from airflow_provider_rma.billing.journal.model import JournalState
+from airflow_provider_rma.billing.journal_import.run import ImportReport, JournalImport
 from airflow_provider_rma.exceptions import ConfigurationError, IncompleteResponseError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.billing.conftest import Bench
@@ -44,12 +44,14 @@ class Script:
     def day(self, month: int = 6, day: int = 15) -> date:
         return date(self.year, month, day)
 
-    def adopt(self, records: Iterable[dict[str, Any]], **options: Any) -> tuple[Adopted, dict[str, dict[str, Any]]]:
+    def adopt(
+        self, records: Iterable[dict[str, Any]], **options: Any
+    ) -> tuple[ImportReport, dict[str, dict[str, Any]]]:
         """Adopt the year; gives the report, and the findings by number."""
         output, before = self.bench.output(), self.bench.posts()
         with self.bench.client() as client:
             first, last = options.pop("first", self.day(1, 1)), options.pop("last", self.day(12, 31))
-            adopter = Adopter(client, self.bench.journal(), output, first, last, **options)
+            adopter = JournalImport(client, self.bench.journal(), output, first, last, **options)
             report = adopter.run(records)
         assert report.path == f"{output.url}/adopt.ndjson"
         lines = Path(report.path).read_text(encoding="utf-8").splitlines()
@@ -80,7 +82,7 @@ def test_what_matches_is_journalled_as_booked_and_never_sent_again(bench: Bench,
     assert report.adoption.added == 2
     entry = bench.journal().get([booking["invnumber"].lower()])[booking["invnumber"].lower()]
     (booked,) = bench.booked(booking["invnumber"])
-    assert (entry.state, entry.document_id, entry.gross) == (State.CREATED, str(booked["id"]), Decimal("108.1"))
+    assert (entry.state, entry.document_id, entry.gross) == (JournalState.CREATED, str(booked["id"]), Decimal("108.1"))
     rows = bench.bill(booking, articles)
     assert {row["outcome"] for row in rows.values()} == {"unchanged"}
     assert bench.posts() == 0

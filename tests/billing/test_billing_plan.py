@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.kinds.invoice import Rules
-from airflow_provider_rma.billing.outcomes import Summary
+from airflow_provider_rma.billing.kinds.invoice import InputRules
+from airflow_provider_rma.billing.outcomes import RunSummary
 from airflow_provider_rma.billing.plan_file import PlanReader
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun
@@ -40,7 +40,7 @@ def apply(bench: Bench, path: Path, plan_hash: str | None = None) -> dict[str, d
             client, bench.journal(), Policy(total_deadline=2.0), bench.output(), "run", failing_outcomes(None)
         )
 
-        def carry_out() -> Summary:
+        def carry_out() -> RunSummary:
             return run.apply(PlanReader(stream), plan_hash)
 
         return bench.go(run.output, carry_out)
@@ -144,7 +144,7 @@ def test_a_plan_says_field_by_field_what_full_customers_do_to_master_data(bench:
     new = {"customernumber": "P-2", "name": "Muster GmbH"}
     records = [invoice(customernumber=None, customer=one) for one in (changed, new)]
     with bench.client() as client:
-        policy = Policy(rules=Rules(send_customers=True), total_deadline=2.0)
+        policy = Policy(rules=InputRules(send_customers=True), total_deadline=2.0)
         run = InvoiceRun(client, bench.journal(), policy, bench.output(), "run", frozenset())
         result = run.plan(records)
     first, second = result.header.customers

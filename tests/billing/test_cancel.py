@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.cancellation import Cancellation, cancel, read_numbers, read_transdate, unusable_lines
-from airflow_provider_rma.billing.kinds.invoice import Rules
+from airflow_provider_rma.billing.kinds.invoice import InputRules
 from airflow_provider_rma.billing.outcomes import failing_outcomes
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun
@@ -41,7 +41,7 @@ BOOKED = {
 def go(bench: Bench, *numbers: str, **options: Any) -> dict[str, dict[str, Any]]:
     """Cancel, and give the outcome file's rows by number."""
     how = Cancellation(**{name: options.pop(name) for name in ("suffix", "transdate", "reason") if name in options})
-    rules = Rules(**{name: options.pop(name) for name in list(options) if name in Rules.__dataclass_fields__})
+    rules = InputRules(**{name: options.pop(name) for name in list(options) if name in InputRules.__dataclass_fields__})
     with bench.client() as client:
         run = InvoiceRun(
             client=client,

@@ -20,10 +20,10 @@ import pytest
 import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_rma.billing.evidence.chain import EvidenceRef, Finding, verify_chain
+from airflow_provider_rma.billing.evidence.chain import ChainDefect, EvidenceRef, verify_chain
 from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, RunFacts, recorded_links
 from airflow_provider_rma.billing.journal.engine import open_engine
-from airflow_provider_rma.billing.outcomes import Outcome, Row
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.exceptions import EvidenceError
 from tests.support.journal_databases import empty_database
 from tests.support.reference import ROOT
@@ -53,7 +53,7 @@ def facts(**values: Any) -> RunFacts:
 def rows(count: int = 3) -> Iterator[dict[str, Any]]:
     for position in range(1, count + 1):
         amounts = {"net": Decimal("100.00"), "gross": Decimal("108.10")}
-        yield Row(position, f"R-{position}", Outcome.CREATED, document_id=str(position), **amounts).as_dict()
+        yield DocumentResult(position, f"R-{position}", Outcome.CREATED, document_id=str(position), **amounts).as_dict()
 
 
 class Desk:
@@ -77,7 +77,7 @@ class Desk:
         """Kind and file of every finding."""
         return [(finding.kind, finding.file) for finding in self.verify(recorded=recorded)]
 
-    def verify(self, *, recorded: bool = False) -> list[Finding]:
+    def verify(self, *, recorded: bool = False) -> list[ChainDefect]:
         expected = recorded_links(self.engine, SERVICE, "demo") if recorded else ()
         return verify_chain(FS, str(self.folder), expected=expected)
 
@@ -97,10 +97,10 @@ def five(desk: Desk) -> Desk:
 
 def test_evidence_says_what_a_run_did(desk: Desk) -> None:
     documents = [
-        Row(1, "R-1", Outcome.CREATED, document_id="71", net=Decimal("100.00"), gross=Decimal("108.10")),
-        Row(2, "R-2", Outcome.CREATED, document_id="72", net=Decimal("-10.00"), gross=Decimal("-10.81")),
-        Row(3, "R-3", Outcome.UNCHANGED, net=Decimal("5.00"), gross=Decimal("5.41"), currency="EUR"),
-        Row(4, "R-4", Outcome.INVALID, ("duedate: is missing",)),
+        DocumentResult(1, "R-1", Outcome.CREATED, document_id="71", net=Decimal("100.00"), gross=Decimal("108.10")),
+        DocumentResult(2, "R-2", Outcome.CREATED, document_id="72", net=Decimal("-10.00"), gross=Decimal("-10.81")),
+        DocumentResult(3, "R-3", Outcome.UNCHANGED, net=Decimal("5.00"), gross=Decimal("5.41"), currency="EUR"),
+        DocumentResult(4, "R-4", Outcome.INVALID, ("duedate: is missing",)),
     ]
     ref = desk.write((row.as_dict() for row in documents), approver="A. Prüferin", stopped="two unknown in a row")
     values = json.loads(Path(ref.path).read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.totals import Figures, derive, round_amount
+from airflow_provider_rma.billing.totals import Totals, derive_totals, round_amount
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.support.reference import oracle_cases
 
@@ -40,17 +40,17 @@ def part(price: str, quantity: str = "1", discount: str = "0") -> dict[str, str]
     ],
 )
 def test_totals_follow_from_the_document(fields: dict[str, Any], net: str | None, gross: str | None) -> None:
-    expected = Figures(net and Decimal(net), gross and Decimal(gross))  # type: ignore[arg-type]
-    assert derive(invoice(**fields)) == expected
+    expected = Totals(net and Decimal(net), gross and Decimal(gross))  # type: ignore[arg-type]
+    assert derive_totals(invoice(**fields)) == expected
 
 
 def test_the_callers_gross_total_fills_the_gap() -> None:
-    assert derive(invoice(parts=[part("10")]), Decimal("10.81")) == Figures(Decimal("10.00"), Decimal("10.81"))
+    assert derive_totals(invoice(parts=[part("10")]), Decimal("10.81")) == Totals(Decimal("10.00"), Decimal("10.81"))
 
 
 def test_entries_that_add_up_to_nothing_with_tax_included_are_not_derived() -> None:
     document = invoice(incomeentries=[entry("10"), entry("-10")], taxentries=[tax("0.50")], taxincluded=True)
-    assert derive(document) == Figures(None, None)
+    assert derive_totals(document) == Totals(None, None)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_derived_totals_are_what_the_ledger_books(case: dict[str, Any]) -> None:
     else:
         for name in ("incomeentries", "taxentries"):
             document[name] = [{"amount": Decimal(entry["amount"])} for entry in source.get(name, ())]
-    figures = derive(document)
+    figures = derive_totals(document)
     if figures.net is not None:
         assert figures.net == Decimal(result["netamount_2"])
     if figures.gross is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.journal.engine import open_engine
-from airflow_provider_rma.billing.journal.model import Found, State, business_key
+from airflow_provider_rma.billing.journal.model import Found, JournalState, business_key
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.exceptions import InvalidInputError
 from tests.support.journal_databases import DATABASES, empty_database
@@ -45,7 +45,7 @@ def test_a_claim_is_durable_and_exclusive(url: str, clock: Clock) -> None:
     first, second = journal(url, clock), journal(url, clock)
     claimed = first.claim("R-1", HASH, None, settle_after=60)
     assert claimed is not None
-    assert (claimed.state, claimed.attempts, claimed.settles_at) == (State.CLAIMED, 1, clock.now + 60)
+    assert (claimed.state, claimed.attempts, claimed.settles_at) == (JournalState.CLAIMED, 1, clock.now + 60)
     assert second.claim("R-1", HASH, None, settle_after=60) is None
     assert second.get(["r-1"])["r-1"] == claimed
 
@@ -62,13 +62,15 @@ def test_tenants_and_kinds_do_not_meet(url: str, clock: Clock) -> None:
         assert journal(url, clock, tenant=tenant, kind=kind).claim("R-1", HASH, None, settle_after=60)
 
 
-@pytest.mark.parametrize("state", [State.CLAIMED, State.UNKNOWN])
-def test_a_doubtful_document_is_claimed_again_only_after_its_settle_time(url: str, clock: Clock, state: State) -> None:
+@pytest.mark.parametrize("state", [JournalState.CLAIMED, JournalState.UNKNOWN])
+def test_a_doubtful_document_is_claimed_again_only_after_its_settle_time(
+    url: str, clock: Clock, state: JournalState
+) -> None:
     one = journal(url, clock)
     entry = one.claim("R-1", HASH, None, settle_after=60)
     assert entry is not None
-    if state == State.UNKNOWN:
-        assert one.record(entry, State.UNKNOWN, note="no reply")
+    if state == JournalState.UNKNOWN:
+        assert one.record(entry, JournalState.UNKNOWN, note="no reply")
     seen = one.get(["r-1"])["r-1"]
     clock.now += 59
     assert one.claim("R-1", HASH, seen, settle_after=60) is None
@@ -82,7 +84,7 @@ def test_a_claim_on_outdated_ground_is_refused(url: str, clock: Clock) -> None:
     one, other = journal(url, clock), journal(url, clock)
     entry = one.claim("R-1", HASH, None, settle_after=60)
     assert entry is not None
-    assert one.record(entry, State.REJECTED)
+    assert one.record(entry, JournalState.REJECTED)
     seen = one.get(["r-1"])["r-1"]
     assert other.claim("R-1", HASH, seen, settle_after=60) is not None
     assert one.claim("R-1", HASH, seen, settle_after=60) is None
@@ -94,8 +96,8 @@ def test_the_outcome_of_a_claim_that_was_taken_over_is_not_recorded(url: str, cl
     assert entry is not None
     clock.now += 61
     assert fast.claim("R-1", HASH, entry, settle_after=60) is not None
-    assert not slow.record(entry, State.CREATED)
-    assert fast.get(["r-1"])["r-1"].state == State.CLAIMED
+    assert not slow.record(entry, JournalState.CREATED)
+    assert fast.get(["r-1"])["r-1"].state == JournalState.CLAIMED
 
 
 def test_figures_are_kept_to_the_cent(url: str, clock: Clock) -> None:
@@ -103,7 +105,7 @@ def test_figures_are_kept_to_the_cent(url: str, clock: Clock) -> None:
     entry = one.claim("R-1", HASH, None, settle_after=60)
     assert entry is not None
     assert one.record(
-        entry, State.CREATED, document_id="10204", net=Decimal("99.00"), gross=Decimal("106.92"), currency="CHF"
+        entry, JournalState.CREATED, document_id="10204", net=Decimal("99.00"), gross=Decimal("106.92"), currency="CHF"
     )
     booked = one.get(["r-1"])["r-1"]
     assert (booked.document_id, booked.net, booked.gross) == ("10204", Decimal("99.00"), Decimal("106.92"))
@@ -112,7 +114,12 @@ def test_figures_are_kept_to_the_cent(url: str, clock: Clock) -> None:
 
 def test_open_entries_are_those_in_doubt(url: str, clock: Clock) -> None:
     one = journal(url, clock)
-    for number, state in (("A", None), ("B", State.UNKNOWN), ("C", State.REJECTED), ("D", State.CREATED)):
+    for number, state in (
+        ("A", None),
+        ("B", JournalState.UNKNOWN),
+        ("C", JournalState.REJECTED),
+        ("D", JournalState.CREATED),
+    ):
         entry = one.claim(number, HASH, None, settle_after=60)
         assert entry is not None
         if state:
@@ -125,7 +132,7 @@ def test_a_document_found_in_the_books_is_adopted_once(url: str, clock: Clock) -
     one.adopt("R-1", HASH, document_id="7", gross=Decimal("1.00"))
     one.adopt("R-1", HASH, document_id="8")
     adopted = one.get(["r-1"])["r-1"]
-    assert (adopted.state, adopted.document_id, adopted.attempts) == (State.CREATED, "7", 0)
+    assert (adopted.state, adopted.document_id, adopted.attempts) == (JournalState.CREATED, "7", 0)
 
 
 def test_of_many_workers_one_gets_the_claim(url: str) -> None:
@@ -152,7 +159,7 @@ def test_threads_share_a_journal(url: str) -> None:
 
     def bill(number: int) -> bool:
         entry = one.claim(f"R-{number}", HASH, None, settle_after=60)
-        return entry is not None and one.record(entry, State.CREATED)
+        return entry is not None and one.record(entry, JournalState.CREATED)
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(bill, range(100)))
@@ -171,29 +178,29 @@ def test_the_history_tells_every_change(url: str, clock: Clock) -> None:
     entry = one.claim("R-1", HASH, None, settle_after=60)
     assert entry is not None
     clock.now += 5
-    assert one.record(entry, State.UNKNOWN, note="no reply")
-    assert not one.record(entry, State.CREATED)
+    assert one.record(entry, JournalState.UNKNOWN, note="no reply")
+    assert not one.record(entry, JournalState.CREATED)
     clock.now += 100
     assert one.claim("R-1", HASH, one.get(["r-1"])["r-1"], settle_after=60)
     told = [(event.at, event.before, event.after, event.attempts, event.note) for event in one.history("r-1")]
     assert told == [
-        (1_000_000.0, None, State.CLAIMED, 1, None),
-        (1_000_005.0, State.CLAIMED, State.UNKNOWN, 1, "no reply"),
-        (1_000_105.0, State.UNKNOWN, State.CLAIMED, 2, None),
+        (1_000_000.0, None, JournalState.CLAIMED, 1, None),
+        (1_000_005.0, JournalState.CLAIMED, JournalState.UNKNOWN, 1, "no reply"),
+        (1_000_105.0, JournalState.UNKNOWN, JournalState.CLAIMED, 2, None),
     ]
     assert {event.run for event in one.history("R-1")} == {"dag/run/task"}
     assert journal(url, clock, tenant="other").history("R-1") == []
 
 
-@pytest.mark.parametrize(("verdict", "state"), [("booked", State.CREATED), ("absent", State.RELEASED)])
-def test_a_person_resolves_a_doubt(url: str, clock: Clock, verdict: Any, state: State) -> None:
+@pytest.mark.parametrize(("verdict", "state"), [("booked", JournalState.CREATED), ("absent", JournalState.RELEASED)])
+def test_a_person_resolves_a_doubt(url: str, clock: Clock, verdict: Any, state: JournalState) -> None:
     one = journal(url, clock)
     assert one.claim("R-1", HASH, None, settle_after=60)
     clock.now += 61
     resolved = one.resolve("r-1", verdict, who="anna", reason="seen in RMA")
     assert (resolved.state, resolved.version, resolved.number) == (state, 2, "R-1")
     last = one.history("R-1")[-1]
-    assert (last.before, last.after) == (State.CLAIMED, state)
+    assert (last.before, last.after) == (JournalState.CLAIMED, state)
     assert last.note == f"{verdict} according to anna: seen in RMA"
     assert list(one.open_entries()) == []
 
@@ -212,7 +219,7 @@ def test_a_claim_that_is_alive_is_resolved_by_force_only(url: str, clock: Clock)
     clock.now += 59
     with pytest.raises(InvalidInputError, match="R-1.*may still appear.*force"):
         one.resolve("R-1", "absent", who="anna", reason="not in RMA")
-    assert one.resolve("R-1", "absent", who="anna", reason="worker is dead", force=True).state == State.RELEASED
+    assert one.resolve("R-1", "absent", who="anna", reason="worker is dead", force=True).state == JournalState.RELEASED
 
 
 def test_what_is_not_in_doubt_is_resolved_by_force_only(url: str, clock: Clock) -> None:
@@ -222,7 +229,7 @@ def test_what_is_not_in_doubt_is_resolved_by_force_only(url: str, clock: Clock) 
         one.resolve("R-1", "booked", who="anna", reason="seen", force=True)
     with pytest.raises(InvalidInputError, match="not in doubt"):
         one.resolve("R-1", "absent", who="anna", reason="deleted in RMA")
-    assert one.resolve("R-1", "absent", who="anna", reason="deleted in RMA", force=True).state == State.RELEASED
+    assert one.resolve("R-1", "absent", who="anna", reason="deleted in RMA", force=True).state == JournalState.RELEASED
     with pytest.raises(InvalidInputError, match="R-2: the journal has no row"):
         one.resolve("R-2", "absent", who="anna", reason="deleted in RMA")
 
@@ -232,7 +239,7 @@ def test_a_run_that_was_overruled_does_not_overwrite_the_decision(url: str, cloc
     entry = one.claim("R-1", HASH, None, settle_after=60)
     assert entry is not None
     one.resolve("R-1", "absent", who="anna", reason="worker is dead", force=True)
-    assert not one.record(entry, State.CREATED)
+    assert not one.record(entry, JournalState.CREATED)
 
 
 def test_many_documents_are_adopted_in_a_stream(url: str, clock: Clock) -> None:
@@ -250,7 +257,7 @@ def test_many_documents_are_adopted_in_a_stream(url: str, clock: Clock) -> None:
     assert result.repeated_numbers == ["r-7"]
     assert list(one.open_entries()) == []
     assert one.get(["r-7"])["r-7"].document_id == "7"
-    assert [event.after for event in one.history("R-3")] == [State.CLAIMED, State.CREATED]
+    assert [event.after for event in one.history("R-3")] == [JournalState.CLAIMED, JournalState.CREATED]
     again = one.adopt_many([Found("R-9", HASH[:16], "9")], note="found")
     assert (again.added, again.known) == (0, 1)
 
@@ -268,6 +275,6 @@ def test_adopting_does_not_collide_with_running_tasks(url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     rows = one.get(f"r-{number}" for number in range(300))
-    assert {row.state for row in rows.values()} == {State.CREATED}
+    assert {row.state for row in rows.values()} == {JournalState.CREATED}
     assert len(rows) == 300
     assert all(len(one.history(number)) == 1 for number in list(rows)[:20])

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from airflow_provider_rma.billing.journal import migrations
 from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.journal.migrations import CURRENT, migrate, schema_step
-from airflow_provider_rma.billing.journal.model import State
+from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.exceptions import JournalError
 from tests.support.journal_databases import DATABASES, empty_database
@@ -60,7 +60,7 @@ def test_migrating_again_changes_nothing(url: str) -> None:
     migrate(engine)
     assert journal(engine).claim("R-1", "0" * 64, None, settle_after=60)
     migrate(engine)
-    assert [event.after for event in journal(engine).history("R-1")] == [State.CLAIMED]
+    assert [event.after for event in journal(engine).history("R-1")] == [JournalState.CLAIMED]
 
 
 def test_every_step_bears_being_repeated(url: str) -> None:

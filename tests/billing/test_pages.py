@@ -18,11 +18,11 @@ import pytest
 
 from airflow_provider_rma.billing.evidence.chain import EvidenceRef
 from airflow_provider_rma.billing.evidence.writer import RunFacts
-from airflow_provider_rma.billing.kinds.invoice import Rules, read_invoice
-from airflow_provider_rma.billing.outcomes import Outcome, Row
+from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.pages.html import plan_html, run_html
 from airflow_provider_rma.billing.pages.markdown import plan_markdown
-from airflow_provider_rma.billing.pages.statistics import LISTED, PlanReview, review_plan
+from airflow_provider_rma.billing.pages.statistics import LISTED, PlanStatistics, review_plan
 from airflow_provider_rma.billing.plan_file import PlanHeader
 
 CANARY = "Xenia Kanarienvogel"
@@ -60,11 +60,11 @@ def planned(position: int, *, decision: str = "create", reasons: tuple[str, ...]
     } | values
 
 
-def review(*rows: dict[str, Any], **values: Any) -> PlanReview:
+def review(*rows: dict[str, Any], **values: Any) -> PlanStatistics:
     return review_plan(header(**values), iter(rows), plan_hash="c" * 64, today=TODAY)
 
 
-def both(plan: PlanReview) -> Iterator[str]:
+def both(plan: PlanStatistics) -> Iterator[str]:
     """The words of both forms of a plan."""
     yield text_of(plan_html(plan))
     yield re.sub(r"\\(.)", r"\1", plan_markdown(plan))
@@ -235,7 +235,7 @@ def test_a_plan_shows_months_and_the_largest_documents() -> None:
 )
 def test_shapes_are_those_by_which_documents_are_sent(record: dict[str, Any]) -> None:
     record |= {"invnumber": "R-1", "customernumber": "K-1", "transdate": date(2026, 10, 31)}
-    document = read_invoice(record, 1, Rules())
+    document = read_invoice(record, 1, InputRules())
     figures = document.figures
     row = planned(1) | {
         "document": json.loads(document.to_json()),
@@ -317,7 +317,7 @@ def booked(position: int, outcome: Outcome = Outcome.CREATED, *reasons: str, **v
     amounts = (
         {} if outcome not in ("created", "unchanged") else {"net": Decimal("1000.00"), "gross": Decimal("1081.00")}
     )
-    return Row(position, f"R-{position}", outcome, tuple(reasons), **amounts | values).as_dict()
+    return DocumentResult(position, f"R-{position}", outcome, tuple(reasons), **amounts | values).as_dict()
 
 
 def run_page(*rows: dict[str, Any], facts: RunFacts = FACTS, **values: Any) -> str:
@@ -391,7 +391,7 @@ def test_remarks_and_what_was_not_compared_stand_apart() -> None:
 
 def test_customers_have_no_totals() -> None:
     facts = RunFacts("r", "customers", START, START)
-    text = text_of(run_page(Row(1, "K-1", Outcome.CREATED).as_dict(), facts=facts))
+    text = text_of(run_page(DocumentResult(1, "K-1", Outcome.CREATED).as_dict(), facts=facts))
     assert "Customers of tenant demo" in text
     assert "Totals" not in text
     assert "CHF" not in text

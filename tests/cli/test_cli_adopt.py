@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal.model import State
+from airflow_provider_rma.billing.journal.model import JournalState
 from tests.cli.conftest import Desk
 
 _years = count(1930)
@@ -76,7 +76,7 @@ def test_write_journals_and_blocks_and_a_person_decides(desk: Desk, day: str, tm
     assert values["totals"] == {"match": "100.00", "probable_duplicate": "100.00", "extra": "100.00"}
     assert (values["journalled"]["added"], values["blocked"]) == (1, 1)
     keys = [same["invnumber"], twin["invnumber"]]
-    assert [entry.state for entry in desk.journal().get(keys).values()] == [State.CREATED, State.BLOCKED]
+    assert [entry.state for entry in desk.journal().get(keys).values()] == [JournalState.CREATED, JournalState.BLOCKED]
     shown = desk.run("journal", "show", twin["invnumber"])
     assert "blocked (not in the books under its number, and not sent until a person has decided)" in shown.stdout
     assert "probably booked as" in shown.stdout

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_rma.billing.journal.model import State, business_key
+from airflow_provider_rma.billing.journal.model import JournalState, business_key
 from airflow_provider_rma.billing.kinds.invoice import run_mark
 from tests.cli.conftest import Desk
 
@@ -21,7 +21,7 @@ def test_an_empty_journal(desk: Desk) -> None:
 
 def test_status_counts_by_tenant_kind_and_state(desk: Desk) -> None:
     one = desk.journal()
-    for number, state in (("R-1", State.CREATED), ("R-2", State.CREATED), ("R-3", State.REJECTED)):
+    for number, state in (("R-1", JournalState.CREATED), ("R-2", JournalState.CREATED), ("R-3", JournalState.REJECTED)):
         entry = one.claim(number, HASH, None, settle_after=60)
         assert entry is not None
         one.record(entry, state)
@@ -61,9 +61,11 @@ def test_show_tells_the_story_in_zurich_time(desk: Desk) -> None:
     one = desk.journal(clock=lambda: 1_780_000_000.0)
     entry = one.claim("R-1", HASH, None, settle_after=60)
     assert entry is not None
-    one.record(entry, State.UNKNOWN, note="no reply")
+    one.record(entry, JournalState.UNKNOWN, note="no reply")
     entry = one.get(["r-1"])["r-1"]
-    one.record(entry, State.CREATED, document_id="77", net=Decimal("100.00"), gross=Decimal("108.10"), currency="CHF")
+    one.record(
+        entry, JournalState.CREATED, document_id="77", net=Decimal("100.00"), gross=Decimal("108.10"), currency="CHF"
+    )
     result = desk.run("journal", "show", "r-1")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
@@ -119,9 +121,9 @@ def test_resolve_needs_force_while_the_document_may_still_appear(desk: Desk) -> 
     refused = desk.run(*command)
     assert refused.exit_code == 2
     assert "may still appear in the books" in refused.stderr
-    assert desk.journal().get(["r-1"])["r-1"].state == State.CLAIMED
+    assert desk.journal().get(["r-1"])["r-1"].state == JournalState.CLAIMED
     assert desk.run(*command, "--force").exit_code == 0
-    assert desk.journal().get(["r-1"])["r-1"].state == State.RELEASED
+    assert desk.journal().get(["r-1"])["r-1"].state == JournalState.RELEASED
 
 
 @pytest.mark.parametrize("missing", ["--as", "--by", "--reason"])
@@ -164,7 +166,7 @@ def test_rebuild_journals_what_carries_a_mark_and_posts_nothing(desk: Desk) -> N
     rows = desk.journal().get(map(business_key, ("M-1", "M-2", "M-3", "M-4")))
     assert sorted(rows) == ["m-1", "m-2"]
     assert (rows["m-1"].state, rows["m-1"].content_hash, rows["m-1"].gross) == (
-        State.CREATED,
+        JournalState.CREATED,
         HASH[:16],
         Decimal("100.00"),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.kinds.invoice import Rules, read_invoice
+from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.exceptions import InvalidInputError
 from airflow_provider_rma.schemas.base import FieldSpec
@@ -109,7 +109,7 @@ def test_the_message_in_the_outcome_file_is_the_real_one() -> None:
     line = {"partnumber": "ART-1", "quantity": 1, "sellprice": 1, "unit": "Packung"}
     record = {"invnumber": "260008", "customernumber": "K-1", "transdate": "2026-10-31", "parts": [line]}
     with pytest.raises(InvalidInputError) as refused:
-        read_invoice(record, 8, Rules())
+        read_invoice(record, 8, InputRules())
     assert [str(problem) for problem in refused.value.problems] == [reason]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_rma.billing.journal.engine import open_engine
-from airflow_provider_rma.billing.journal.model import State
+from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from tests.support.simulator import SimulatorProcess
 from tests.support.system.airflow_service import AirflowService, wait_for
@@ -122,7 +122,7 @@ def outcomes(home: Path, dag_id: str) -> dict[str, str]:
     return {row["number"]: row["outcome"] for row in rows}
 
 
-def journal_states(home: Path, service: SimulatorProcess, dag_id: str) -> list[State]:
+def journal_states(home: Path, service: SimulatorProcess, dag_id: str) -> list[JournalState]:
     """States of the journal's rows, of which none is open."""
     engine = open_engine(f"sqlite:///{home / 'rma' / 'journal.db'}")
     try:
@@ -158,4 +158,4 @@ def test_the_scheduler_retries_a_task_killed_with_a_post_in_flight(
     # The second try says so too: what it found, and what it has sent itself.
     told = outcomes(airflow.home, dag_id)
     assert [told[number] for number in numbers(dag_id)] == ["unchanged"] * 3 + ["created"] * 2
-    assert journal_states(airflow.home, simulator, dag_id) == [State.CREATED] * INVOICES
+    assert journal_states(airflow.home, simulator, dag_id) == [JournalState.CREATED] * INVOICES

@@ -50,7 +50,7 @@ class EvidenceRef:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ChainDefect:
     """Something wrong with a chain.
 
     :param kind: ``changed``, ``missing``, ``out_of_order``, ``unreadable`` or ``fork``.
@@ -99,7 +99,7 @@ def read_hash(fs: Any, folder: str, name: str) -> str:
     return link.hash if link is not None and link.trusted else "0" * 64
 
 
-def verify_chain(fs: Any, folder: str, *, expected: Iterable[EvidenceRef] = ()) -> list[Finding]:
+def verify_chain(fs: Any, folder: str, *, expected: Iterable[EvidenceRef] = ()) -> list[ChainDefect]:
     """Verify the evidence of a folder. Memory grows with the number of files, not with their size.
 
     From the files alone the removal of the newest ones cannot be seen: nothing follows them. ``expected`` closes that.
@@ -110,7 +110,7 @@ def verify_chain(fs: Any, folder: str, *, expected: Iterable[EvidenceRef] = ()) 
         (:func:`~airflow_provider_rma.billing.evidence.writer.recorded_links`) or as somebody wrote them down.
     :returns: everything that is wrong, by name of the file; empty if the chain holds.
     """
-    findings: list[Finding] = []
+    findings: list[ChainDefect] = []
     links = [link for name in _names(fs, folder) if (link := _examine(fs, folder, name, findings)) is not None]
     wanted = list(expected)
     chains: dict[str, list[_Link]] = defaultdict(list)
@@ -137,7 +137,7 @@ def _names(fs: Any, folder: str) -> list[str]:
     return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
 
 
-def _examine(fs: Any, folder: str, name: str, findings: list[Finding]) -> _Link | None:
+def _examine(fs: Any, folder: str, name: str, findings: list[ChainDefect]) -> _Link | None:
     """Read one file, adding what is wrong with it taken by itself; None if not even its name says where it belongs."""
     match = _NAME.fullmatch(name)
     by_name = _Link(name, match[1], int(match[2]), match[3], trusted=False) if match else None
@@ -145,26 +145,28 @@ def _examine(fs: Any, folder: str, name: str, findings: list[Finding]) -> _Link 
         with fs.open(f"{folder}/{name}", "rb") as stream:
             head, computed, stated = _read(stream)
     except Exception as error:  # noqa: BLE001 - every file system has exceptions of its own; the finding names it
-        findings.append(Finding("unreadable", name, f"The file cannot be read ({type(error).__name__})."))
+        findings.append(ChainDefect("unreadable", name, f"The file cannot be read ({type(error).__name__})."))
         return by_name
     if not head.startswith(b'{"evidence":'):
-        findings.append(Finding("unreadable", name, "The file is empty or no evidence."))
+        findings.append(ChainDefect("unreadable", name, "The file is empty or no evidence."))
         return by_name
     if stated is None:
         sentence = "The file does not end as evidence does: it was cut short, or something was appended."
-        findings.append(Finding("changed", name, sentence))
+        findings.append(ChainDefect("changed", name, sentence))
         return by_name
     if stated != computed:
-        findings.append(Finding("changed", name, "The content does not have the hash that it states: it was changed."))
+        findings.append(
+            ChainDefect("changed", name, "The content does not have the hash that it states: it was changed.")
+        )
         return by_name
     link = _parse(name, head, stated)
     if link is None:
-        findings.append(Finding("unreadable", name, f"The file is no evidence of version {SCHEMA}."))
+        findings.append(ChainDefect("unreadable", name, f"The file is no evidence of version {SCHEMA}."))
         return by_name
     due = _file_name(link.chain, link.seq, link.hash)
     if name != due:
         sentence = f"The file holds link {link.seq}, whose name is {due}: it was renamed, copied or exchanged."
-        findings.append(Finding("out_of_order", name, sentence))
+        findings.append(ChainDefect("out_of_order", name, sentence))
     return link
 
 
@@ -195,19 +197,19 @@ def _parse(name: str, head: bytes, stated: str) -> _Link | None:
     return _Link(name, chain_tag(service, tenant), seq, stated, previous, tenant)
 
 
-def _of_one_tenant(links: Sequence[_Link], findings: list[Finding]) -> Iterator[_Link]:
+def _of_one_tenant(links: Sequence[_Link], findings: list[ChainDefect]) -> Iterator[_Link]:
     """The links of the tenant to whom the folder belongs; those of any other are findings."""
     tenants = Counter(link.tenant for link in links if link.trusted)
     owner = tenants.most_common(1)[0][0] if tenants else ""
     for link in links:
         if link.trusted and link.tenant != owner:
             sentence = f"The file is evidence of tenant {link.tenant}, the folder belongs to {owner}."
-            findings.append(Finding("out_of_order", link.name, sentence))
+            findings.append(ChainDefect("out_of_order", link.name, sentence))
         else:
             yield link
 
 
-def _check_chain(links: Sequence[_Link]) -> Iterator[Finding]:
+def _check_chain(links: Sequence[_Link]) -> Iterator[ChainDefect]:
     """What is wrong with the links of one chain taken together."""
     places: dict[int, list[_Link]] = defaultdict(list)
     for link in links:
@@ -224,44 +226,46 @@ def _check_chain(links: Sequence[_Link]) -> Iterator[Finding]:
         before = seq
 
 
-def _check_fork(seq: int, here: Sequence[_Link]) -> Iterator[Finding]:
+def _check_fork(seq: int, here: Sequence[_Link]) -> Iterator[ChainDefect]:
     if len({link.hash[:12] for link in here}) > 1:
         names = ", ".join(link.name for link in here)
         for link in here:
-            yield Finding("fork", link.name, f"Link {seq} exists {len(here)} times: {names}.")
+            yield ChainDefect("fork", link.name, f"Link {seq} exists {len(here)} times: {names}.")
 
 
-def _gap(first: int, last: int, successor: _Link) -> Iterator[Finding]:
+def _gap(first: int, last: int, successor: _Link) -> Iterator[ChainDefect]:
     """Findings for links that are not there; the name of the last is known from its successor."""
     after = f"link {successor.seq} ({successor.name}) was written after it"
     if last - first >= _NAMED:
         name = _file_name(successor.chain, first, "…")
-        yield Finding("missing", name, f"Links {first} to {last - 1} are missing.")
+        yield ChainDefect("missing", name, f"Links {first} to {last - 1} are missing.")
         first = last
     for seq in range(first, last + 1):
         known = seq == last and successor.trusted and successor.previous
         name = _file_name(successor.chain, seq, successor.previous if known and successor.previous else "…")
-        yield Finding("missing", name, f"Link {seq} is missing: {after}.")
+        yield ChainDefect("missing", name, f"Link {seq} is missing: {after}.")
 
 
-def _check_previous(link: _Link, before: Sequence[_Link]) -> Iterator[Finding]:
+def _check_previous(link: _Link, before: Sequence[_Link]) -> Iterator[ChainDefect]:
     if not link.trusted:
         return
     if link.seq == 1:
         if link.previous is not None:
-            yield Finding("out_of_order", link.name, "Link 1 names a link before it.")
+            yield ChainDefect("out_of_order", link.name, "Link 1 names a link before it.")
         return
     hashes = {one.hash for one in before if one.trusted}
     if len(hashes) == len(before) and link.previous not in hashes:
         for one in before:
-            yield Finding("changed", one.name, f"The file is not the one on which {link.name} was built: replaced.")
+            yield ChainDefect("changed", one.name, f"The file is not the one on which {link.name} was built: replaced.")
 
 
-def _check_expected(ref: EvidenceRef, present: dict[str, _Link], findings: list[Finding]) -> None:
+def _check_expected(ref: EvidenceRef, present: dict[str, _Link], findings: list[ChainDefect]) -> None:
     name = posixpath.basename(ref.path)
     link = present.get(name)
     if link is None:
         findings[:] = [one for one in findings if (one.kind, one.file) != ("missing", name)]
-        findings.append(Finding("missing", name, f"Link {ref.seq} is missing: it was recorded when it was written."))
+        findings.append(
+            ChainDefect("missing", name, f"Link {ref.seq} is missing: it was recorded when it was written.")
+        )
     elif link.trusted and link.hash != ref.hash:
-        findings.append(Finding("changed", name, "The content is not what was recorded when it was written."))
+        findings.append(ChainDefect("changed", name, "The content is not what was recorded when it was written."))

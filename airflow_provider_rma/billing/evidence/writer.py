@@ -27,8 +27,8 @@ from sqlalchemy.exc import IntegrityError
 from airflow_provider_rma.billing.evidence.chain import (
     DOCUMENTS,
     SCHEMA,
+    ChainDefect,
     EvidenceRef,
-    Finding,
     file_name,
     last_file,
     read_hash,
@@ -38,7 +38,7 @@ from airflow_provider_rma.billing.journal.engine import clock_of, guard, writing
 from airflow_provider_rma.billing.journal.migrations import EVIDENCE, migrate
 from airflow_provider_rma.exceptions import EvidenceError
 
-__all__ = ["EvidenceRef", "EvidenceWriter", "Finding", "RunFacts", "recorded_links", "verify_chain"]
+__all__ = ["ChainDefect", "EvidenceRef", "EvidenceWriter", "RunFacts", "recorded_links", "verify_chain"]
 
 #: Each lost attempt means that another run has added its link, so this many are never lost in earnest.
 _TRIES = 1_000

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 
-class State(StrEnum):
+class JournalState(StrEnum):
     """State of a journal row."""
 
     CLAIMED = "claimed"
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 #: States in which the document may or may not be in the books.
-OPEN = frozenset({State.CLAIMED, State.UNKNOWN})
+OPEN = frozenset({JournalState.CLAIMED, JournalState.UNKNOWN})
 
 
 def business_key(number: str) -> str:
@@ -47,7 +47,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalRow:
     """A row of the journal.
 
     :param number: the business key as it was written.
@@ -62,7 +62,7 @@ class Entry:
 
     key: str
     number: str
-    state: State
+    state: JournalState
     version: int
     content_hash: str
     attempts: int
@@ -99,8 +99,8 @@ class Event:
     version: int
     at: float
     run: str | None
-    before: State | None
-    after: State
+    before: JournalState | None
+    after: JournalState
     attempts: int
     note: str | None
 
@@ -122,12 +122,12 @@ class Found:
     currency: str | None = None
 
 
-#: How many numbers an :class:`Adoption` names; the rest is only counted.
+#: How many numbers an :class:`ImportCounts` names; the rest is only counted.
 NAMED = 100
 
 
 @dataclass
-class Adoption:
+class ImportCounts:
     """What became of documents that were found in the books.
 
     :param added: rows that the journal did not have.

@@ -8,19 +8,19 @@ import sqlalchemy as sa
 
 from airflow_provider_rma.billing.journal.engine import clock_of, guard
 from airflow_provider_rma.billing.journal.migrations import JOURNAL, migrate
-from airflow_provider_rma.billing.journal.model import OPEN, Entry, Scope, State
+from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState, Scope
 from airflow_provider_rma.billing.journal.store import entry_of
 
 
 @dataclass(frozen=True)
-class Doubt:
+class OpenDocument:
     """A row whose document may or may not be in the books.
 
     :param alive: what was sent may still appear; afterwards the tenant's next run decides by reading.
     """
 
     scope: Scope
-    entry: Entry
+    entry: JournalRow
     alive: bool
 
 
@@ -34,8 +34,8 @@ class Overview:
     """
 
     now: float
-    counts: dict[Scope, dict[State, int]]
-    doubts: list[Doubt]
+    counts: dict[Scope, dict[JournalState, int]]
+    doubts: list[OpenDocument]
 
 
 def overview(engine: sa.Engine, *, base_url: str | None = None, tenant: str | None = None) -> Overview:
@@ -52,13 +52,13 @@ def overview(engine: sa.Engine, *, base_url: str | None = None, tenant: str | No
     keys = (row.base_url, row.tenant, row.kind)
     counting = sa.select(*keys, row.state, sa.func.count()).where(*chosen).group_by(*keys, row.state)
     doubtful = sa.select(JOURNAL).where(*chosen, row.state.in_([str(state) for state in OPEN])).order_by(row.updated_at)
-    counts: dict[Scope, dict[State, int]] = {}
+    counts: dict[Scope, dict[JournalState, int]] = {}
     with guard(), engine.connect() as connection:
         now = float(connection.execute(sa.select(clock_of(engine))).scalar_one())
         for *scope, state, count in connection.execute(counting.order_by(*keys, row.state)):
-            counts.setdefault(Scope(*scope), {})[State(state)] = count
+            counts.setdefault(Scope(*scope), {})[JournalState(state)] = count
         doubts = []
         for found in connection.execute(doubtful):
             entry = entry_of(found._mapping)
-            doubts.append(Doubt(Scope(found.base_url, found.tenant, found.kind), entry, entry.is_alive(now)))
+            doubts.append(OpenDocument(Scope(found.base_url, found.tenant, found.kind), entry, entry.is_alive(now)))
     return Overview(now, counts, doubts)

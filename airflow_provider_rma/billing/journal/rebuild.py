@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_rma.billing.journal.model import Adoption, Found
+from airflow_provider_rma.billing.journal.model import Found, ImportCounts
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
 from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -30,7 +30,7 @@ class Rebuilt:
 
     read: int = 0
     marked: int = 0
-    adoption: Adoption = field(default_factory=Adoption)
+    adoption: ImportCounts = field(default_factory=ImportCounts)
 
 
 def mark_of(intnotes: str | None) -> str | None:

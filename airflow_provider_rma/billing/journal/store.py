@@ -23,10 +23,30 @@ from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_rma.billing.journal.engine import clock_of, guard, open_engine, writing
 from airflow_provider_rma.billing.journal.migrations import EVENT, JOURNAL, migrate
-from airflow_provider_rma.billing.journal.model import OPEN, Adoption, Entry, Event, Found, Scope, State, business_key
+from airflow_provider_rma.billing.journal.model import (
+    OPEN,
+    Event,
+    Found,
+    ImportCounts,
+    JournalRow,
+    JournalState,
+    Scope,
+    business_key,
+)
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, JournalError
 
-__all__ = ["OPEN", "Entry", "Event", "Found", "Journal", "Scope", "State", "business_key", "entry_of", "open_engine"]
+__all__ = [
+    "OPEN",
+    "Event",
+    "Found",
+    "Journal",
+    "JournalRow",
+    "JournalState",
+    "Scope",
+    "business_key",
+    "entry_of",
+    "open_engine",
+]
 
 T = TypeVar("T")
 
@@ -73,15 +93,15 @@ class Journal:
         with guard(), self._engine.connect() as connection:
             return float(connection.execute(sa.select(self._now())).scalar_one())
 
-    def get(self, keys: Iterable[str]) -> dict[str, Entry]:
+    def get(self, keys: Iterable[str]) -> dict[str, JournalRow]:
         """The rows of these business keys, by key."""
-        found: dict[str, Entry] = {}
+        found: dict[str, JournalRow] = {}
         with guard(), self._engine.connect() as connection:
             for wanted in _batches(keys):
                 found |= self._read(connection, wanted)
         return found
 
-    def open_entries(self) -> Iterator[Entry]:
+    def open_entries(self) -> Iterator[JournalRow]:
         """Rows whose document may or may not be in the books."""
         query = sa.select(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.state.in_(_OPEN_NAMES))
         with guard(), self._engine.connect() as connection:
@@ -92,7 +112,7 @@ class Journal:
         """Numbers of the documents that were last found in the books, the newest first."""
         query = (
             sa.select(JOURNAL.c.number)
-            .where(*self._mine(JOURNAL), JOURNAL.c.state == str(State.CREATED))
+            .where(*self._mine(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED))
             .order_by(JOURNAL.c.updated_at.desc())
             .limit(limit)
         )
@@ -107,7 +127,9 @@ class Journal:
         with guard(), self._engine.connect() as connection:
             return [_event(row._mapping) for row in connection.execute(query)]
 
-    def claim(self, number: str, content_hash: str, seen: Entry | None, *, settle_after: float) -> Entry | None:
+    def claim(
+        self, number: str, content_hash: str, seen: JournalRow | None, *, settle_after: float
+    ) -> JournalRow | None:
         """Claim a document for sending, durably, before it is sent.
 
         :param seen: the row as it was when the decision to send was taken; None if there was none.
@@ -117,7 +139,7 @@ class Journal:
         now = self._now()
         values = {
             "number": number,
-            "state": str(State.CLAIMED),
+            "state": str(JournalState.CLAIMED),
             "content_hash": content_hash,
             "owner": self._owner,
             "settles_at": now + settle_after,
@@ -127,15 +149,15 @@ class Journal:
             return self._insert(number, values | {"attempts": 1}, None)
         # Whatever a caller has decided: what waits for a person is never claimed.
         settled = sa.and_(
-            JOURNAL.c.state != str(State.BLOCKED),
+            JOURNAL.c.state != str(JournalState.BLOCKED),
             sa.or_(JOURNAL.c.state.not_in(_OPEN_NAMES), JOURNAL.c.settles_at <= now),
         )
         return self._change(seen, values | {"attempts": seen.attempts + 1}, None, settled)
 
     def record(
         self,
-        entry: Entry,
-        state: State,
+        entry: JournalRow,
+        state: JournalState,
         *,
         document_id: str | None = None,
         net: Decimal | None = None,
@@ -165,32 +187,32 @@ class Journal:
         found = Found(number, content_hash, **facts)
         self._insert(number, _booked(found) | {"number": number, "attempts": 0}, "found in the books")
 
-    def adopt_many(self, documents: Iterable[Found], *, note: str) -> Adoption:
+    def adopt_many(self, documents: Iterable[Found], *, note: str) -> ImportCounts:
         """Record documents that were found in the books, a batch to a transaction.
 
         :param documents: read once, never held as a whole.
         :param note: where they were found, for the history.
         """
-        result = Adoption()
+        result = ImportCounts()
         for batch in _batches(documents):
             self._adopt_batch(batch, note, result)
         return result
 
-    def block(self, number: str, content_hash: str, seen: Entry | None, *, reason: str) -> Entry | None:
+    def block(self, number: str, content_hash: str, seen: JournalRow | None, *, reason: str) -> JournalRow | None:
         """Keep a document from being sent until a person has decided (:meth:`resolve`).
 
         :param seen: the row as it was when that was decided; None if there was none.
         :param reason: why, without personal data; the outcome of every run that meets the document names it.
         :returns: the blocked row, or None if a run has changed it meanwhile: decide again.
         """
-        values = {"number": number, "state": str(State.BLOCKED), "content_hash": content_hash}
+        values = {"number": number, "state": str(JournalState.BLOCKED), "content_hash": content_hash}
         if seen is None:
             return self._insert(number, values | {"attempts": 0}, reason)
         return self._change(seen, values, reason)
 
     def resolve(
         self, number: str, verdict: Literal["booked", "absent"], *, who: str, reason: str, force: bool = False
-    ) -> Entry:
+    ) -> JournalRow:
         """Record what a person has found out about a document.
 
         :param verdict: ``booked`` (the row becomes ``created``) or ``absent`` (``released``: it may be sent again).
@@ -201,7 +223,7 @@ class Journal:
         :raises InvalidInputError: if there is nothing to resolve, or ``force`` is needed.
         :raises JournalError: if the row was changed by a run at the same moment.
         """
-        state = State.CREATED if verdict == "booked" else State.RELEASED
+        state = JournalState.CREATED if verdict == "booked" else JournalState.RELEASED
         seen = self.get([business_key(number)]).get(business_key(number))
         self._refuse(number, seen, state, force)
         assert seen is not None  # noqa: S101 - refused above
@@ -212,12 +234,12 @@ class Journal:
             )
         return changed
 
-    def _refuse(self, number: str, seen: Entry | None, state: State, force: bool) -> None:
+    def _refuse(self, number: str, seen: JournalRow | None, state: JournalState, force: bool) -> None:
         if seen is None:
             problem = ("the journal has no row of this number", "check the number, the tenant and the kind")
         elif seen.state == state:
             problem = (f"is {state} already", "there is nothing to resolve")
-        elif not force and seen.state not in OPEN | {State.BLOCKED}:
+        elif not force and seen.state not in OPEN | {JournalState.BLOCKED}:
             problem = (f"is {seen.state}, not in doubt", "if that is wrong nevertheless, use force")
         elif not force and seen.is_alive(self.now()):
             problem = (
@@ -228,14 +250,14 @@ class Journal:
             return
         raise InvalidInputError([FieldProblem(f"{self.scope.kind} {number}", *problem)])
 
-    def _adopt_batch(self, batch: list[Found], note: str, result: Adoption) -> None:
+    def _adopt_batch(self, batch: list[Found], note: str, result: ImportCounts) -> None:
         # In the same order everywhere, so that two who adopt at once wait for each other without a deadlock.
         batch.sort(key=lambda found: business_key(found.number))
         with guard(), writing(self._engine) as connection:
             now = float(connection.execute(sa.select(self._now())).scalar_one())
             rows = self._read(connection, [business_key(found.number) for found in batch], lock=True)
             ids = {key: row.document_id for key, row in rows.items()}
-            booked = {key for key, row in rows.items() if row.state == State.CREATED}
+            booked = {key for key, row in rows.items() if row.state == JournalState.CREATED}
             for found in batch:
                 key = business_key(found.number)
                 if key not in booked:
@@ -252,7 +274,7 @@ class Journal:
                     result.known += 1
 
     def _adopt_one(
-        self, connection: sa.engine.Connection, found: Found, seen: Entry | None, now: float, note: str
+        self, connection: sa.engine.Connection, found: Found, seen: JournalRow | None, now: float, note: str
     ) -> bool:
         """Add or settle a row; False if a run has added it since it was read."""
         values = _booked(found) | {"run": self.run, "updated_at": now, "note": note[:255]}
@@ -270,7 +292,7 @@ class Journal:
         self._tell(connection, key, seen, note)
         return True
 
-    def _insert(self, number: str, values: Mapping[str, Any], note: str | None) -> Entry | None:
+    def _insert(self, number: str, values: Mapping[str, Any], note: str | None) -> JournalRow | None:
         """Add a row; None if there is one already."""
         now = self._now()
         key = business_key(number)
@@ -285,11 +307,11 @@ class Journal:
 
     def _change(
         self,
-        seen: Entry,
+        seen: JournalRow,
         values: Mapping[str, Any],
         note: str | None,
         condition: sa.ColumnElement[bool] | None = None,
-    ) -> Entry | None:
+    ) -> JournalRow | None:
         """Change a row that is still as it was seen, and tell it; None if it is not."""
         change = {
             "version": seen.version + 1,
@@ -309,7 +331,7 @@ class Journal:
             self._tell(connection, seen.key, seen, note)
             return self._read(connection, [seen.key])[seen.key]
 
-    def _tell(self, connection: sa.engine.Connection, key: str, seen: Entry | None, note: str | None) -> None:
+    def _tell(self, connection: sa.engine.Connection, key: str, seen: JournalRow | None, note: str | None) -> None:
         """Add the event of a change that was just made, with the row's own time."""
         row = JOURNAL.c
         copied = [row.base_url, row.tenant, row.kind, row.key, row.version, row.updated_at, row.run]
@@ -322,7 +344,7 @@ class Journal:
         query = sa.select(*copied, *told).where(*self._mine(JOURNAL), row.key == key)
         connection.execute(sa.insert(EVENT).from_select([column.name for column in EVENT.c], query))
 
-    def _read(self, connection: sa.engine.Connection, keys: list[str], *, lock: bool = False) -> dict[str, Entry]:
+    def _read(self, connection: sa.engine.Connection, keys: list[str], *, lock: bool = False) -> dict[str, JournalRow]:
         query = sa.select(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key.in_(keys))
         if lock:
             query = query.order_by(JOURNAL.c.key).with_for_update()
@@ -337,13 +359,13 @@ class Journal:
         return clock_of(self._engine)
 
 
-def entry_of(row: Mapping[Any, Any]) -> Entry:
+def entry_of(row: Mapping[Any, Any]) -> JournalRow:
     """A row of the table as an entry."""
-    values = {name: row[name] for name in Entry.__dataclass_fields__}
-    values["state"] = State(values["state"])
+    values = {name: row[name] for name in JournalRow.__dataclass_fields__}
+    values["state"] = JournalState(values["state"])
     for name in ("net", "gross"):
         values[name] = None if values[name] is None else Decimal(values[name])
-    return Entry(**values)
+    return JournalRow(**values)
 
 
 def _event(row: Mapping[Any, Any]) -> Event:
@@ -352,8 +374,8 @@ def _event(row: Mapping[Any, Any]) -> Event:
         version=row["version"],
         at=row["at"],
         run=row["run"],
-        before=State(before) if before else None,
-        after=State(row["state_after"]),
+        before=JournalState(before) if before else None,
+        after=JournalState(row["state_after"]),
         attempts=row["attempts"],
         note=row["note"],
     )
@@ -362,7 +384,7 @@ def _event(row: Mapping[Any, Any]) -> Event:
 def _booked(found: Found) -> dict[str, Any]:
     """Columns of a document that is in the books."""
     return {
-        "state": str(State.CREATED),
+        "state": str(JournalState.CREATED),
         "content_hash": found.content_hash,
         "document_id": found.document_id,
         "net": _money(found.net),

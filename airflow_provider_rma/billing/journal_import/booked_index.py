@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow_provider_rma.billing.comparison import booked_customer
 from airflow_provider_rma.billing.journal.model import business_key
-from airflow_provider_rma.billing.journal_import.similarity import Difference, Likeness
+from airflow_provider_rma.billing.journal_import.similarity import Difference, Similarity
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.scratch import Scratch
 
@@ -42,16 +42,16 @@ class Shelved:
     net: Decimal | None
     gross: Decimal | None
     currency: str
-    likeness: Likeness | None
+    likeness: Similarity | None
 
 
-class Shelf(Scratch):
+class BookedIndex(Scratch):
     """Invoices of the books by number, by date, and by what makes two of them look the same. A context manager."""
 
     def __init__(self) -> None:
         super().__init__(_TABLES)
 
-    def add(self, booked: Mapping[str, Any], likeness: Likeness | None) -> None:
+    def add(self, booked: Mapping[str, Any], likeness: Similarity | None) -> None:
         """Keep an invoice as read from RMA."""
         number = str(booked.get("invnumber") or "")
         document_id, day = booked.get("id"), booked.get("transdate")
@@ -120,9 +120,9 @@ def _shelved(row: tuple[Any, ...]) -> Shelved:
     )
 
 
-def _likeness(values: Mapping[str, Any]) -> Likeness:
+def _likeness(values: Mapping[str, Any]) -> Similarity:
     differences = tuple(Difference(**difference) for difference in values["differences"])
-    return Likeness(differences, tuple(values["unchecked"]))
+    return Similarity(differences, tuple(values["unchecked"]))
 
 
 def _text(amount: Decimal | None) -> str | None:

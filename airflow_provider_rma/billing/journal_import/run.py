@@ -16,15 +16,15 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import IO, Any
 
-from airflow_provider_rma.billing.files import Output
-from airflow_provider_rma.billing.journal.model import Adoption, Entry, Found, State, business_key
+from airflow_provider_rma.billing.files import RunFolder
+from airflow_provider_rma.billing.journal.model import Found, ImportCounts, JournalRow, JournalState, business_key
 from airflow_provider_rma.billing.journal.store import Journal
-from airflow_provider_rma.billing.journal_import.booked_index import Shelf, Shelved
+from airflow_provider_rma.billing.journal_import.booked_index import BookedIndex, Shelved
 from airflow_provider_rma.billing.journal_import.similarity import liken
-from airflow_provider_rma.billing.kinds.invoice import Document, Rules, read_invoice, record_number
+from airflow_provider_rma.billing.kinds.invoice import Document, InputRules, read_invoice, record_number
 from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
-from airflow_provider_rma.billing.outcomes import Outcome, Row
-from airflow_provider_rma.billing.working_set import Spool
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
+from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 NAMED = 20
 
 
-class Kind(StrEnum):
+class MatchKind(StrEnum):
     """What became of one invoice."""
 
     MATCH = "match"
@@ -56,7 +56,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
+class MatchedInvoice:
     """What was found out about one invoice; free of personal data.
 
     :param position: of its record in the source, from 1; None for what only the books hold.
@@ -65,7 +65,7 @@ class Finding:
     :param gross: total with tax, likewise.
     """
 
-    kind: Kind
+    kind: MatchKind
     number: str
     position: int | None = None
     reasons: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ class Finding:
 
 
 @dataclass
-class Adopted:
+class ImportReport:
     """The whole report.
 
     :param source: records of the source in the period, and those whose date cannot be read.
@@ -119,8 +119,8 @@ class Adopted:
     counts: Counter[str] = field(default_factory=Counter)
     totals: dict[str, Decimal] = field(default_factory=dict)
     fields: Counter[str] = field(default_factory=Counter)
-    named: dict[str, list[Finding]] = field(default_factory=dict)
-    adoption: Adoption | None = None
+    named: dict[str, list[MatchedInvoice]] = field(default_factory=dict)
+    adoption: ImportCounts | None = None
     blocked: int = 0
     unused: tuple[str, ...] = ()
     path: str = ""
@@ -128,9 +128,9 @@ class Adopted:
     @property
     def clean(self) -> bool:
         """Whether everything matches."""
-        return not any(count for kind, count in self.counts.items() if kind != Kind.MATCH)
+        return not any(count for kind, count in self.counts.items() if kind != MatchKind.MATCH)
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: MatchedInvoice) -> None:
         """Count a finding."""
         kind = str(finding.kind)
         self.counts[kind] += 1
@@ -139,12 +139,12 @@ class Adopted:
         if amount is not None and finding.currency == "CHF":
             self.totals[kind] = self.totals.get(kind, Decimal(0)) + amount
         named = self.named.setdefault(kind, [])
-        if finding.kind != Kind.MATCH and len(named) < NAMED:
+        if finding.kind != MatchKind.MATCH and len(named) < NAMED:
             named.append(finding)
 
 
 @dataclass
-class Adopter:
+class JournalImport:
     """Compares a source with the books of a tenant over a period.
 
     :param journal: the tenant's journal of invoices; changed only if ``write`` is set.
@@ -159,7 +159,7 @@ class Adopter:
 
     client: RunMyAccountsClient
     journal: Journal
-    output: Output
+    output: RunFolder
     first: date
     last: date
     write: bool = False
@@ -167,7 +167,7 @@ class Adopter:
     who: str = ""
     input_timezone: str | None = None
 
-    def run(self, records: Iterable[Mapping[str, Any]]) -> Adopted:
+    def run(self, records: Iterable[Mapping[str, Any]]) -> ImportReport:
         """Read both sides, compare, and report.
 
         :param records: the source, with RMA's field names, see :mod:`airflow_provider_rma.billing.records`.
@@ -177,9 +177,9 @@ class Adopter:
         """
         if self.first > self.last:
             raise ConfigurationError("period: it ends before it begins", advice="Give the first day, then the last.")
-        report = Adopted(self.first, self.last)
+        report = ImportReport(self.first, self.last)
         self._used: set[str] = set()
-        with Spool() as spool, Shelf() as shelf:
+        with WorkingSet() as spool, BookedIndex() as shelf:
             self._read_source(records, spool, shelf, report)
             self._read_books(spool, shelf, report)
             report.path, stream = self.output.create("adopt.ndjson")
@@ -196,17 +196,19 @@ class Adopter:
         log.info("Adoption: %s. File: %s", dict(report.counts), report.path)
         return report
 
-    def _read_source(self, records: Iterable[Mapping[str, Any]], spool: Spool, shelf: Shelf, report: Adopted) -> None:
+    def _read_source(
+        self, records: Iterable[Mapping[str, Any]], spool: WorkingSet, shelf: BookedIndex, report: ImportReport
+    ) -> None:
         for position, record in enumerate(records, start=1):
             number = record_number(record)
-            result: Document | Row
+            result: Document | DocumentResult
             try:
                 # Whatever the script has billed counts, in every currency.
                 currencies = {"CHF", str(record.get("currency") or "CHF")}
-                rules = Rules(send_customers=True, currencies=currencies, input_timezone=self.input_timezone)
+                rules = InputRules(send_customers=True, currencies=currencies, input_timezone=self.input_timezone)
                 result = read_invoice(record, position, rules)
             except InvalidInputError as error:
-                result = Row(position, number, Outcome.INVALID, tuple(map(str, error.problems)))
+                result = DocumentResult(position, number, Outcome.INVALID, tuple(map(str, error.problems)))
             if isinstance(result, Document) and not self.first <= result.invoice["transdate"] <= self.last:
                 shelf.set_aside(result.key)
                 report.outside += 1
@@ -217,33 +219,37 @@ class Adopter:
             where = ", ".join(map(str, positions))
             for position in positions:
                 reason = f"invnumber: {number} stands at positions {where} of the source; keep the one that is meant"
-                spool.settle(Row(position, number, Outcome.INVALID, (reason,)))
+                spool.settle(DocumentResult(position, number, Outcome.INVALID, (reason,)))
 
-    def _read_books(self, spool: Spool, shelf: Shelf, report: Adopted) -> None:
+    def _read_books(self, spool: WorkingSet, shelf: BookedIndex, report: ImportReport) -> None:
         # In XML, which is read in flat memory, whatever the connection says.
         for booked in self.client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY, content_type="xml"):
             report.read += 1
             document = spool.document(str(booked.get("invnumber") or ""))
             shelf.add(booked, liken(document, booked) if document else None)
 
-    def _matches(self, spool: Spool, shelf: Shelf, report: Adopted, stream: IO[bytes]) -> Iterator[Found]:
+    def _matches(
+        self, spool: WorkingSet, shelf: BookedIndex, report: ImportReport, stream: IO[bytes]
+    ) -> Iterator[Found]:
         """Write every finding, and give the matches."""
         for row, document, position, number, _ in spool.plan():
             if row is not None or document is None:
-                finding = Finding(Kind.INVALID, number, position, row.reasons if row else ())
+                finding = MatchedInvoice(MatchKind.INVALID, number, position, row.reasons if row else ())
                 _write(stream, finding, report)
                 continue
             booked = shelf.under(document.key)
             finding = self._compared(document, booked, shelf, report)
             _write(stream, finding, report)
-            if finding.kind == Kind.MATCH:
+            if finding.kind == MatchKind.MATCH:
                 yield _found(document, booked[0])
         for key in shelf.keys_of(self.first, self.last):
             booked = shelf.under(key)
             if not spool.carries(booked[0].number) and not shelf.is_aside(key):
                 _write(stream, _only_booked(booked), report)
 
-    def _compared(self, document: Document, booked: list[Shelved], shelf: Shelf, report: Adopted) -> Finding:
+    def _compared(
+        self, document: Document, booked: list[Shelved], shelf: BookedIndex, report: ImportReport
+    ) -> MatchedInvoice:
         if not booked:
             return self._not_booked(document, shelf.twins(document), report)
         if len(booked) > 1:
@@ -251,8 +257,8 @@ class Adopter:
         (one,) = booked
         likeness = one.likeness
         assert likeness is not None  # noqa: S101 - compared when it was read
-        kind = Kind.MATCH if likeness.same else Kind.NEAR_MATCH if likeness.near else Kind.CONFLICT
-        return Finding(
+        kind = MatchKind.MATCH if likeness.same else MatchKind.NEAR_MATCH if likeness.near else MatchKind.CONFLICT
+        return MatchedInvoice(
             kind,
             document.number,
             document.position,
@@ -266,12 +272,12 @@ class Adopter:
             likeness.unchecked,
         )
 
-    def _not_booked(self, document: Document, twins: list[Shelved], report: Adopted) -> Finding:
-        kind, reasons = Kind.MISSING, ("not in the books; a later run bills it",)
+    def _not_booked(self, document: Document, twins: list[Shelved], report: ImportReport) -> MatchedInvoice:
+        kind, reasons = MatchKind.MISSING, ("not in the books; a later run bills it",)
         if twins:
             kind, reason = self._probable_duplicate(document, twins, report)
             reasons = (reason,)
-        return Finding(
+        return MatchedInvoice(
             kind,
             document.number,
             document.position,
@@ -283,7 +289,9 @@ class Adopter:
             currency=document.currency,
         )
 
-    def _probable_duplicate(self, document: Document, twins: list[Shelved], report: Adopted) -> tuple[Kind, str]:
+    def _probable_duplicate(
+        self, document: Document, twins: list[Shelved], report: ImportReport
+    ) -> tuple[MatchKind, str]:
         """Decide about an invoice that seems to be booked under another number, and block it if it may be."""
         number, key = document.number, document.key
         likely = f"probably booked as {_numbers(twins)}: same customer, date and {_compared_total(document)}"
@@ -292,32 +300,35 @@ class Adopter:
             self._used.add(key)
             if self.write:
                 self._accept(document, entry, likely)
-            return Kind.MISSING, f"accepted as an invoice of its own, not {_numbers(twins)}; a later run bills it"
+            return MatchKind.MISSING, f"accepted as an invoice of its own, not {_numbers(twins)}; a later run bills it"
         if entry is not None and self._is_decided(number):
-            return Kind.MISSING, f"decided to be an invoice of its own, not {_numbers(twins)}; a later run bills it"
-        if entry is not None and entry.state == State.CREATED:
-            return Kind.PROBABLE_DUPLICATE, f"{likely}; the journal holds it as booked, so no run sends it"
+            return (
+                MatchKind.MISSING,
+                f"decided to be an invoice of its own, not {_numbers(twins)}; a later run bills it",
+            )
+        if entry is not None and entry.state == JournalState.CREATED:
+            return MatchKind.PROBABLE_DUPLICATE, f"{likely}; the journal holds it as booked, so no run sends it"
         if entry is not None and entry.is_alive(self.journal.now()):
-            return Kind.PROBABLE_DUPLICATE, f"{likely}; a run is sending it, repeat this after its settle time"
+            return MatchKind.PROBABLE_DUPLICATE, f"{likely}; a run is sending it, repeat this after its settle time"
         report.blocked += 1
-        if self.write and (entry is None or entry.state != State.BLOCKED):
+        if self.write and (entry is None or entry.state != JournalState.BLOCKED):
             self.journal.block(number, document.content_hash, entry, reason=likely)
-        return Kind.PROBABLE_DUPLICATE, f"{likely}; no run sends it until a person has decided"
+        return MatchKind.PROBABLE_DUPLICATE, f"{likely}; no run sends it until a person has decided"
 
-    def _accept(self, document: Document, entry: Entry | None, likely: str) -> None:
+    def _accept(self, document: Document, entry: JournalRow | None, likely: str) -> None:
         """Record the decision, so that the next adoption knows it too."""
         if entry is None:
             entry = self.journal.block(document.number, document.content_hash, None, reason=likely)
-        if entry is not None and entry.state == State.BLOCKED:
+        if entry is not None and entry.state == JournalState.BLOCKED:
             self.journal.resolve(document.number, "absent", who=self.who or "?", reason="accepted when adopting")
 
     def _is_decided(self, number: str) -> bool:
         """Whether a person has released a number that was blocked."""
         moves = ((event.before, event.after) for event in self.journal.history(number))
-        return (State.BLOCKED, State.RELEASED) in moves
+        return (JournalState.BLOCKED, JournalState.RELEASED) in moves
 
 
-def _write(stream: IO[bytes], finding: Finding, report: Adopted) -> None:
+def _write(stream: IO[bytes], finding: MatchedInvoice, report: ImportReport) -> None:
     report.add(finding)
     stream.write((json.dumps(finding.as_dict(), ensure_ascii=False) + "\n").encode())
 
@@ -328,21 +339,23 @@ def _found(document: Document, booked: Shelved) -> Found:
     )
 
 
-def _only_booked(booked: list[Shelved]) -> Finding:
+def _only_booked(booked: list[Shelved]) -> MatchedInvoice:
     if len(booked) > 1:
         return _duplicate(booked, None)
     (one,) = booked
     reasons = ("in the books, not in the source",)
-    return Finding(Kind.EXTRA, one.number, None, reasons, (), one.ids, one.transdate, one.net, one.gross, one.currency)
+    return MatchedInvoice(
+        MatchKind.EXTRA, one.number, None, reasons, (), one.ids, one.transdate, one.net, one.gross, one.currency
+    )
 
 
-def _duplicate(booked: list[Shelved], position: int | None) -> Finding:
+def _duplicate(booked: list[Shelved], position: int | None) -> MatchedInvoice:
     ids = tuple(one for booked_one in booked for one in booked_one.ids)
     reason = f"{len(booked)} documents carry this number (ids {', '.join(ids) or '?'}); have all but one removed in RMA"
     first = booked[0]
     gross = None if any(one.gross is None for one in booked) else sum(one.gross or Decimal(0) for one in booked)
-    return Finding(
-        Kind.DUPLICATE,
+    return MatchedInvoice(
+        MatchKind.DUPLICATE,
         first.number,
         position,
         (reason,),

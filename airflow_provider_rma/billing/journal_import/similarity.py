@@ -38,7 +38,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Likeness:
+class Similarity:
     """What a comparison found.
 
     :param unchecked: names of what could not be compared.
@@ -58,7 +58,7 @@ class Likeness:
         return all(difference.near for difference in self.differences)
 
 
-def liken(document: Document, booked: Mapping[str, Any]) -> Likeness:
+def liken(document: Document, booked: Mapping[str, Any]) -> Similarity:
     """Compare a document with the one in the books.
 
     :param document: the invoice by somebody's own data.
@@ -67,7 +67,7 @@ def liken(document: Document, booked: Mapping[str, Any]) -> Likeness:
     comparison = compare(document, booked)
     differences = [_weigh(sentence, document, booked) for sentence in comparison.differences]
     differences += [_text(name, document.invoice[name], booked.get(name) or "") for name in comparison.texts]
-    return Likeness(tuple(differences), comparison.unchecked)
+    return Similarity(tuple(differences), comparison.unchecked)
 
 
 def _weigh(sentence: str, document: Document, booked: Mapping[str, Any]) -> Difference:

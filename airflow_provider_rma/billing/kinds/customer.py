@@ -17,16 +17,16 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.files import Output, finish, hash_records
-from airflow_provider_rma.billing.journal.model import OPEN, Entry, State, business_key
+from airflow_provider_rma.billing.files import RunFolder, finish, hash_records
+from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState, business_key
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.customer_fields import NOT_MANAGED, differing
 from airflow_provider_rma.billing.kinds.invoice import record_number
-from airflow_provider_rma.billing.outcomes import Outcome, Row, Summary
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.progress import Progress
-from airflow_provider_rma.billing.run_record import Witness, close_run
-from airflow_provider_rma.billing.sender import Sent, note_down, refused, send_once, taken
+from airflow_provider_rma.billing.run_record import Provenance, close_run
+from airflow_provider_rma.billing.sender import SendAttempt, note_down, refused, send_once, taken
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import (
     ConfigurationError,
@@ -57,12 +57,12 @@ class CustomerRun:
     client: RunMyAccountsClient
     journal: Journal
     policy: Policy
-    output: Output
+    output: RunFolder
     run: str
     failing: frozenset[Outcome]
     managed_fields: Sequence[str] = ()
     stop: threading.Event = field(default_factory=threading.Event)
-    witness: Witness = field(default_factory=Witness)
+    witness: Provenance = field(default_factory=Provenance)
 
     def __post_init__(self) -> None:
         possible = set(_SCHEMA.fields) - NOT_MANAGED
@@ -73,19 +73,19 @@ class CustomerRun:
                 advice=f"Use some of {', '.join(sorted(possible))}.",
             )
 
-    def create(self, records: Iterable[Mapping[str, Any]]) -> Summary:
+    def create(self, records: Iterable[Mapping[str, Any]]) -> RunSummary:
         """Validate everything, then create who does not exist.
 
         :param records: RMA's customer fields in Python types or text.
         :returns: counts and the paths of the files.
         :raises BillingError: if an outcome occurred that fails the run; everything else was carried out.
         """
-        summary = Summary("customers", self.run)
+        summary = RunSummary("customers", self.run)
         failure: RunMyAccountsError | None = None
         started = pendulum.now("UTC")
         records = list(records)
         summary.input_hash = hash_records(records)
-        rows: dict[int, Row] = {}
+        rows: dict[int, DocumentResult] = {}
         try:
             self._carry_out(self._load(records, rows), rows, summary)
         except RunMyAccountsError as error:
@@ -103,7 +103,7 @@ class CustomerRun:
             )
         return finish(summary, self.failing, failure)
 
-    def _load(self, records: Sequence[Mapping[str, Any]], rows: dict[int, Row]) -> dict[int, dict[str, Any]]:
+    def _load(self, records: Sequence[Mapping[str, Any]], rows: dict[int, DocumentResult]) -> dict[int, dict[str, Any]]:
         """Valid customers by position; the others get their row."""
         customers: dict[int, dict[str, Any]] = {}
         positions: dict[str, list[int]] = {}
@@ -115,7 +115,7 @@ class CustomerRun:
                     dict(record), path=path, input_timezone=self.policy.rules.input_timezone
                 )
             except InvalidInputError as error:
-                rows[position] = Row(position, number, Outcome.INVALID, tuple(map(str, error.problems)))
+                rows[position] = DocumentResult(position, number, Outcome.INVALID, tuple(map(str, error.problems)))
             if number:
                 positions.setdefault(business_key(number), []).append(position)
         for repeated in (found for found in positions.values() if len(found) > 1):
@@ -125,13 +125,15 @@ class CustomerRun:
             )
             for position in repeated:
                 customers.pop(position, None)
-                rows[position] = Row(
+                rows[position] = DocumentResult(
                     position, record_number(records[position - 1], "customernumber"), Outcome.INVALID, (reason,)
                 )
         log.info("Read and checked %d records.", len(records))
         return customers
 
-    def _carry_out(self, customers: Mapping[int, dict[str, Any]], rows: dict[int, Row], summary: Summary) -> None:
+    def _carry_out(
+        self, customers: Mapping[int, dict[str, Any]], rows: dict[int, DocumentResult], summary: RunSummary
+    ) -> None:
         if not customers:
             return
         started = self.journal.now()
@@ -152,21 +154,21 @@ class CustomerRun:
         position: int,
         customer: dict[str, Any],
         booked: dict[str, Any] | None,
-        entry: Entry | None,
+        entry: JournalRow | None,
         started: float,
-    ) -> Row:
+    ) -> DocumentResult:
         number = customer["customernumber"]
         if booked is not None:
             return self._compare(position, customer, booked)
-        if entry is not None and entry.state == State.CREATED and entry.updated_at >= started:
+        if entry is not None and entry.state == JournalState.CREATED and entry.updated_at >= started:
             reason = "created by another run while this one was reading; the next attempt finds it"
-            return Row(position, number, Outcome.UNKNOWN, (reason,))
+            return DocumentResult(position, number, Outcome.UNKNOWN, (reason,))
         if entry is not None and entry.state in OPEN and (entry.settles_at or 0.0) > started:
             reason = f"sent by run {entry.run or '?'} without a reliable answer and not in RMA yet"
-            return Row(position, number, Outcome.UNKNOWN, (reason,))
+            return DocumentResult(position, number, Outcome.UNKNOWN, (reason,))
         return self._write(position, customer, customer, entry, Outcome.CREATED)
 
-    def _compare(self, position: int, customer: dict[str, Any], booked: dict[str, Any]) -> Row:
+    def _compare(self, position: int, customer: dict[str, Any], booked: dict[str, Any]) -> DocumentResult:
         number = customer["customernumber"]
         differ = differing(customer, booked)
         managed = [name for name in differ if name in self.managed_fields]
@@ -175,11 +177,16 @@ class CustomerRun:
             entry = self.journal.get([business_key(number)]).get(business_key(number))
             return self._write(position, merged, {name: customer[name] for name in managed}, entry, Outcome.UPDATED)
         reasons = (f"differs in RMA, not managed: {', '.join(differ)}",) if differ else ()
-        return Row(position, number, Outcome.UNCHANGED, reasons)
+        return DocumentResult(position, number, Outcome.UNCHANGED, reasons)
 
     def _write(
-        self, position: int, customer: dict[str, Any], meant: Mapping[str, Any], seen: Entry | None, outcome: Outcome
-    ) -> Row:
+        self,
+        position: int,
+        customer: dict[str, Any],
+        meant: Mapping[str, Any],
+        seen: JournalRow | None,
+        outcome: Outcome,
+    ) -> DocumentResult:
         """Send a customer once, and read back.
 
         :param customer: all of it, as sent.
@@ -199,7 +206,9 @@ class CustomerRun:
             return refused(self.journal, sent, position)
         return self._read_back(position, meant, sent, outcome)
 
-    def _read_back(self, position: int, meant: Mapping[str, Any], sent: Sent, outcome: Outcome) -> Row:
+    def _read_back(
+        self, position: int, meant: Mapping[str, Any], sent: SendAttempt, outcome: Outcome
+    ) -> DocumentResult:
         number, doubt = sent.entry.number, sent.doubt
         try:
             booked = self.client.get_customer(number)
@@ -210,25 +219,25 @@ class CustomerRun:
         else:
             differ = differing(meant, booked)
             if not (doubt and differ):
-                note_down(self.journal, sent.entry, State.CREATED)
+                note_down(self.journal, sent.entry, JournalState.CREATED)
                 if differ:
                     reason = f"saved otherwise than meant: {', '.join(differ)}"
-                    return Row(position, number, Outcome.CONFLICT, (reason,))
-                return Row(position, number, outcome)
+                    return DocumentResult(position, number, Outcome.CONFLICT, (reason,))
+                return DocumentResult(position, number, outcome)
             reason = f"{doubt}, and RMA does not show the values meant"
-        note_down(self.journal, sent.entry, State.UNKNOWN, note=reason)
-        return Row(position, number, Outcome.UNKNOWN, (reason,))
+        note_down(self.journal, sent.entry, JournalState.UNKNOWN, note=reason)
+        return DocumentResult(position, number, Outcome.UNKNOWN, (reason,))
 
     def _report(
         self,
         records: Sequence[Mapping[str, Any]],
-        rows: Mapping[int, Row],
-        summary: Summary,
+        rows: Mapping[int, DocumentResult],
+        summary: RunSummary,
         failure: RunMyAccountsError | None,
-    ) -> Iterable[tuple[Row, Mapping[str, Any]]]:
+    ) -> Iterable[tuple[DocumentResult, Mapping[str, Any]]]:
         reason = f"not sent: {summary.stopped or (failure.message if failure else 'the run ended early')}"
         for position, record in enumerate(records, start=1):
-            held = Row(position, record_number(record, "customernumber"), Outcome.HELD, (reason,))
+            held = DocumentResult(position, record_number(record, "customernumber"), Outcome.HELD, (reason,))
             yield rows.get(position, held), record
 
 

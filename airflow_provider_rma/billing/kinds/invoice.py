@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from airflow_provider_rma.billing.journal.model import business_key
-from airflow_provider_rma.billing.totals import Figures, derive
+from airflow_provider_rma.billing.totals import Totals, derive_totals
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.amounts import Money
 from airflow_provider_rma.schemas.base import EntitySchema
@@ -34,7 +34,7 @@ _EXPECTATION = _ExpectationSchema()
 
 
 @dataclass(frozen=True)
-class Rules:
+class InputRules:
     """What a run accepts beyond what the schema says.
 
     :param send_customers: whether records may carry a full ``customer``, which creates or overwrites master data.
@@ -114,9 +114,9 @@ class Document:
         )
 
     @cached_property
-    def figures(self) -> Figures:
+    def figures(self) -> Totals:
         """Net and gross total as far as they follow from the document."""
-        return derive(self.invoice, self.expected_amount)
+        return derive_totals(self.invoice, self.expected_amount)
 
     def to_json(self) -> str:
         """The document as text, for :meth:`from_json`."""
@@ -142,7 +142,7 @@ def record_number(record: Mapping[str, Any], field: str = "invnumber") -> str:
     return number.strip() if isinstance(number, str) else str(number) if isinstance(number, int) else ""
 
 
-def read_invoice(record: Mapping[str, Any], position: int, rules: Rules) -> Document:
+def read_invoice(record: Mapping[str, Any], position: int, rules: InputRules) -> Document:
     """Validate a record.
 
     :param record: RMA's fields in Python types or text, and optionally ``expected_amount`` (gross total).
@@ -175,9 +175,11 @@ def _read_expected(value: Any, path: str, problems: list[FieldProblem]) -> Decim
     return amount
 
 
-def _broken_rules(invoice: Mapping[str, Any], expected: Decimal | None, path: str, rules: Rules) -> list[FieldProblem]:
+def _broken_rules(
+    invoice: Mapping[str, Any], expected: Decimal | None, path: str, rules: InputRules
+) -> list[FieldProblem]:
     problems = []
-    gross = derive(invoice).gross
+    gross = derive_totals(invoice).gross
     if expected is not None and gross is not None and expected != gross:
         problems.append(
             FieldProblem(

@@ -18,11 +18,11 @@ from airflow_provider_rma.billing.pages.markdown import plan_markdown
 from airflow_provider_rma.billing.pages.statistics import (
     CREDIT_NOTE,
     INVOICE,
-    Line,
-    PlanReview,
+    ListedDocument,
+    PlanStatistics,
     ReasonGroup,
     Reasons,
-    RunReview,
+    RunStatistics,
     Tally,
     review_plan,
     review_run,
@@ -51,7 +51,7 @@ __all__ = ["plan_html", "plan_markdown", "review_plan", "run_html"]
 _MONTHS = 24
 
 
-def plan_html(review: PlanReview) -> str:
+def plan_html(review: PlanStatistics) -> str:
     """A plan as a page.
 
     :param review: see :func:`~airflow_provider_rma.billing.pages.statistics.review_plan`.
@@ -148,11 +148,11 @@ def run_html(
 # --- parts of a plan ---------------------------------------------------------------------------------------------
 
 
-def _chf(review: PlanReview, sort: str) -> str:
+def _chf(review: PlanStatistics, sort: str) -> str:
     return f"CHF {amount_of(review.decisions.get((CREATE, sort, 'CHF'), Tally()))}"
 
 
-def _decisions(review: PlanReview) -> Html:
+def _decisions(review: PlanStatistics) -> Html:
     rows = (
         (
             decision,
@@ -167,7 +167,7 @@ def _decisions(review: PlanReview) -> Html:
     return table(["Decision", "What", ">?Without tax", ">Amount", "", "?Meaning"], rows)
 
 
-def _months(review: PlanReview) -> Html:
+def _months(review: PlanStatistics) -> Html:
     return table(
         ["Month", ">Invoices", ">Amount", ">?Credit notes", ">Credited"],
         (
@@ -183,7 +183,7 @@ def _months(review: PlanReview) -> Html:
     )
 
 
-def _shapes(review: PlanReview) -> Html:
+def _shapes(review: PlanStatistics) -> Html:
     return table(["Shape", ">Documents"], ((shape, number(count)) for shape, count in review.shapes.most_common(20)))
 
 
@@ -210,17 +210,17 @@ def _reason(group: ReasonGroup) -> Html:
     )
 
 
-def _listing(title: str, lines: list[Line], documents: int, where: str, *, plan: bool) -> Html:
+def _listing(title: str, lines: list[ListedDocument], documents: int, where: str, *, plan: bool) -> Html:
     rest = documents - len(lines)
     more = tag("p", f"And {plural(rest, 'more document')}: see {where}.", class_="notice") if rest > 0 else ""
     return section(title, _lines(lines, plan=plan), more) if lines else Html("")
 
 
-def _line_amount(line: Line) -> str:
+def _line_amount(line: ListedDocument) -> str:
     return f"{money(line.net)} net" if line.gross is None and line.net is not None else money(line.gross)
 
 
-def _lines(lines: list[Line], *, plan: bool) -> Html:
+def _lines(lines: list[ListedDocument], *, plan: bool) -> Html:
     foreign = any(line.currency != "CHF" for line in lines)
     middle = ["Date", "?Customer"] if plan else ["?Document id"]
     return table(
@@ -249,7 +249,7 @@ def _duration(run: RunFacts) -> str:
     return f"{start.format('D MMMM YYYY, HH:mm')} to {end.format('HH:mm')} (Zurich), {took}"
 
 
-def _verdict(run: RunFacts, review: RunReview, bad: int, retry_at: float | None) -> Html:
+def _verdict(run: RunFacts, review: RunStatistics, bad: int, retry_at: float | None) -> Html:
     if run.stopped:
         rest = f" {plural(review.counts[Outcome.HELD], 'document')} not sent." if review.counts[Outcome.HELD] else ""
         first = tag(
@@ -268,7 +268,7 @@ def _verdict(run: RunFacts, review: RunReview, bad: int, retry_at: float | None)
     return join(first, tag("p", f"An attempt after {until} (Zurich) decides what is unknown.", class_="notice"))
 
 
-def _outcome_tiles(review: RunReview) -> Iterator[tuple[str, str, str, str]]:
+def _outcome_tiles(review: RunStatistics) -> Iterator[tuple[str, str, str, str]]:
     for outcome in Outcome:
         if review.counts[outcome]:
             yield (
@@ -279,7 +279,7 @@ def _outcome_tiles(review: RunReview) -> Iterator[tuple[str, str, str, str]]:
             )
 
 
-def _totals(review: RunReview) -> Html:
+def _totals(review: RunStatistics) -> Html:
     keys = sorted(review.totals, key=lambda key: (ORDER.index(key[0]), key[2] != "CHF", key[2], key[1] == CREDIT_NOTE))
     return table(
         ["Outcome", "What", ">?Without tax", ">With tax", ""],
@@ -297,7 +297,7 @@ def _totals(review: RunReview) -> Html:
     )
 
 
-def _unchecked(review: RunReview) -> Html:
+def _unchecked(review: RunStatistics) -> Html:
     if not review.unchecked:
         return Html("")
     fields = ", ".join(f"{name} ({number(count)})" for name, count in review.unchecked.most_common(20))

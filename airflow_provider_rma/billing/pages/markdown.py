@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from airflow_provider_rma.billing.pages.statistics import Named, PlanReview
+from airflow_provider_rma.billing.pages.statistics import PlanStatistics, Sample
 from airflow_provider_rma.billing.pages.wording import (
     TAX,
     amount_of,
@@ -25,7 +25,7 @@ from airflow_provider_rma.html import money, number, plural
 MARKDOWN_LIMIT = 4_000
 
 
-def plan_markdown(review: PlanReview) -> str:
+def plan_markdown(review: PlanStatistics) -> str:
     """A plan in less than 4,000 characters, for Airflow's approval form.
 
     :param review: see :func:`~airflow_provider_rma.billing.pages.statistics.review_plan`.
@@ -37,7 +37,7 @@ def plan_markdown(review: PlanReview) -> str:
     return text[: MARKDOWN_LIMIT - 40] + "…\n\nThe rest is in the HTML page."
 
 
-def _plan_markdown(review: PlanReview, most: int) -> Iterator[str]:
+def _plan_markdown(review: PlanStatistics, most: int) -> Iterator[str]:
     header = review.header
     yield f"# Billing plan for tenant {_md(header.tenant)}"
     yield ""
@@ -62,7 +62,7 @@ def _plan_markdown(review: PlanReview, most: int) -> Iterator[str]:
     groups = review.reasons.groups()
     sentences = [
         _cut(f"{number(group.count)} × {group.outcome}: {group.sentence}", 20 * most + 100)
-        + f" ({numbers(Named(group.count, group.numbers[:3]))})"
+        + f" ({numbers(Sample(group.count, group.numbers[:3]))})"
         for group in groups[:most]
     ]
     if len(groups) > most:

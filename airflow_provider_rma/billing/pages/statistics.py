@@ -77,7 +77,7 @@ class Tally:
 
 
 @dataclass
-class Named:
+class Sample:
     """A count, and the first of what is counted."""
 
     count: int = 0
@@ -91,7 +91,7 @@ class Named:
 
 
 @dataclass
-class ReasonGroup(Named):
+class ReasonGroup(Sample):
     """Documents that share a reason: words in which their sentences differ are given as ``…``.
 
     :param first: the words of the first of them.
@@ -141,7 +141,7 @@ class Reasons:
 
 
 @dataclass(frozen=True)
-class Line:
+class ListedDocument:
     """One document of a list."""
 
     number: str
@@ -160,7 +160,7 @@ class Line:
 
 
 @dataclass
-class PlanReview:
+class PlanStatistics:
     """A plan as a person reads it.
 
     :param plan_hash: SHA-256 of the plan file.
@@ -181,17 +181,17 @@ class PlanReview:
     months: dict[tuple[str, str], Tally] = field(default_factory=dict)
     shapes: Counter[str] = field(default_factory=Counter)
     reasons: Reasons = field(default_factory=Reasons)
-    largest: list[Line] = field(default_factory=list)
+    largest: list[ListedDocument] = field(default_factory=list)
     median: Decimal | None = None
-    unusual: Named = field(default_factory=Named)
-    future: Named = field(default_factory=Named)
-    old: Named = field(default_factory=Named)
-    zero: Named = field(default_factory=Named)
-    unpriced: Named = field(default_factory=Named)
-    alike: Named = field(default_factory=Named)
+    unusual: Sample = field(default_factory=Sample)
+    future: Sample = field(default_factory=Sample)
+    old: Sample = field(default_factory=Sample)
+    zero: Sample = field(default_factory=Sample)
+    unpriced: Sample = field(default_factory=Sample)
+    alike: Sample = field(default_factory=Sample)
     busy: list[tuple[str, int]] = field(default_factory=list)
     busy_customers: int = 0
-    lines: list[Line] = field(default_factory=list)
+    lines: list[ListedDocument] = field(default_factory=list)
     documents: int = 0
 
     def of(self, decision: str) -> Tally:
@@ -213,7 +213,7 @@ class PlanReview:
 
 def review_plan(
     header: PlanHeader, rows: Iterable[Mapping[str, Any]], *, plan_hash: str = "", today: date | None = None
-) -> PlanReview:
+) -> PlanStatistics:
     """Gather what a person must know before approving a plan.
 
     :param rows: the lines of the plan after its header, read once.
@@ -221,7 +221,7 @@ def review_plan(
     :param today: the present day; today in Zurich if None.
     """
     day = today or pendulum.now("Europe/Zurich").date()
-    review = PlanReview(header, plan_hash, day)
+    review = PlanStatistics(header, plan_hash, day)
     gatherer = _PlanGatherer(review)
     for row in rows:
         gatherer.add(row)
@@ -230,10 +230,10 @@ def review_plan(
 
 
 class _PlanGatherer:
-    def __init__(self, review: PlanReview) -> None:
+    def __init__(self, review: PlanStatistics) -> None:
         self._review = review
         self._cents = array("q")
-        self._heap: list[tuple[Decimal, int, Line]] = []
+        self._heap: list[tuple[Decimal, int, ListedDocument]] = []
         self._customers: Counter[str] = Counter()
         self._seen: set[int] = set()
         self._year_ago = review.today.replace(day=1, year=review.today.year - 1).isoformat()
@@ -251,7 +251,7 @@ class _PlanGatherer:
         elif line.outcome != Outcome.UNCHANGED:
             review.reasons.add(line.outcome, row.get("reasons") or (), line.number, int(row["position"]))
 
-    def _add_sent(self, line: Line, sort: str, row: Mapping[str, Any]) -> None:
+    def _add_sent(self, line: ListedDocument, sort: str, row: Mapping[str, Any]) -> None:
         review = self._review
         review.shapes[shape_of(row, line)] += 1
         self._customers[line.customernumber] += 1
@@ -290,7 +290,7 @@ class _PlanGatherer:
 
 
 @dataclass
-class RunReview:
+class RunStatistics:
     """A run as a person reads it.
 
     :param counts: documents by outcome.
@@ -306,7 +306,7 @@ class RunReview:
     reasons: Reasons = field(default_factory=Reasons)
     remarks: Reasons = field(default_factory=Reasons)
     unchecked: Counter[str] = field(default_factory=Counter)
-    lines: list[Line] = field(default_factory=list)
+    lines: list[ListedDocument] = field(default_factory=list)
 
     @property
     def documents(self) -> int:
@@ -314,12 +314,12 @@ class RunReview:
         return self.counts.total()
 
 
-def review_run(rows: Iterable[Mapping[str, Any]]) -> RunReview:
+def review_run(rows: Iterable[Mapping[str, Any]]) -> RunStatistics:
     """Gather what a person must know of a run.
 
     :param rows: the rows of the outcome file, read once.
     """
-    review = RunReview()
+    review = RunStatistics()
     for row in rows:
         line = _line(row, str(row["outcome"]))
         review.counts[line.outcome] += 1
@@ -336,7 +336,7 @@ def review_run(rows: Iterable[Mapping[str, Any]]) -> RunReview:
     return review
 
 
-def tally(tallies: dict[Any, Tally], key: Any, line: Line) -> None:
+def tally(tallies: dict[Any, Tally], key: Any, line: ListedDocument) -> None:
     """Count a document into one of several tallies."""
     tallies.setdefault(key, Tally()).add(line.net, line.gross)
 
@@ -346,7 +346,7 @@ def sort_of(amount: Decimal | None) -> str:
     return CREDIT_NOTE if amount is not None and amount < 0 else INVOICE
 
 
-def shape_of(row: Mapping[str, Any], line: Line) -> str:
+def shape_of(row: Mapping[str, Any], line: ListedDocument) -> str:
     """How RMA books a document, in words: the first of each shape is sent alone and verified."""
     wire = (row.get("document") or {}).get("wire") or {}
     entries = (wire.get("taxentries") or {}).get("taxentry") or []
@@ -362,8 +362,8 @@ def shape_of(row: Mapping[str, Any], line: Line) -> str:
     )
 
 
-def _line(row: Mapping[str, Any], outcome: str) -> Line:
-    return Line(
+def _line(row: Mapping[str, Any], outcome: str) -> ListedDocument:
+    return ListedDocument(
         number=str(row.get("number") or "")[:64],
         outcome=outcome,
         net=_decimal(row.get("net")),

@@ -10,7 +10,15 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.outcomes import CREATE, Outcome
-from airflow_provider_rma.billing.pages.statistics import CREDIT_NOTE, INVOICE, MANY, UNUSUAL, Named, PlanReview, Tally
+from airflow_provider_rma.billing.pages.statistics import (
+    CREDIT_NOTE,
+    INVOICE,
+    MANY,
+    UNUSUAL,
+    PlanStatistics,
+    Sample,
+    Tally,
+)
 from airflow_provider_rma.html import money, number, plural
 
 MEANING = {
@@ -42,7 +50,7 @@ TAX = (
 )
 
 
-def headline(review: PlanReview) -> str:
+def headline(review: PlanStatistics) -> str:
     """What a plan comes to, in one sentence."""
     if not review.count(CREATE):
         return f"Nothing will be sent: none of {plural(review.documents, 'record')} is to be booked."
@@ -54,7 +62,7 @@ def headline(review: PlanReview) -> str:
     )
 
 
-def _period(review: PlanReview) -> str:
+def _period(review: PlanStatistics) -> str:
     months = sorted({month for month, _ in review.months if month})
     if not months:
         return ""
@@ -75,7 +83,7 @@ def sum_of(total: Decimal, known: int, documents: int) -> str:
     return "–" if not known else money(total) + ("" if known == documents else " *")
 
 
-def starred(review: PlanReview) -> bool:
+def starred(review: PlanStatistics) -> bool:
     """Whether an amount is marked as being without tax."""
     return any(tally.gross_known < tally.documents and tally.net_known for tally in review.decisions.values())
 
@@ -99,7 +107,7 @@ def _first(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
-def warnings(review: PlanReview) -> Iterator[str]:
+def warnings(review: PlanStatistics) -> Iterator[str]:
     """What a person should look at before approving a plan."""
     count = review.count(CREATE)
     if not count:
@@ -121,8 +129,8 @@ def warnings(review: PlanReview) -> Iterator[str]:
     yield f"{shapes} of document: the first of each is sent alone and verified before others follow."
 
 
-def _warnings_about_documents(review: PlanReview) -> Iterator[str]:
-    what: list[tuple[Named, str]] = [
+def _warnings_about_documents(review: PlanStatistics) -> Iterator[str]:
+    what: list[tuple[Sample, str]] = [
         (review.future, "dated in the future"),
         (review.old, "dated more than a year ago"),
         (review.unusual, f"above {UNUSUAL} times the median of CHF {money(review.median)}"),
@@ -135,12 +143,12 @@ def _warnings_about_documents(review: PlanReview) -> Iterator[str]:
             yield f"{plural(named.count, 'document')} {sentence}: {numbers(named)}"
 
 
-def numbers(named: Named) -> str:
+def numbers(named: Sample) -> str:
     """The first numbers of what is counted."""
     return ", ".join(named.numbers) + (", …" if named.count > len(named.numbers) else "")
 
 
-def decision_rows(review: PlanReview) -> Iterator[tuple[str, str, Tally, str]]:
+def decision_rows(review: PlanStatistics) -> Iterator[tuple[str, str, Tally, str]]:
     """Decision, what it is about, sums and currency, what would be sent first."""
     keys = sorted(
         review.decisions, key=lambda key: (ORDER.index(key[0]), key[2] != "CHF", key[2], key[1] == CREDIT_NOTE)
@@ -151,7 +159,7 @@ def decision_rows(review: PlanReview) -> Iterator[tuple[str, str, Tally, str]]:
         yield decision, of_what, tally, currency
 
 
-def by_month(review: PlanReview, most: int) -> Iterator[tuple[str, Tally, Tally]]:
+def by_month(review: PlanStatistics, most: int) -> Iterator[tuple[str, Tally, Tally]]:
     """Month, invoices and credit notes; beyond ``most`` the earlier months together under an empty name."""
     months = sorted({month for month, _ in review.months})
     early, late = months[:-most], months[-most:]

@@ -18,7 +18,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.journal.model import State
+from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.policy import Policy
 from tests.support.system.service import Books, BooksServer, Call, Reply
@@ -331,7 +331,7 @@ class Schedule:
             assert report.summary is not None
             assert report.summary.total == total
         states = {entry.state for entry in self._journal().get(self.keys).values()}
-        assert states == {State.CREATED}, states
+        assert states == {JournalState.CREATED}, states
         assert not list(self._journal().open_entries())
 
     def _journal(self) -> Journal:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO, Any
 
-from airflow_provider_rma.billing.files import Output
-from airflow_provider_rma.billing.journal.model import Entry
+from airflow_provider_rma.billing.files import RunFolder
+from airflow_provider_rma.billing.journal.model import JournalRow
 from airflow_provider_rma.billing.journal.store import Journal
-from airflow_provider_rma.billing.outcomes import Row, Summary, failing_outcomes
+from airflow_provider_rma.billing.outcomes import DocumentResult, RunSummary, failing_outcomes
 from airflow_provider_rma.billing.plan_file import PlanReader
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun
@@ -123,7 +123,7 @@ class Worker:
     death: str | None = None
     nth: int = 1
     dead: bool = False
-    claims: dict[str, Entry] = field(default_factory=dict)
+    claims: dict[str, JournalRow] = field(default_factory=dict)
     created: set[str] = field(default_factory=set)
 
     def at(self, point: str) -> None:
@@ -154,11 +154,13 @@ class MortalJournal(Journal):
         self.worker.at("journal")
         return super().now()
 
-    def get(self, keys: Iterable[str]) -> dict[str, Entry]:
+    def get(self, keys: Iterable[str]) -> dict[str, JournalRow]:
         self.worker.at("journal")
         return super().get(keys)
 
-    def claim(self, number: str, content_hash: str, seen: Entry | None, *, settle_after: float) -> Entry | None:
+    def claim(
+        self, number: str, content_hash: str, seen: JournalRow | None, *, settle_after: float
+    ) -> JournalRow | None:
         self.worker.at("before claim")
         entry = super().claim(number, content_hash, seen, settle_after=settle_after)
         if entry is not None:
@@ -166,7 +168,7 @@ class MortalJournal(Journal):
         self.worker.at("after claim")
         return entry
 
-    def record(self, entry: Entry, *args: Any, **values: Any) -> bool:
+    def record(self, entry: JournalRow, *args: Any, **values: Any) -> bool:
         self.worker.at("before record")
         done = super().record(entry, *args, **values)
         self.worker.at("after record")
@@ -200,12 +202,12 @@ class MortalClient(RunMyAccountsClient):
 
 
 @dataclass(frozen=True)
-class MortalOutput(Output):
+class MortalOutput(RunFolder):
     """The files of a worker that may die."""
 
     worker: Worker = None  # type: ignore[assignment]
 
-    def write(self, rows: Iterable[tuple[Row, Any]], summary: Summary) -> None:
+    def write(self, rows: Iterable[tuple[DocumentResult, Any]], summary: RunSummary) -> None:
         self.worker.at("before outcome")
         super().write(rows, summary)
 
@@ -219,7 +221,7 @@ class Report:
 
     worker: Worker
     rows: dict[str, dict[str, Any]] | None = None
-    summary: Summary | None = None
+    summary: RunSummary | None = None
     error: RunMyAccountsError | None = None
     plan: tuple[str, str] | None = None
 
