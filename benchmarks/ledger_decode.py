@@ -182,9 +182,9 @@ def _everything(path: Path, *, strict: bool) -> int:
 def _fast_and_sums(path: Path) -> int:
     from airflow_provider_rma.ledger.fingerprint import Fingerprinter
     from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
-    from airflow_provider_rma.ledger.postings.stream import _Sums
+    from airflow_provider_rma.ledger.postings.stream import _RunningSums
 
-    reader, sums, prints = PostingReader(_source(path), _batches()), _Sums(), Fingerprinter()
+    reader, sums, prints = PostingReader(_source(path), _batches()), _RunningSums(), Fingerprinter()
     for batch in reader:
         sums.add(batch)
         prints.add(batch)

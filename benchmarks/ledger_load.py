@@ -135,13 +135,13 @@ class _Nothing:
 
 def _without_proof() -> None:
     """No sums of vouchers, no fingerprints, no questions for balances; every month is believed."""
-    from airflow_provider_rma.ledger.proof.balances import Statement
+    from airflow_provider_rma.ledger.proof.balances import BalanceStatement
     from airflow_provider_rma.ledger.proof.prove import Proof, Verdict
 
     read: Any = import_module("airflow_provider_rma.ledger.postings.stream")
     read._Sums = _Nothing
     extract: Any = import_module("airflow_provider_rma.ledger.extract")
-    extract._Extract._statement = lambda *_: Statement({}, {})
+    extract._Extract._statement = lambda *_: BalanceStatement({}, {})
     extract._Extract._prove = lambda *_: Proof(Verdict.EXACT)
 
 

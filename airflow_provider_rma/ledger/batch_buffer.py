@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 IN_MEMORY = 32 * 1024 * 1024
 
 
-class Spool:
+class BatchBuffer:
     """Batches of one schema: written first, then read as often as needed.
 
     :param folder: where there is room for them; None for the system's folder for temporary files.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger._pyarrow import pyarrow
-from airflow_provider_rma.ledger.batch_buffer import IN_MEMORY, Spool
+from airflow_provider_rma.ledger.batch_buffer import IN_MEMORY, BatchBuffer
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS, GOLDEN, row_hashes
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Compared:
     """
 
     changes: Changes
-    rows: Spool
+    rows: BatchBuffer
 
 
 @contextmanager
@@ -91,11 +91,11 @@ def compare(
     :param lines: how many postings there are in both together, roughly; it decides on the number of temporary files.
     :param folder: where these may be; None for the system's folder.
     """
-    with closing(Spool(contract.schema("changes"), folder)) as rows:
+    with closing(BatchBuffer(contract.schema("changes"), folder)) as rows:
         found = _Found(load, rows)
         with ExitStack() as stack:
             count = 1 + lines // PART_LINES
-            spools = [Spool(_schema(), folder, in_memory=IN_MEMORY // count) for _ in range(count)]
+            spools = [BatchBuffer(_schema(), folder, in_memory=IN_MEMORY // count) for _ in range(count)]
             parts = [stack.enter_context(closing(spool)) for spool in spools]
             for batches, side in ((old, "before"), (new, "after")):
                 for batch in batches:
@@ -161,7 +161,7 @@ def _grouped(rows: Any) -> Any:
     )
 
 
-def _distribute(rows: Any, parts: Sequence[Spool]) -> None:
+def _distribute(rows: Any, parts: Sequence[BatchBuffer]) -> None:
     """All rows of a voucher into the same part."""
     pa, pc = pyarrow(), pyarrow("pyarrow.compute")
     half, word = pa.scalar(32, pa.uint64()), pa.uint64()
@@ -178,7 +178,7 @@ def _distribute(rows: Any, parts: Sequence[Spool]) -> None:
 class _Found:
     """Counts the changes of all parts, keeps the first of each kind, and writes a row for each."""
 
-    def __init__(self, load: Mapping[str, Any], rows: Spool) -> None:
+    def __init__(self, load: Mapping[str, Any], rows: BatchBuffer) -> None:
         self._load, self._rows = load, rows
         self._counts = dict.fromkeys(KINDS, 0)
         self._first = dict.fromkeys(KINDS, rows.schema.empty_table())

@@ -16,7 +16,7 @@ from typing import Any
 from airflow_provider_rma.ledger.changes import KINDS
 from airflow_provider_rma.ledger.contract import CONTRACT_VERSION, TABLES, Column, Table
 from airflow_provider_rma.ledger.destinations.views import NOTES
-from airflow_provider_rma.ledger.proof.accounts import Kind
+from airflow_provider_rma.ledger.proof.accounts import AccountKind
 from airflow_provider_rma.ledger.proof.prove import PROVEN, Verdict
 
 __all__ = ["main", "sources_yml"]
@@ -33,7 +33,7 @@ KEYS = {
 _VERDICTS = [verdict.value for verdict in Verdict]
 #: Values that a column may have, by table and column.
 VALUES: dict[tuple[str, str], list[str]] = {
-    ("accounts", "kind"): [kind.value for kind in Kind],
+    ("accounts", "kind"): [kind.value for kind in AccountKind],
     ("accounts", "kind_source"): ["first_digit", "mapping"],
     ("balances", "basis"): ["to", "from_to"],
     ("proofs", "verdict"): _VERDICTS,

@@ -10,11 +10,11 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
-from airflow_provider_rma.ledger.postings.slices import Plan, StartOverError
+from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds, read_accounts
 from airflow_provider_rma.ledger.proof.balances import CALLS, read_statement
-from airflow_provider_rma.ledger.resume import Resume
+from airflow_provider_rma.ledger.resume import ResumePolicy
 from airflow_provider_rma.ledger.schedule import read_moment
 from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zurich, windows
 
@@ -138,7 +138,7 @@ def estimate_ledger(
     """
     today, kinds, form = today or today_in_zurich(), AccountKinds(account_kinds), content_type or "xml"
     period = windows(from_date, to_date, reread_days=reread_days, today=today)
-    resume, tenant = Resume(read_moment(resume_since, "resume_since"), today), client.config.tenant
+    resume, tenant = ResumePolicy(read_moment(resume_since, "resume_since"), today), client.config.tenant
     done = resume.done(destination, tenant, period) if destination is not None else {}
     left = [window for window in period if window not in done]
     probes = _probes(client, _chosen(left, today), kinds, form) if left else {}
@@ -188,13 +188,13 @@ def _probe(
     """Balances, postings, balances, as the extract asks for them; the postings are counted and dropped."""
     began, reading = time.monotonic(), None
     statement = read_statement(client, window, kinds, content_type)
-    plan = Plan(window, names.keys() | statement.accounts.keys())
+    plan = SlicePlan(window, names.keys() | statement.accounts.keys())
     while reading is None:
         batches = PostingBatches(client.config.tenant, window, "", names)
         with receive_postings(client, plan, content_type) as received:
             try:
                 reading = read_postings(received, plan, batches, lambda _: None)
-            except StartOverError as broken:
+            except RestartMonthError as broken:
                 log.warning("%s: %s Reading the month again.", window, broken)
     read_statement(client, window, kinds, content_type)
     return Probe(window.name, reading.postings.rows, 2 * CALLS + plan.calls, time.monotonic() - began)

@@ -15,16 +15,25 @@ import pendulum
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.ledger import schedule
 from airflow_provider_rma.ledger.changes import COLUMNS, Changes, Compared, compare
-from airflow_provider_rma.ledger.month import Visit
+from airflow_provider_rma.ledger.month import MonthRun
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
-from airflow_provider_rma.ledger.postings.slices import Plan, StartOverError
-from airflow_provider_rma.ledger.postings.stream import Reading, read_postings, receive_postings, total_of_account
+from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
+from airflow_provider_rma.ledger.postings.stream import ReadResult, read_postings, receive_postings, total_of_account
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds, read_accounts
-from airflow_provider_rma.ledger.proof.balances import CALLS, Statement, read_statement
-from airflow_provider_rma.ledger.proof.prove import TOLERANCE, ZERO, Code, Proof, Reason, Verdict, prove, unsettled
-from airflow_provider_rma.ledger.proof.sign_convention import Convention
-from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
-from airflow_provider_rma.ledger.resume import Resume
+from airflow_provider_rma.ledger.proof.balances import CALLS, BalanceStatement, read_statement
+from airflow_provider_rma.ledger.proof.prove import (
+    TOLERANCE,
+    ZERO,
+    Proof,
+    Reason,
+    ReasonCode,
+    Verdict,
+    prove,
+    unsettled,
+)
+from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
+from airflow_provider_rma.ledger.result import LedgerResult, MonthState, WindowResult
+from airflow_provider_rma.ledger.resume import ResumePolicy
 from airflow_provider_rma.ledger.rows import (
     accounts_table,
     balances_table,
@@ -89,7 +98,7 @@ def extract_ledger(
     :param skip_unchanged: do not read a month whose balances are those of its last full reading; it is then
         ``balances_only``. Each month is read in full at least every seven days all the same.
     :param resume_since: months that were done at this :func:`~.schedule.read_moment` or later are passed over without
-        a request; :class:`~.resume.Resume` says what counts.
+        a request; :class:`~.resume.ResumePolicy` says what counts.
     :param stop_at: no month is begun from this :func:`~.schedule.stop_moment` on; the run then ends well.
     :param run: identity of the run, kept in ``loads``.
     :param today: the run's day; by default the day it is in Zurich.
@@ -115,14 +124,14 @@ def extract_ledger(
         content_type=content_type or "xml",
         run=run,
         skip=skip_unchanged,
-        resume=Resume(since, today),
+        resume=ResumePolicy(since, today),
         is_over=lambda: stop is not None and clock() >= stop,
     )
     result = extract.all(period)
     report(result)
     if on_result is not None:
         on_result(result)
-    if result.months(State.REJECTED):
+    if result.months(MonthState.REJECTED):
         raise unproven(result)
     return result
 
@@ -152,9 +161,9 @@ class _Extract:
     content_type: ContentType
     run: str
     skip: bool
-    resume: Resume
+    resume: ResumePolicy
     is_over: Callable[[], bool]
-    _convention: Convention = field(init=False)
+    _convention: SignConvention = field(init=False)
     _names: Mapping[str, str] = field(init=False, default_factory=dict)
     _looked_up: set[str] = field(init=False, default_factory=set)
     #: Days of the longest part that could be had of the last window that was split. The next one begins with them:
@@ -196,12 +205,12 @@ class _Extract:
         self._names = {accno: account.description for accno, account in accounts.items()}
         return accounts_table(self.tenant, self.load_id, accounts, self.kinds)
 
-    def _stored_convention(self) -> Convention:
-        return Convention.from_dict(self.destination.convention(self.tenant))
+    def _stored_convention(self) -> SignConvention:
+        return SignConvention.from_dict(self.destination.convention(self.tenant))
 
     def _window(self, window: Window) -> WindowResult:
         accounts = None if self._names else self._read_chart()
-        visit = Visit(window, pendulum.now("UTC"))
+        visit = MonthRun(window, pendulum.now("UTC"))
         statement, result = self._statement(visit), None
         with self.destination.held():
             if accounts is not None:
@@ -212,7 +221,7 @@ class _Extract:
             since = self._stands_since(visit, statement)
             if since is not None:
                 return self._skip(visit, statement, since)
-        visit.plan = Plan(window, self._names.keys() | statement.accounts.keys(), self._days)
+        visit.plan = SlicePlan(window, self._names.keys() | statement.accounts.keys(), self._days)
         while result is None:
             visit.attempts += 1
             result, statement = self._attempt(visit, statement)
@@ -221,15 +230,15 @@ class _Extract:
         tell(result)
         return result
 
-    def _stands_since(self, visit: Visit, statement: Statement) -> datetime | None:
+    def _stands_since(self, visit: MonthRun, statement: BalanceStatement) -> datetime | None:
         if not (self.skip and visit.is_loaded):
             return None
         return stands_since(self.destination, self.tenant, visit.window, statement, visit.started)
 
-    def _skip(self, visit: Visit, statement: Statement, since: datetime) -> WindowResult:
+    def _skip(self, visit: MonthRun, statement: BalanceStatement, since: datetime) -> WindowResult:
         """Leave the month as it is loaded, and mark it."""
         window, why = visit.window, not_read(since)
-        result = visit.result(State.SKIPPED, Proof(Verdict.BALANCES_ONLY, (why,)), visit.rows_before)
+        result = visit.result(MonthState.SKIPPED, Proof(Verdict.BALANCES_ONLY, (why,)), visit.rows_before)
         loaded = self.destination.table("proofs", self.tenant, window)
         proofs = marked(loaded, self.load_id, reasons_json([why]))
         names = {**statement.names, **{accno: name for accno, name in self._names.items() if name}}
@@ -239,7 +248,7 @@ class _Extract:
         tell(result)
         return result
 
-    def _attempt(self, visit: Visit, before: Statement) -> tuple[WindowResult | None, Statement]:
+    def _attempt(self, visit: MonthRun, before: BalanceStatement) -> tuple[WindowResult | None, BalanceStatement]:
         """Read and decide.
 
         :param before: what the service stated just before.
@@ -258,7 +267,7 @@ class _Extract:
             with self.destination.stage(self.tenant, window, fresh=not visit.is_loaded) as stage:
                 try:
                     reading = read_postings(received, visit.plan, batches, stage.write, compared=visit.is_loaded)
-                except StartOverError as broken:
+                except RestartMonthError as broken:
                     log.warning("%s: %s Reading the month again.", window, broken)
                     return None, after
                 proof = unsettled(moved, visit.moves, self._convention) if moved else self._prove(visit, reading, after)
@@ -267,11 +276,11 @@ class _Extract:
                     self._keep_signs(proof.convention)
                 return result, after
 
-    def _statement(self, visit: Visit) -> Statement:
+    def _statement(self, visit: MonthRun) -> BalanceStatement:
         visit.calls += CALLS
         return read_statement(self.client, visit.window, self.kinds, self.content_type)
 
-    def _prove(self, visit: Visit, reading: Reading, statement: Statement) -> Proof:
+    def _prove(self, visit: MonthRun, reading: ReadResult, statement: BalanceStatement) -> Proof:
         proof = self._proof(visit, reading, statement, self._convention)
         still = proof.without_sign() if proof.proven else []
         signs = {accno: sign for accno in still if (sign := self._look_up(visit, accno, statement)) is not None}
@@ -279,7 +288,9 @@ class _Extract:
             return proof
         return self._proof(visit, reading, statement, self._convention.with_signs(signs, visit.window.name))
 
-    def _proof(self, visit: Visit, reading: Reading, statement: Statement, convention: Convention) -> Proof:
+    def _proof(
+        self, visit: MonthRun, reading: ReadResult, statement: BalanceStatement, convention: SignConvention
+    ) -> Proof:
         return prove(
             visit.window.name,
             reading.postings,
@@ -290,7 +301,7 @@ class _Extract:
             tolerance=self.tolerance,
         )
 
-    def _look_up(self, visit: Visit, accno: str, statement: Statement) -> int | None:
+    def _look_up(self, visit: MonthRun, accno: str, statement: BalanceStatement) -> int | None:
         """Sign of an account that stands still with a balance: all its postings tell. Asked once, then it is known."""
         if accno in self._looked_up:
             return None
@@ -302,30 +313,30 @@ class _Extract:
         fitting = [sign for sign in (1, -1) if abs(sign * total - stated) <= self.tolerance]
         return fitting[0] if len(fitting) == 1 else None
 
-    def _keep_signs(self, convention: Convention) -> None:
+    def _keep_signs(self, convention: SignConvention) -> None:
         if convention != self._convention:
             self._convention = convention
             self.destination.save_convention(self.tenant, convention.as_dict())
 
     def _decide(
         self,
-        visit: Visit,
+        visit: MonthRun,
         stage: Stage,
-        reading: Reading,
-        statement: Statement,
+        reading: ReadResult,
+        statement: BalanceStatement,
         names: Mapping[str, str],
         proof: Proof,
     ) -> WindowResult:
         """Let the window take the place of the old one, or not."""
         window = visit.window
         if not (proof.proven or self.keep):
-            state = State.REJECTED
+            state = MonthState.REJECTED
         # Looked up now: while a month is read, which can take minutes, another run may have replaced it.
         elif visit.is_loaded and self.destination.fingerprints(self.tenant, window) == reading.fingerprints:
-            state = State.UNCHANGED
+            state = MonthState.UNCHANGED
         else:
-            state = State.CHANGED
-        loaded = state is not State.REJECTED
+            state = MonthState.CHANGED
+        loaded = state is not MonthState.REJECTED
         with self._compared(visit, stage, state, reading) as found:
             changes = found.changes if found else None
             if changes:
@@ -337,7 +348,7 @@ class _Extract:
                 stage.reject(proofs=proofs, load=load)
                 return result
             balances = balances_table(self.tenant, self.load_id, window, statement, names, proof.convention)
-            if state is State.UNCHANGED:
+            if state is MonthState.UNCHANGED:
                 stage.confirm(balances=balances, proofs=proofs, load=load)
             else:
                 changed = found.rows.batches() if found else ()
@@ -345,10 +356,10 @@ class _Extract:
         return result
 
     def _compared(
-        self, visit: Visit, stage: Stage, state: State, reading: Reading
+        self, visit: MonthRun, stage: Stage, state: MonthState, reading: ReadResult
     ) -> AbstractContextManager[Compared | None]:
         """What became of the vouchers since the month was loaded before; None if it never was, or is not replaced."""
-        if state is not State.CHANGED or not visit.is_loaded:
+        if state is not MonthState.CHANGED or not visit.is_loaded:
             return nullcontext()
         return compare(
             self.destination.loaded_batches(self.tenant, visit.window, COLUMNS),
@@ -363,9 +374,9 @@ class _Extract:
         if closed is not None and window.end <= closed:
             text = f"The books are closed until {closed.isoformat()}, and this month has changed: {changes}."
             log.warning("%s: %s", window, text)
-            yield Reason(Code.CLOSED_MONTH_CHANGED, text, Verdict.EXACT)
+            yield Reason(ReasonCode.CLOSED_MONTH_CHANGED, text, Verdict.EXACT)
 
-    def _load(self, visit: Visit, result: WindowResult, announced: int | None) -> dict[str, Any]:
+    def _load(self, visit: MonthRun, result: WindowResult, announced: int | None) -> dict[str, Any]:
         return {
             "load_id": self.load_id,
             "tenant": self.tenant,
@@ -376,7 +387,7 @@ class _Extract:
             "rows_before": result.rows_before,
             "announced": announced,
             "verdict": result.verdict.value,
-            "loaded": result.state is not State.REJECTED,
+            "loaded": result.state is not MonthState.REJECTED,
             "attempts": result.attempts,
             "calls": result.calls,
             "seconds": round(result.seconds, 3),

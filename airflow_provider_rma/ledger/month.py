@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from airflow_provider_rma.ledger.changes import Changes
-from airflow_provider_rma.ledger.postings.slices import Plan
+from airflow_provider_rma.ledger.postings.slices import SlicePlan
 from airflow_provider_rma.ledger.proof.prove import Proof
-from airflow_provider_rma.ledger.result import State, WindowResult
+from airflow_provider_rma.ledger.result import MonthState, WindowResult
 from airflow_provider_rma.ledger.windows import Window
 
 
 @dataclass
-class Visit:
+class MonthRun:
     """One window while it is worked on.
 
     :param rows_before: postings loaded at the beginning.
@@ -33,10 +33,10 @@ class Visit:
     calls: int = 0
 
     def __post_init__(self) -> None:
-        self.plan = Plan(self.window)
+        self.plan = SlicePlan(self.window)
         self._clock = time.monotonic()
 
-    def result(self, state: State, proof: Proof, rows: int, changes: Changes | None = None) -> WindowResult:
+    def result(self, state: MonthState, proof: Proof, rows: int, changes: Changes | None = None) -> WindowResult:
         """What is known at the moment of decision."""
         return WindowResult(
             window=self.window,

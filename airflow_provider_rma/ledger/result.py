@@ -10,14 +10,14 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_rma.ledger.changes import Changes
-from airflow_provider_rma.ledger.proof.prove import PROVEN, Code, Reason, Verdict, gravest
+from airflow_provider_rma.ledger.proof.prove import PROVEN, Reason, ReasonCode, Verdict, gravest
 from airflow_provider_rma.ledger.windows import Window
 
 #: Reasons that a result and an error name; the table of proofs has all of them.
 FIRST_REASONS = 10
 
 
-class State(StrEnum):
+class MonthState(StrEnum):
     """What became of a window in the destination."""
 
     CHANGED = "changed"
@@ -48,7 +48,7 @@ class WindowResult:
     """
 
     window: Window
-    state: State
+    state: MonthState
     verdict: Verdict
     reasons: Sequence[Reason]
     rows: int
@@ -109,19 +109,19 @@ class LedgerResult:
         """The gravest verdict of all windows."""
         return gravest(one.verdict for one in self.windows)
 
-    def months(self, state: State | str) -> list[str]:
+    def months(self, state: MonthState | str) -> list[str]:
         """Names of the windows in a state."""
         return [one.window.name for one in self.windows if one.state == state]
 
     @property
     def read(self) -> list[WindowResult]:
         """The windows that were not done before."""
-        return [one for one in self.windows if one.state is not State.DONE]
+        return [one for one in self.windows if one.state is not MonthState.DONE]
 
     @property
     def unproven(self) -> dict[str, str]:
         """Windows that were read and are not proven, with their verdict; loaded only if that was wanted."""
-        read = (one for one in self.windows if one.state is not State.SKIPPED)
+        read = (one for one in self.windows if one.state is not MonthState.SKIPPED)
         return {one.window.name: one.verdict.value for one in read if one.verdict not in PROVEN}
 
     @property
@@ -130,7 +130,7 @@ class LedgerResult:
         return [
             one.window.name
             for one in self.windows
-            if any(reason.code is Code.CLOSED_MONTH_CHANGED for reason in one.reasons)
+            if any(reason.code is ReasonCode.CLOSED_MONTH_CHANGED for reason in one.reasons)
         ]
 
     def reasons(self, limit: int = FIRST_REASONS) -> list[str]:
@@ -152,13 +152,13 @@ class LedgerResult:
             # Of nothing, nothing is proven.
             "verdict": self.verdict.value if self.windows else None,
             "verdicts": dict(Counter(one.verdict.value for one in self.windows)),
-            "changed": self.months(State.CHANGED),
-            "unchanged": len(self.months(State.UNCHANGED)),
-            "skipped": self.months(State.SKIPPED),
-            "done": self.months(State.DONE),
+            "changed": self.months(MonthState.CHANGED),
+            "unchanged": len(self.months(MonthState.UNCHANGED)),
+            "skipped": self.months(MonthState.SKIPPED),
+            "done": self.months(MonthState.DONE),
             "stopped": bool(self.remaining),
             "remaining": [window.name for window in self.remaining],
-            "rejected": self.months(State.REJECTED),
+            "rejected": self.months(MonthState.REJECTED),
             "unproven": self.unproven,
             "changes": {one.window.name: dict(one.changes.counts) for one in self.windows if one.changes},
             "closed_month_changed": self.closed_month_changed,

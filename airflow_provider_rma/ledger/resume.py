@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from airflow_provider_rma.ledger.proof.prove import Code, Reason, Verdict
-from airflow_provider_rma.ledger.result import State, WindowResult
+from airflow_provider_rma.ledger.proof.prove import Reason, ReasonCode, Verdict
+from airflow_provider_rma.ledger.result import MonthState, WindowResult
 from airflow_provider_rma.ledger.schedule import ZURICH
 from airflow_provider_rma.ledger.skip import last_reading
 from airflow_provider_rma.ledger.windows import Window, bounds
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: Reasons that leave the verdict as it is.
-_HARMLESS = frozenset({Code.SIGN_DEVIATES, Code.CLOSED_MONTH_CHANGED})
+_HARMLESS = frozenset({ReasonCode.SIGN_DEVIATES, ReasonCode.CLOSED_MONTH_CHANGED})
 
 
 @dataclass(frozen=True)
-class Resume:
+class ResumePolicy:
     """Which months count as done.
 
     :param since: the last full reading counts if it was loaded and proven, and began at this moment or later; None:
@@ -66,7 +66,7 @@ class Resume:
         proofs = destination.table("proofs", tenant, window).to_pylist()
         return WindowResult(
             window=window,
-            state=State.DONE,
+            state=MonthState.DONE,
             verdict=verdict,
             reasons=tuple(_reasons(proofs, reading["load_id"], verdict)),
             rows=rows,
@@ -84,10 +84,10 @@ class Resume:
 
 def _reasons(proofs: Sequence[Mapping[str, Any]], load_id: str, verdict: Verdict) -> Iterator[Reason]:
     """The reasons of a reading as they were stored, unless the month was marked otherwise since."""
-    known = {code.value for code in Code}
+    known = {code.value for code in ReasonCode}
     for row in proofs:
         if row["accno"] is None and row["load_id"] == load_id:
             for one in json.loads(row["reasons"] or "[]"):
                 if one["code"] in known:
-                    code = Code(one["code"])
+                    code = ReasonCode(one["code"])
                     yield Reason(code, one["text"], Verdict.EXACT if code in _HARMLESS else verdict)

@@ -14,9 +14,9 @@ import pendulum
 
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.proof.accounts import Account, AccountKinds
-from airflow_provider_rma.ledger.proof.balances import Statement
+from airflow_provider_rma.ledger.proof.balances import BalanceStatement
 from airflow_provider_rma.ledger.proof.prove import Proof, Reason
-from airflow_provider_rma.ledger.proof.sign_convention import Convention
+from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
 from airflow_provider_rma.ledger.windows import Window
 
 if TYPE_CHECKING:
@@ -62,7 +62,12 @@ def accounts_table(tenant: str, load_id: str, accounts: Mapping[str, Account], k
 
 
 def balances_table(
-    tenant: str, load_id: str, window: Window, statement: Statement, names: Mapping[str, str], convention: Convention
+    tenant: str,
+    load_id: str,
+    window: Window,
+    statement: BalanceStatement,
+    names: Mapping[str, str],
+    convention: SignConvention,
 ) -> pa.Table:
     """What the service states, in the sign it was sent in."""
     rows = [

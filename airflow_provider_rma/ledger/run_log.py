@@ -6,7 +6,7 @@ import logging
 
 from airflow_provider_rma.exceptions import UnprovenError
 from airflow_provider_rma.ledger.proof.prove import Verdict
-from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, MonthState, WindowResult
 from airflow_provider_rma.ledger.windows import bounds
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ _CALM = (Verdict.EXACT, Verdict.BALANCES_ONLY)
 
 def tell(result: WindowResult) -> None:
     """One line for a window, and one for each of its first reasons."""
-    level = logging.INFO if result.state is not State.REJECTED else logging.WARNING
+    level = logging.INFO if result.state is not MonthState.REJECTED else logging.WARNING
     log.log(
         level,
         "%s: %s postings (%s before), %s, %s; %d calls, %.1f s.",
@@ -39,7 +39,8 @@ def tell(result: WindowResult) -> None:
 def report(result: LedgerResult) -> None:
     """What became of a run, in one line, and in another one what it had no time for."""
     changed, unchanged, rejected, done = (
-        len(result.months(state)) for state in (State.CHANGED, State.UNCHANGED, State.REJECTED, State.DONE)
+        len(result.months(state))
+        for state in (MonthState.CHANGED, MonthState.UNCHANGED, MonthState.REJECTED, MonthState.DONE)
     )
     if changed or rejected:
         before = f", {done} done before" if done else ""
@@ -68,7 +69,7 @@ def report(result: LedgerResult) -> None:
 
 def unproven(result: LedgerResult) -> UnprovenError:
     """The error of a run with months that were not loaded."""
-    bad = {one.window.name: one.verdict.value for one in result.windows if one.state is State.REJECTED}
+    bad = {one.window.name: one.verdict.value for one in result.windows if one.state is MonthState.REJECTED}
     listed = ", ".join(f"{month} ({verdict})" for month, verdict in list(bad.items())[:12])
     more = f" and {len(bad) - 12} more" if len(bad) > 12 else ""
     reasons = result.reasons()

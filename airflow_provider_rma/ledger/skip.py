@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rma.ledger.proof.balances import Statement
-from airflow_provider_rma.ledger.proof.prove import PROVEN, Code, Reason, Stated, Verdict
+from airflow_provider_rma.ledger.proof.balances import BalanceStatement
+from airflow_provider_rma.ledger.proof.prove import PROVEN, Reason, ReasonCode, StatedBalance, Verdict
 from airflow_provider_rma.ledger.windows import Window
 
 if TYPE_CHECKING:
@@ -43,19 +43,21 @@ def last_reading(loads: pa.Table) -> dict[str, Any] | None:
     return last if last is not None and last["loaded"] and last["verdict"] in PROVEN else None
 
 
-def stored(balances: pa.Table) -> dict[str, Stated]:
+def stored(balances: pa.Table) -> dict[str, StatedBalance]:
     """What the service stated when a month was loaded, by account number.
 
     :param balances: its rows of ``balances``.
     """
     return {
-        row["accno"]: Stated(row["basis"], opening=row["opening"], closing=row["closing"], movement=row["movement"])
+        row["accno"]: StatedBalance(
+            row["basis"], opening=row["opening"], closing=row["closing"], movement=row["movement"]
+        )
         for row in balances.to_pylist()
     }
 
 
 def stands_since(
-    destination: Destination, tenant: str, window: Window, statement: Statement, now: datetime
+    destination: Destination, tenant: str, window: Window, statement: BalanceStatement, now: datetime
 ) -> datetime | None:
     """Since when a month may be taken as it is loaded: when it was last read in full. None if it has to be read.
 
@@ -71,7 +73,7 @@ def stands_since(
 def not_read(since: datetime) -> Reason:
     """Why a month was not read."""
     return Reason(
-        Code.NOT_READ,
+        ReasonCode.NOT_READ,
         f"Not read: the service states the same balances as at the last full reading ({since:%Y-%m-%d %H:%M} UTC).",
         Verdict.BALANCES_ONLY,
     )

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
-from airflow_provider_rma.ledger.postings.slices import Plan, StartOverError
+from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.balances import read_statement
@@ -44,7 +44,7 @@ def read(body: bytes, window: Window) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with serving(body) as client:
         batches = PostingBatches("demo", window, "load", {"1000": "Kasse"})
-        plan = Plan(window)
+        plan = SlicePlan(window)
         with receive_postings(client, plan, "xml") as received:
             read_postings(received, plan, batches, lambda batch: rows.extend(batch.to_pylist()))
     return rows
@@ -71,7 +71,7 @@ def test_documented_postings(shared_dir: Path, reference: str, expected: dict[st
 
 def test_the_documented_sample_as_it_stands_is_incomplete(shared_dir: Path) -> None:
     """It announces five postings and shows two."""
-    with pytest.raises(StartOverError, match="announced 5 entries and sent 1"):
+    with pytest.raises(RestartMonthError, match="announced 5 entries and sent 1"):
         read(transactions(shared_dir, "R-001", announced=5), WINDOWS["R-001"])
 
 

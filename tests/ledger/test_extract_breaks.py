@@ -21,7 +21,7 @@ from airflow_provider_rma.exceptions import (
 )
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
-from airflow_provider_rma.ledger.postings.slices import Plan, StartOverError
+from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import windows
@@ -248,7 +248,7 @@ def test_postings_cut_off_at_any_byte_are_an_error(
         def read() -> list[Any]:
             staged: list[Any] = []
             batches = PostingBatches("demo", march, "load", {})
-            plan = Plan(march)
+            plan = SlicePlan(march)
             with receive_postings(client, plan, content_type) as received:
                 read_postings(received, plan, batches, staged.append)
             return staged
@@ -257,7 +257,7 @@ def test_postings_cut_off_at_any_byte_are_an_error(
         for cut in range(len(whole)):
             proxy.leave()
             proxy.change(POSTINGS, body(whole[:cut]))
-            with pytest.raises((IncompleteResponseError, StartOverError)):
+            with pytest.raises((IncompleteResponseError, RestartMonthError)):
                 read()
 
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rma.ledger.proof.accounts import AccountKinds, Kind
+from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds
 from airflow_provider_rma.ledger.proof.prove import (
     Postings,
     Proof,
-    Stated,
+    StatedBalance,
     UnbalancedVoucher,
     Verdict,
     chf,
@@ -23,28 +23,28 @@ from airflow_provider_rma.ledger.proof.prove import (
     prove,
     unsettled,
 )
-from airflow_provider_rma.ledger.proof.sign_convention import Convention
+from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
 
 KINDS = AccountKinds()
 D = Decimal
-KNOWN = Convention({"1000": -1, "1020": -1, "2800": 1, "3400": 1, "6000": -1})
+KNOWN = SignConvention({"1000": -1, "1020": -1, "2800": 1, "3400": 1, "6000": -1})
 
 
-def to(opening: Any, closing: Any) -> Stated:
-    return Stated(
+def to(opening: Any, closing: Any) -> StatedBalance:
+    return StatedBalance(
         "to", opening=None if opening is None else D(opening), closing=None if closing is None else D(closing)
     )
 
 
-def period(movement: Any) -> Stated:
-    return Stated("from_to", movement=D(movement))
+def period(movement: Any) -> StatedBalance:
+    return StatedBalance("from_to", movement=D(movement))
 
 
 def postings(rows: int = 2, announced: int | None = 2, unbalanced: Any = (), **movements: str) -> Postings:
     return Postings(rows, announced, {accno[1:]: D(amount) for accno, amount in movements.items()}, unbalanced)
 
 
-def proof(given_postings: Postings, stated: Mapping[str, Stated], **kwargs: Any) -> Proof:
+def proof(given_postings: Postings, stated: Mapping[str, StatedBalance], **kwargs: Any) -> Proof:
     return prove("2026-01", given_postings, stated, **{"convention": KNOWN, "kinds": KINDS} | kwargs)
 
 
@@ -69,9 +69,9 @@ def test_agreement_is_exact() -> None:
 
 
 def test_an_empty_month_without_movement_is_exact_whatever_the_signs() -> None:
-    one = proof(postings(0, 0), {"1020": to("50", "50"), "2000": to("0", "0")}, convention=Convention())
+    one = proof(postings(0, 0), {"1020": to("50", "50"), "2000": to("0", "0")}, convention=SignConvention())
     assert one.verdict is Verdict.EXACT
-    assert one.convention == Convention()
+    assert one.convention == SignConvention()
     assert one.without_sign() == ["1020"], "an account of nothing needs no sign"
     assert one.accounts[0].opening is None
 
@@ -167,7 +167,7 @@ def test_books_that_move_are_unsettled_and_the_accounts_named() -> None:
 
 
 def test_signs_are_learnt_from_the_first_movement() -> None:
-    one = proof(postings(**SALE), SALE_STATED, convention=Convention())
+    one = proof(postings(**SALE), SALE_STATED, convention=SignConvention())
     assert one.verdict is Verdict.EXACT
     assert one.convention.signs == {"1020": -1, "3400": 1}
     assert one.convention.learnt == {"1020": "2026-01", "3400": "2026-01"}
@@ -184,7 +184,7 @@ def test_a_sign_that_is_known_is_not_fitted_again() -> None:
 
 def test_a_window_with_a_break_teaches_no_sign() -> None:
     broken = {**SALE_STATED, "1000": to("0", "5")}
-    one = proof(postings(**SALE), broken, convention=Convention({"1000": -1}))
+    one = proof(postings(**SALE), broken, convention=SignConvention({"1000": -1}))
     assert one.verdict is Verdict.BROKEN
     assert one.convention.signs == {"1000": -1}
     assert codes(one) == ["account_without_postings", "sign_unknown", "sign_unknown"]
@@ -194,11 +194,11 @@ def test_a_window_with_a_break_teaches_no_sign() -> None:
 def test_signs_that_follow_no_convention_prove_nothing() -> None:
     moved = postings(a1000="-1", a1020="-2", a2000="1", a2800="2")
     upside_down = {"1000": to(0, -1), "1020": to(0, -2), "2000": to(0, -1), "2800": to(0, -2)}
-    one = proof(moved, upside_down, convention=Convention())
+    one = proof(moved, upside_down, convention=SignConvention())
     assert one.verdict is Verdict.UNPROVEN
     assert codes(one) == ["sign_unknown"] * 4
     assert "no known convention" in one.reasons[0].text
-    assert one.convention == Convention()
+    assert one.convention == SignConvention()
 
 
 def test_a_contra_account_is_taken_as_it_is_and_said() -> None:
@@ -213,9 +213,9 @@ def test_a_contra_account_is_taken_as_it_is_and_said() -> None:
 
 def test_a_movement_too_small_to_tell_teaches_no_sign() -> None:
     one = proof(postings(a1020="-0.005", a2000="0.005"), {"1020": to(0, "0.005"), "2000": to(0, "0.005")},
-                convention=Convention())  # fmt: skip
+                convention=SignConvention())  # fmt: skip
     assert one.verdict is Verdict.EXACT
-    assert one.convention == Convention()
+    assert one.convention == SignConvention()
 
 
 # ---------------------------------------------------------------------- properties
@@ -254,15 +254,15 @@ def read(documents: list[dict[str, Decimal]]) -> Postings:
     return Postings(rows, rows, summed(documents), off)
 
 
-def stated_by(openings: Mapping[str, Decimal], movements: Mapping[str, Decimal]) -> dict[str, Stated]:
+def stated_by(openings: Mapping[str, Decimal], movements: Mapping[str, Decimal]) -> dict[str, StatedBalance]:
     found = {}
     for accno in sorted(openings.keys() | movements.keys()):
         sign, moved = SIGNS[accno], movements.get(accno, D(0))
-        if KINDS.of(accno) is Kind.BALANCE_SHEET:
+        if KINDS.of(accno) is AccountKind.BALANCE_SHEET:
             opening = openings.get(accno, D(0))
-            found[accno] = Stated("to", opening=sign * opening, closing=sign * (opening + moved))
+            found[accno] = StatedBalance("to", opening=sign * opening, closing=sign * (opening + moved))
         elif accno in movements:
-            found[accno] = Stated("from_to", movement=sign * moved)
+            found[accno] = StatedBalance("from_to", movement=sign * moved)
     return found
 
 
@@ -272,10 +272,10 @@ OPENINGS = st.dictionaries(st.sampled_from([accno for accno in ACCOUNTS if accno
 @given(vouchers(), OPENINGS)
 def test_right_books_are_always_exact(documents: list[dict[str, Decimal]], openings: dict[str, Decimal]) -> None:
     stated = stated_by(openings, summed(documents))
-    fresh = proof(read(documents), stated, convention=Convention())
+    fresh = proof(read(documents), stated, convention=SignConvention())
     assert fresh.verdict is Verdict.EXACT
     assert all(sign == SIGNS[accno] for accno, sign in fresh.convention.signs.items())
-    settled = proof(read(documents), stated, convention=Convention(SIGNS))
+    settled = proof(read(documents), stated, convention=SignConvention(SIGNS))
     assert settled.verdict is Verdict.EXACT
     assert all(account.closing == account.expected for account in settled.accounts)
 
@@ -291,7 +291,7 @@ def test_a_posting_that_is_lost_doubled_or_altered_is_always_found(
     factor = data.draw(st.sampled_from([0, 2, -1]))
     tampered = [dict(one) for one in documents]
     tampered[number][accno] *= factor
-    one = proof(read(tampered), stated, convention=Convention(SIGNS), tolerance=D(0))
+    one = proof(read(tampered), stated, convention=SignConvention(SIGNS), tolerance=D(0))
     assert one.verdict is Verdict.BROKEN
     assert {account.accno for account in one.accounts if account.verdict is Verdict.BROKEN} == {accno}
     assert any(f"Voucher gl {number} " in reason.text for reason in one.reasons)
@@ -303,7 +303,7 @@ def test_a_balanced_ghost_is_found_by_the_accounts_alone(
 ) -> None:
     ghost = data.draw(st.sampled_from([one for one in documents if any(one.values())]))
     one = proof(
-        read([*documents, ghost]), stated_by({}, summed(documents)), convention=Convention(SIGNS), tolerance=D(0)
+        read([*documents, ghost]), stated_by({}, summed(documents)), convention=SignConvention(SIGNS), tolerance=D(0)
     )
     assert one.verdict is Verdict.BROKEN
     assert {reason.code for reason in one.reasons} <= {"account_difference", "sign_changed", "account_not_stated"}

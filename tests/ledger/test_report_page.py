@@ -15,8 +15,8 @@ import pytest
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.pages import charts, run
 from airflow_provider_rma.ledger.pages.run import ledger_page
-from airflow_provider_rma.ledger.proof.prove import Code, Reason, Verdict
-from airflow_provider_rma.ledger.result import LedgerResult, State
+from airflow_provider_rma.ledger.proof.prove import Reason, ReasonCode, Verdict
+from airflow_provider_rma.ledger.result import LedgerResult, MonthState
 from tests.support.ledger.company import Company
 from tests.support.ledger.memory import MemoryDestination
 from tests.support.ledger.report_rows import LOAD, clean, proof, troubled
@@ -91,8 +91,8 @@ def test_the_verdict_stands_first_and_says_what_became_of_months() -> None:
 def test_every_verdict_state_and_reason_is_known() -> None:
     assert set(charts.SIGNS) == set(Verdict) == set(run._MEANING)
     assert len({sign for sign, _ in charts.SIGNS.values()}) == len(Verdict)
-    assert set(run._STATES) == set(State) == set(charts._STATES) == set(charts._SHADES)
-    assert set(run.ADVICE) == set(Code)
+    assert set(run._STATES) == set(MonthState) == set(charts._STATES) == set(charts._SHADES)
+    assert set(run.ADVICE) == set(ReasonCode)
     for verdict in Verdict:
         assert f".v-{verdict.value}" in charts.STYLE
 
@@ -101,7 +101,13 @@ def test_differences_come_with_what_to_do() -> None:
     page = text(made(troubled))
     for sentence in ("Voucher ar 4711 (reference R-17)", "1,320 postings came", "Account 1109 cannot be proven"):
         assert sentence in page
-    for code in (Code.ACCOUNT_DIFFERENCE, Code.COUNT_WRONG, Code.EMPTIED, Code.BALANCES_MOVED, Code.SIGN_UNKNOWN):
+    for code in (
+        ReasonCode.ACCOUNT_DIFFERENCE,
+        ReasonCode.COUNT_WRONG,
+        ReasonCode.EMPTIED,
+        ReasonCode.BALANCES_MOVED,
+        ReasonCode.SIGN_UNKNOWN,
+    ):
         assert run.ADVICE[code] in page
     # Told although it makes nothing worse; not told because nothing is to be done.
     assert "A closed month has changed" in page
@@ -112,7 +118,7 @@ def test_differences_come_with_what_to_do() -> None:
 
 def test_of_many_reasons_the_first_are_named() -> None:
     result, rows = troubled()
-    many = [Reason(Code.VOUCHER_UNBALANCED, f"Voucher ar {n} is off.", Verdict.BROKEN) for n in range(30)]
+    many = [Reason(ReasonCode.VOUCHER_UNBALANCED, f"Voucher ar {n} is off.", Verdict.BROKEN) for n in range(30)]
     page = text(ledger_page(replace(result, windows=[replace(result.windows[0], reasons=many)]), **rows))
     assert "Voucher ar 24 is off." in page
     assert "Voucher ar 25 is off." not in page

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_rma.exceptions import ConfigurationError, UnprovenError
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.pages.run import ledger_page
-from airflow_provider_rma.ledger.result import LedgerResult, State
+from airflow_provider_rma.ledger.result import LedgerResult, MonthState
 from airflow_provider_rma.ledger.schedule import read_moment, stop_moment
 from airflow_provider_rma.ledger.windows import Window
 from tests.support.ledger.company import Company, warehouse_rows
@@ -65,7 +65,7 @@ def test_a_run_that_is_told_to_stop_is_continued_by_the_next_without_reading_any
     before = len(proxy.targets)
     third = extract(trading, destination, proxy.url, resume_since=EVER)
     assert len(proxy.targets) == before, "where all is done, nothing is asked"
-    assert (third.months(State.DONE), third.rows, third.calls, third.verdict) == (MONTHS, 16, 0, "exact")
+    assert (third.months(MonthState.DONE), third.rows, third.calls, third.verdict) == (MONTHS, 16, 0, "exact")
 
 
 def rows_of(destination: Any, window: Window) -> list[dict[str, Any]]:
@@ -76,9 +76,9 @@ def rows_of(destination: Any, window: Window) -> list[dict[str, Any]]:
 def test_only_what_was_read_since_counts(trading: Company, memory: MemoryDestination) -> None:
     extract(trading, memory)
     started = [load["started_at"] for load in memory.loads]
-    assert extract(trading, memory, resume_since=started[1]).months(State.DONE) == MONTHS[1:]
-    assert extract(trading, memory, resume_since=datetime.now(UTC)).months(State.DONE) == []
-    assert extract(trading, memory, resume_since="").months(State.DONE) == [], "nothing is passed over unasked"
+    assert extract(trading, memory, resume_since=started[1]).months(MonthState.DONE) == MONTHS[1:]
+    assert extract(trading, memory, resume_since=datetime.now(UTC)).months(MonthState.DONE) == []
+    assert extract(trading, memory, resume_since="").months(MonthState.DONE) == [], "nothing is passed over unasked"
 
 
 def test_a_month_that_was_refused_is_read_again_and_one_that_was_kept_too(
@@ -92,9 +92,9 @@ def test_a_month_that_was_refused_is_read_again_and_one_that_was_kept_too(
         extract(trading, memory, proxy.url, to_date="2026-02-28", resume_since=EVER)
     assert read_months(proxy) == {"2026-01": 1, "2026-02": 2}
     kept = extract(trading, memory, proxy.url, to_date="2026-02-28", resume_since=EVER, on_unproven="keep")
-    assert kept.months(State.CHANGED) == ["2026-02"]
+    assert kept.months(MonthState.CHANGED) == ["2026-02"]
     proxy.leave()
-    assert extract(trading, memory, resume_since=EVER, to_date="2026-02-28").months(State.DONE) == ["2026-01"]
+    assert extract(trading, memory, resume_since=EVER, to_date="2026-02-28").months(MonthState.DONE) == ["2026-01"]
 
 
 def test_a_refused_month_fails_a_run_that_was_stopped(
@@ -110,9 +110,9 @@ def test_a_refused_month_fails_a_run_that_was_stopped(
 def test_a_mark_is_no_reading(trading: Company, memory: MemoryDestination) -> None:
     extract(trading, memory)
     between = datetime.now(UTC)
-    assert extract(trading, memory, skip_unchanged=True).months(State.SKIPPED) == MONTHS
+    assert extract(trading, memory, skip_unchanged=True).months(MonthState.SKIPPED) == MONTHS
     result = extract(trading, memory, resume_since=between)
-    assert (result.months(State.DONE), result.verdict) == ([], "exact")
+    assert (result.months(MonthState.DONE), result.verdict) == ([], "exact")
 
 
 def test_postings_that_vanished_from_the_warehouse_are_read_again(
@@ -121,7 +121,7 @@ def test_postings_that_vanished_from_the_warehouse_are_read_again(
     extract(trading, memory)
     memory.postings["demo", "2026-02"] = memory.postings["demo", "2026-02"].slice(1)
     result = extract(trading, memory, resume_since=EVER)
-    assert (result.months(State.DONE), result.months(State.CHANGED)) == (["2026-01", "2026-03"], ["2026-02"])
+    assert (result.months(MonthState.DONE), result.months(MonthState.CHANGED)) == (["2026-01", "2026-03"], ["2026-02"])
     assert "2026-02: 4 postings were loaded, and 3 are there" in caplog.text
 
 
@@ -132,10 +132,10 @@ def test_a_month_that_was_not_over_when_it_was_read_counts_on_that_day_only(
     here = {"from_date": None, "to_date": None, "reread_days": 0, "resume_since": EVER}
     today = pendulum.today("Europe/Zurich").date()
     extract(company, memory, **here)
-    assert len(extract(company, memory, **here).months(State.DONE)) == 1
+    assert len(extract(company, memory, **here).months(MonthState.DONE)) == 1
     # Seen from the day after, the reading lacks what was booked since.
     later = here | {"to_date": today, "from_date": today, "today": today.add(days=1)}
-    assert extract(company, memory, **later).months(State.UNCHANGED) == [Window.of(today).name]
+    assert extract(company, memory, **later).months(MonthState.UNCHANGED) == [Window.of(today).name]
 
 
 def test_a_done_month_keeps_its_verdict_and_its_reasons(company: Company, memory: MemoryDestination) -> None:
@@ -143,7 +143,7 @@ def test_a_done_month_keeps_its_verdict_and_its_reasons(company: Company, memory
     company.simulator.control("POST", f"/documents/{voucher}/unbalance", {"amount": "0.01"})
     january = {"to_date": "2026-01-31", "resume_since": EVER}
     first, second = extract(company, memory, **january), extract(company, memory, **january)
-    assert (second.verdict, second.months(State.DONE)) == ("tolerated", ["2026-01"])
+    assert (second.verdict, second.months(MonthState.DONE)) == ("tolerated", ["2026-01"])
     assert second.reasons() == first.reasons() != []
     page = ledger_page(second, proofs=memory.proofs["demo", "2026-01"])
     assert "Voucher gl" in page
@@ -172,7 +172,10 @@ def test_a_run_may_stop_before_its_first_month(
 def test_months_that_are_done_are_no_remainder(trading: Company, memory: MemoryDestination) -> None:
     extract(trading, memory, from_date="2026-02-01", to_date="2026-02-28")
     result = extract(trading, memory, stop_at=NOON, clock=lambda: NOON, resume_since=EVER)
-    assert (result.months(State.DONE), [one.name for one in result.remaining]) == (["2026-02"], ["2026-01", "2026-03"])
+    assert (result.months(MonthState.DONE), [one.name for one in result.remaining]) == (
+        ["2026-02"],
+        ["2026-01", "2026-03"],
+    )
 
 
 def test_log_and_page_say_what_remains(

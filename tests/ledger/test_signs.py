@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.exceptions import ConfigurationError, LedgerError
-from airflow_provider_rma.ledger.proof.accounts import AccountKinds, Kind, read_accounts
-from airflow_provider_rma.ledger.proof.sign_convention import Convention
+from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds, read_accounts
+from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
 
 KINDS = AccountKinds()
 NATURAL = {"1000": -1, "1020": -1, "2000": 1, "2800": 1, "3400": 1, "4000": -1, "5000": -1, "6000": -1}
@@ -30,8 +30,8 @@ def test_the_first_digit_tells_the_kind(accno: str, kind: str) -> None:
 def test_a_mapping_tells_more_and_the_narrowest_pattern_counts() -> None:
     kinds = AccountKinds({"79xx": "balance_sheet", "791x": "closing", "7915": "income_statement", "9X00": "closing"})
     assert [kinds.of(accno) for accno in ("7900", "7911", "7915", "79100", "9200", "1020")] == [
-        Kind.BALANCE_SHEET, Kind.CLOSING, Kind.INCOME_STATEMENT, Kind.INCOME_STATEMENT, Kind.CLOSING,
-        Kind.BALANCE_SHEET,
+        AccountKind.BALANCE_SHEET, AccountKind.CLOSING, AccountKind.INCOME_STATEMENT, AccountKind.INCOME_STATEMENT, AccountKind.CLOSING,
+        AccountKind.BALANCE_SHEET,
     ]  # fmt: skip
     assert kinds.source("7911") == "mapping"
     assert kinds.source("79100") == "first_digit"
@@ -56,37 +56,39 @@ def test_the_chart_is_read_by_number() -> None:
 
 
 def test_conventions_have_names() -> None:
-    assert Convention(NATURAL).names(KINDS) == {"balance_sheet": "natural", "income_statement": "natural"}
-    assert Convention(dict.fromkeys(NATURAL, 1)).names(KINDS) == {"balance_sheet": "raw", "income_statement": "raw"}
-    turned = Convention(dict.fromkeys(NATURAL, -1))
+    assert SignConvention(NATURAL).names(KINDS) == {"balance_sheet": "natural", "income_statement": "natural"}
+    assert SignConvention(dict.fromkeys(NATURAL, 1)).names(KINDS) == {"balance_sheet": "raw", "income_statement": "raw"}
+    turned = SignConvention(dict.fromkeys(NATURAL, -1))
     assert turned.names(KINDS) == {"balance_sheet": "debit_positive", "income_statement": "debit_positive"}
-    mixed = Convention({"1000": -1, "2000": 1, "3400": -1, "4000": -1})
+    mixed = SignConvention({"1000": -1, "2000": 1, "3400": -1, "4000": -1})
     assert mixed.names(KINDS) == {"balance_sheet": "natural", "income_statement": "debit_positive"}
-    assert Convention().names(KINDS) == {"balance_sheet": "unknown", "income_statement": "unknown"}
+    assert SignConvention().names(KINDS) == {"balance_sheet": "unknown", "income_statement": "unknown"}
 
 
 def test_a_contra_account_deviates_and_does_not_change_the_name() -> None:
-    convention = Convention({**NATURAL, "1109": 1, "1100": -1, "1200": -1})
+    convention = SignConvention({**NATURAL, "1109": 1, "1100": -1, "1200": -1})
     assert convention.names(KINDS)["balance_sheet"] == "natural"
     assert convention.deviations(KINDS) == ["1109"]
     assert convention.contradiction(KINDS) == ""
 
 
 def test_classes_that_hold_income_and_expenses_have_no_expected_sign() -> None:
-    convention = Convention({**NATURAL, "7000": 1, "7010": -1, "8000": 1, "8500": -1, "8510": 1})
+    convention = SignConvention({**NATURAL, "7000": 1, "7010": -1, "8000": 1, "8500": -1, "8510": 1})
     assert convention.names(KINDS)["income_statement"] == "natural"
     assert convention.deviations(KINDS) == []
 
 
 def test_signs_that_follow_no_convention_contradict() -> None:
-    upside_down = Convention({"1000": 1, "1020": 1, "2000": -1, "2800": -1})
+    upside_down = SignConvention({"1000": 1, "1020": 1, "2000": -1, "2800": -1})
     assert upside_down.names(KINDS)["balance_sheet"] == "contradictory"
     assert "balance-sheet" in upside_down.contradiction(KINDS)
-    assert Convention({"1000": 1, "2000": -1}).contradiction(KINDS) == "", "two accounts may both be contra accounts"
+    assert SignConvention({"1000": 1, "2000": -1}).contradiction(KINDS) == "", (
+        "two accounts may both be contra accounts"
+    )
 
 
 def test_what_is_known_stays() -> None:
-    first = Convention().with_signs({"1000": -1}, "2026-01")
+    first = SignConvention().with_signs({"1000": -1}, "2026-01")
     second = first.with_signs({"1000": 1, "2000": 1}, "2026-02")
     assert second.signs == {"1000": -1, "2000": 1}
     assert second.learnt == {"1000": "2026-01", "2000": "2026-02"}
@@ -95,8 +97,8 @@ def test_what_is_known_stays() -> None:
 
 @given(st.dictionaries(st.text("0123456789", min_size=4, max_size=5), st.sampled_from([1, -1])))
 def test_what_is_stored_is_read_again(signs: dict[str, int]) -> None:
-    convention = Convention().with_signs(signs, "2026-01")
-    assert Convention.from_dict(json.loads(json.dumps(convention.as_dict()))) == convention
+    convention = SignConvention().with_signs(signs, "2026-01")
+    assert SignConvention.from_dict(json.loads(json.dumps(convention.as_dict()))) == convention
 
 
 @pytest.mark.parametrize(
@@ -106,4 +108,4 @@ def test_what_is_stored_is_read_again(signs: dict[str, int]) -> None:
 )  # fmt: skip
 def test_a_stored_convention_that_cannot_be_read_is_not_replaced_by_a_guess(stored: dict[str, object]) -> None:
     with pytest.raises(LedgerError, match="sign convention"):
-        Convention.from_dict(stored)
+        SignConvention.from_dict(stored)

@@ -22,7 +22,7 @@ from airflow_provider_rma.exceptions import (
     UnexpectedResponseError,
 )
 from airflow_provider_rma.ledger.extract import extract_ledger
-from airflow_provider_rma.ledger.postings.slices import Part, Plan, account_classes
+from airflow_provider_rma.ledger.postings.slices import Slice, SlicePlan, account_classes
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import Window, windows
 from tests.support.ledger.company import Company, warehouse_rows
@@ -46,7 +46,7 @@ def extract(company: Company, memory: MemoryDestination, host: str, **kwargs: An
 def test_parts_cover_every_day_of_the_window_once_however_fine(month: date) -> None:
     window = Window.of(month)
     for longest in range(1, 32):
-        plan = Plan(window, days=longest)
+        plan = SlicePlan(window, days=longest)
         covered = Counter(part.start + timedelta(days=day) for part in plan.parts for day in range(part.days))
         assert sorted(covered) == [window.start + timedelta(days=day) for day in range(covered.total())]
         assert max(covered) == window.end
@@ -64,7 +64,7 @@ def test_account_classes_cover_every_account_once() -> None:
 
 
 def test_a_window_is_halved_down_to_days_then_read_by_accounts_then_fails_loudly() -> None:
-    plan = Plan(Window.of(date(2026, 2, 1)), ACCOUNTS)
+    plan = SlicePlan(Window.of(date(2026, 2, 1)), ACCOUNTS)
     told = []
     for _ in range(5):
         plan.refine(plan.parts[0], ServerError("the service failed", status=500))
@@ -96,14 +96,14 @@ def test_a_window_is_halved_down_to_days_then_read_by_accounts_then_fails_loudly
     ],
 )
 def test_only_what_smaller_parts_can_help_against_is_split(error: RequestError, split: bool) -> None:
-    plan = Plan(Window.of(date(2026, 2, 1)), ACCOUNTS)
+    plan = SlicePlan(Window.of(date(2026, 2, 1)), ACCOUNTS)
     if split:
         plan.refine(plan.parts[0], error)
         assert len(plan.parts) == 2
     else:
         with pytest.raises(type(error)):
             plan.refine(plan.parts[0], error)
-        assert plan.parts == [Part(date(2026, 2, 1), date(2026, 2, 28))]
+        assert plan.parts == [Slice(date(2026, 2, 1), date(2026, 2, 28))]
 
 
 # ---------------------------------------------------------------------- over HTTP

@@ -28,7 +28,7 @@ def kept_schema() -> pa.Schema:
     return contract.schema("postings").append(contract.schema("postings_history").field("valid_from"))
 
 
-class Arrivals:
+class IncomingHashes:
     """Hashes of the postings that a window will have."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Arrivals:
         return pa.concat_arrays(self._parts) if self._parts else pa.array([], pa.uint64())
 
 
-class Replacement:
+class Supersession:
     """One window, before and after.
 
     Of equal postings, those stay that are known longest, and what comes in addition is known since now; otherwise the

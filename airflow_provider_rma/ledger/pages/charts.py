@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_rma.html import Html, join, number, plural, tag
 from airflow_provider_rma.ledger.proof.prove import Verdict
-from airflow_provider_rma.ledger.result import State, WindowResult
+from airflow_provider_rma.ledger.result import MonthState, WindowResult
 
 #: Sign and word of each verdict.
 SIGNS: Mapping[Verdict, tuple[str, str]] = {
@@ -25,11 +25,11 @@ SIGNS: Mapping[Verdict, tuple[str, str]] = {
     Verdict.UNSETTLED: ("↻", "unsettled"),
 }
 _STATES = {
-    State.CHANGED: "replaced",
-    State.UNCHANGED: "unchanged",
-    State.SKIPPED: "not read",
-    State.DONE: "done before",
-    State.REJECTED: "not loaded",
+    MonthState.CHANGED: "replaced",
+    MonthState.UNCHANGED: "unchanged",
+    MonthState.SKIPPED: "not read",
+    MonthState.DONE: "done before",
+    MonthState.REJECTED: "not loaded",
 }
 
 #: Accounts that are shown at once although they are exact throughout; more are folded away.
@@ -140,11 +140,11 @@ def _cell(verdict: Verdict, below: str) -> Html:
 
 _BAR, _GAP, _HEIGHT, _ABOVE, _BELOW = 44, 24, 130, 22, 40
 _SHADES = {
-    State.CHANGED: "bar",
-    State.UNCHANGED: "bar still",
-    State.SKIPPED: "bar still",
-    State.DONE: "bar still",
-    State.REJECTED: "bar refused",
+    MonthState.CHANGED: "bar",
+    MonthState.UNCHANGED: "bar still",
+    MonthState.SKIPPED: "bar still",
+    MonthState.DONE: "bar still",
+    MonthState.REJECTED: "bar refused",
 }
 
 

@@ -17,8 +17,8 @@ import pendulum
 from airflow_provider_rma.html import Html, facts, join, number, page, plural, section, table, tag, tiles
 from airflow_provider_rma.ledger.changes import KINDS
 from airflow_provider_rma.ledger.pages.charts import SIGNS, STYLE, Cell, amount, cells_of, heat_map, volumes
-from airflow_provider_rma.ledger.proof.prove import PROVEN, Code, Reason, Verdict, gravest
-from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.proof.prove import PROVEN, Reason, ReasonCode, Verdict, gravest
+from airflow_provider_rma.ledger.result import LedgerResult, MonthState, WindowResult
 from airflow_provider_rma.ledger.windows import bounds
 
 __all__ = ["ADVICE", "ledger_page"]
@@ -29,9 +29,9 @@ _REASONS = 25
 _CHANGES = 12
 _ZERO = Decimal(0)
 
-_STATES = (State.CHANGED, State.REJECTED, State.UNCHANGED, State.SKIPPED, State.DONE)
+_STATES = (MonthState.CHANGED, MonthState.REJECTED, MonthState.UNCHANGED, MonthState.SKIPPED, MonthState.DONE)
 #: Reasons that are told although they do not make the verdict worse, and one that is not told month by month.
-_TOLD, _UNTOLD = {Code.CLOSED_MONTH_CHANGED}, {Code.NOT_READ}
+_TOLD, _UNTOLD = {ReasonCode.CLOSED_MONTH_CHANGED}, {ReasonCode.NOT_READ}
 
 _MEANING: Mapping[Verdict, tuple[str, str]] = {
     Verdict.EXACT: ("Proven, exact", "Every account and every voucher agrees with the service to the last digit."),
@@ -44,20 +44,20 @@ _MEANING: Mapping[Verdict, tuple[str, str]] = {
 }
 
 #: What to do, by reason.
-ADVICE: Mapping[Code, str] = {
-    Code.ACCOUNT_DIFFERENCE: "Run again. If it stays, compare the account sheet of this month with the postings here.",
-    Code.ACCOUNT_WITHOUT_POSTINGS: "Postings are missing. Run again; if it stays, ask for the account's sheet.",
-    Code.ACCOUNT_NOT_STATED: "See in the chart whether the account is new or was deleted, and run again.",
-    Code.VOUCHER_UNBALANCED: "Have the voucher looked at in RMA. Above the tolerance, it must be corrected there.",
-    Code.COUNT_WRONG: "The answer was cut or mixed. Run again; nothing of it is to be used.",
-    Code.COUNT_NOT_ANNOUNCED: "The service left out its count. Run again; if it stays, it has changed its interface.",
-    Code.EMPTIED: "Ask whoever keeps the books whether the month was really emptied. If so, nothing is to be done.",
-    Code.BALANCES_MOVED: "Run at a quiet hour, when nobody books.",
-    Code.SIGN_CHANGED: "The account is stated the other way round. Find out why before its balances are used.",
-    Code.SIGN_UNKNOWN: "Load a longer period: a month in which the account moves shows its sign.",
-    Code.SIGN_DEVIATES: "Nothing is to be done.",
-    Code.CLOSED_MONTH_CHANGED: "Ask who changed a closed month, and why; figures that were reported may be wrong now.",
-    Code.NOT_READ: "Nothing is to be done: the month is read in full again within a week.",
+ADVICE: Mapping[ReasonCode, str] = {
+    ReasonCode.ACCOUNT_DIFFERENCE: "Run again. If it stays, compare the account sheet of this month with the postings here.",
+    ReasonCode.ACCOUNT_WITHOUT_POSTINGS: "Postings are missing. Run again; if it stays, ask for the account's sheet.",
+    ReasonCode.ACCOUNT_NOT_STATED: "See in the chart whether the account is new or was deleted, and run again.",
+    ReasonCode.VOUCHER_UNBALANCED: "Have the voucher looked at in RMA. Above the tolerance, it must be corrected there.",
+    ReasonCode.COUNT_WRONG: "The answer was cut or mixed. Run again; nothing of it is to be used.",
+    ReasonCode.COUNT_NOT_ANNOUNCED: "The service left out its count. Run again; if it stays, it has changed its interface.",
+    ReasonCode.EMPTIED: "Ask whoever keeps the books whether the month was really emptied. If so, nothing is to be done.",
+    ReasonCode.BALANCES_MOVED: "Run at a quiet hour, when nobody books.",
+    ReasonCode.SIGN_CHANGED: "The account is stated the other way round. Find out why before its balances are used.",
+    ReasonCode.SIGN_UNKNOWN: "Load a longer period: a month in which the account moves shows its sign.",
+    ReasonCode.SIGN_DEVIATES: "Nothing is to be done.",
+    ReasonCode.CLOSED_MONTH_CHANGED: "Ask who changed a closed month, and why; figures that were reported may be wrong now.",
+    ReasonCode.NOT_READ: "Nothing is to be done: the month is read in full again within a week.",
 }
 
 
@@ -154,10 +154,10 @@ def _sentences(result: LedgerResult) -> Iterator[str]:
         counts = Counter(one.verdict for one in result.windows)
         told = ", ".join(f"{counts[verdict]} {SIGNS[verdict][1]}" for verdict in Verdict if counts[verdict])
         yield f"{plural(len(result.windows), 'month')}: {told}."
-    rejected = result.months(State.REJECTED)
+    rejected = result.months(MonthState.REJECTED)
     if rejected:
         yield f"Not loaded, so the state of before stays: {', '.join(rejected)}."
-    skipped = result.months(State.SKIPPED)
+    skipped = result.months(MonthState.SKIPPED)
     kept = [month for month in result.unproven if month not in {*rejected, *skipped}]
     if kept:
         yield f"Loaded although not proven: {', '.join(kept)}."
@@ -172,7 +172,7 @@ def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Htm
     differing = sum(any(cell.difference for cell in row.values()) for row in cells.values())
     changed, rejected, still, skipped, done = (len(result.months(state)) for state in _STATES)
     below = [f"{still} unchanged", f"{skipped} not read" if skipped else "", f"{done} done before" if done else ""]
-    before = sum(one.rows for one in result.windows if one.state is State.DONE)
+    before = sum(one.rows for one in result.windows if one.state is MonthState.DONE)
     missing = proven + skipped < windows
     entries = [
         (f"{proven} of {windows + remaining}", "months proven", "", "attention" if missing else ""),
@@ -200,7 +200,7 @@ def _is_told(reason: Reason) -> bool:
 
 
 def _reasons(told: Sequence[Reason]) -> Iterator[Html]:
-    by_code: dict[Code, list[Reason]] = {}
+    by_code: dict[ReasonCode, list[Reason]] = {}
     for reason in told[:_REASONS]:
         by_code.setdefault(reason.code, []).append(reason)
     for code, reasons in by_code.items():
@@ -300,7 +300,7 @@ def _signs(result: LedgerResult) -> Iterator[Html]:
 
 def _loads(result: LedgerResult) -> Html:
     rows = [_load(one) for one in result.windows]
-    heads = ["Month", "Verdict", "State", ">Postings", ">?Before", ">?Read", ">?Calls", ">?Seconds"]
+    heads = ["Month", "Verdict", "MonthState", ">Postings", ">?Before", ">?Read", ">?Calls", ">?Seconds"]
     caption = f"All under load {result.load_id}; the tables proofs and loads have it in load_id."
     return table(heads, rows, caption=caption) if rows else Html("")
 

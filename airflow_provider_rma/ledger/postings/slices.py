@@ -18,12 +18,12 @@ ALL = "x"
 _TOO_LARGE = 413
 
 
-class StartOverError(Exception):
+class RestartMonthError(Exception):
     """A part broke off when some of it had been handed on; the window has to be read anew, in the parts of its plan."""
 
 
 @dataclass(frozen=True, order=True)
-class Part:
+class Slice:
     """Some days of a window, or some accounts on one day.
 
     :param start: first day, inclusive.
@@ -40,16 +40,16 @@ class Part:
         """Days of the part, at least 1."""
         return (self.end - self.start).days + 1
 
-    def split(self, classes: Iterable[str]) -> list[Part]:
+    def split(self, classes: Iterable[str]) -> list[Slice]:
         """Smaller parts that together are this one; none if it is the smallest.
 
         :param classes: patterns that together cover all accounts, and no account twice.
         """
         if self.days > 1:
             middle = self.start + timedelta(days=self.days // 2 - 1)
-            return [Part(self.start, middle), Part(middle + timedelta(days=1), self.end)]
+            return [Slice(self.start, middle), Slice(middle + timedelta(days=1), self.end)]
         if self.accounts == ALL:
-            return [Part(self.start, self.end, pattern) for pattern in classes]
+            return [Slice(self.start, self.end, pattern) for pattern in classes]
         return []
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ def account_classes(numbers: Iterable[str]) -> list[str]:
     )
 
 
-class Plan:
+class SlicePlan:
     """The parts of one window. It becomes finer when a part cannot be had, never coarser.
 
     :param accounts: known account numbers. Postings of an account that is not among them would be missing from a day
@@ -85,9 +85,9 @@ class Plan:
         self.window = window
         self.calls = 0
         self.refused = False
-        self.parts = [Part(window.start, window.end)]
+        self.parts = [Slice(window.start, window.end)]
         self._classes = account_classes(accounts)
-        self._broke_off: set[Part] = set()
+        self._broke_off: set[Slice] = set()
         while days and self.longest > max(days, 1):
             self.parts = [one for part in self.parts for one in (part.split(()) or [part])]
 
@@ -100,7 +100,7 @@ class Plan:
     def is_split(self) -> bool:
         return len(self.parts) > 1
 
-    def refine(self, part: Part, error: RequestError) -> None:
+    def refine(self, part: Slice, error: RequestError) -> None:
         """Put smaller parts in the place of one that the service did not give.
 
         :param error: why.
@@ -121,7 +121,7 @@ class Plan:
         self.parts[index : index + 1] = smaller
         log.warning("%s: %s could not be had (%s); asking for it in %d parts.", self.window, part, error, len(smaller))
 
-    def broke_off(self, part: Part, error: RequestError) -> None:
+    def broke_off(self, part: Slice, error: RequestError) -> None:
         """Take note of a part whose content ended early. It may have been an accident; the second time it is split.
 
         :raises RequestError: as :meth:`refine`.

@@ -17,7 +17,7 @@ from airflow_provider_rma.ledger._pyarrow import pyarrow
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
-from airflow_provider_rma.ledger.postings.slices import Part, Plan, StartOverError
+from airflow_provider_rma.ledger.postings.slices import RestartMonthError, Slice, SlicePlan
 from airflow_provider_rma.ledger.proof.prove import ZERO, Postings, UnbalancedVoucher
 from airflow_provider_rma.ledger.windows import Window
 
@@ -38,7 +38,7 @@ _EVERY = 10.0
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadResult:
     """What came for a window.
 
     :param postings: what it adds up to.
@@ -49,11 +49,11 @@ class Reading:
     fingerprints: Mapping[str, Fingerprint] | None = None
 
 
-class Received:
+class RawPostings:
     """The answers with the postings of a window, part by part; each has arrived whole. A context manager."""
 
     def __init__(self) -> None:
-        self.parts: list[tuple[Part, RawResponse]] = []
+        self.parts: list[tuple[Slice, RawResponse]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +65,9 @@ class Received:
             source.close()
 
 
-def receive_postings(client: RunMyAccountsClient, plan: Plan, content_type: ContentType | None = None) -> Received:
+def receive_postings(
+    client: RunMyAccountsClient, plan: SlicePlan, content_type: ContentType | None = None
+) -> RawPostings:
     """Ask for the postings of a window, all accounts, part by part. They wait in temporary files, if they are large.
 
     Openings and closings are not asked for: they are sums of postings, not postings.
@@ -73,7 +75,7 @@ def receive_postings(client: RunMyAccountsClient, plan: Plan, content_type: Cont
     :param plan: the parts; it becomes finer where the service does not give one.
     :raises RequestError: as of the client, for a part that cannot be made smaller.
     """
-    received = Received()
+    received = RawPostings()
     with ExitStack() as undo:
         undo.push(received)
         while len(received.parts) < len(plan.parts):
@@ -100,13 +102,13 @@ def receive_postings(client: RunMyAccountsClient, plan: Plan, content_type: Cont
 
 
 def read_postings(
-    received: Received,
-    plan: Plan,
+    received: RawPostings,
+    plan: SlicePlan,
     batches: PostingBatches,
     write: Callable[[pa.RecordBatch], None],
     *,
     compared: bool = False,
-) -> Reading:
+) -> ReadResult:
     """Stream the postings of a window.
 
     :param plan: learns of parts that break off.
@@ -114,34 +116,34 @@ def read_postings(
     :param write: takes each batch. What it was given must be undone if this raises: whether the answer was complete
         shows only at its end.
     :param compared: note the content as well, to compare it with what is loaded.
-    :raises StartOverError: an answer ended early, or not as many postings came as were announced. They have to be asked
+    :raises RestartMonthError: an answer ended early, or not as many postings came as were announced. They have to be asked
         for again, with the same plan.
     :raises RequestError: if an answer broke off again that cannot be made smaller.
     :raises UnexpectedAnswerError: for a posting outside of the window, or without account, voucher or amount.
     """
-    reading = _Read(plan.window, write, compared=compared)
+    reading = _MonthReader(plan.window, write, compared=compared)
     for part, source in received.parts:
         try:
             reading.take(PostingReader(source, batches))
         except IncompleteResponseError as error:
             plan.broke_off(part, error)
-            raise StartOverError(str(error)) from error
+            raise RestartMonthError(str(error)) from error
     return reading.result()
 
 
-class _Read:
+class _MonthReader:
     """One reading of a window."""
 
     def __init__(self, window: Window, write: Callable[[pa.RecordBatch], None], *, compared: bool) -> None:
         self._write = write
         self._fingerprints = Fingerprinter() if compared else None
-        self._sums, self._progress = _Sums(), _Progress(window)
+        self._sums, self._progress = _RunningSums(), _Progress(window)
         self._count = 0
         self._announced: int | None = 0
 
-    def result(self) -> Reading:
+    def result(self) -> ReadResult:
         postings = Postings(self._count, self._announced, self._sums.accounts, self._sums.unbalanced())
-        return Reading(postings, self._fingerprints.result() if self._fingerprints else None)
+        return ReadResult(postings, self._fingerprints.result() if self._fingerprints else None)
 
     def take(self, reader: PostingReader) -> None:
         for batch in reader:
@@ -173,7 +175,7 @@ def total_of_account(
         return sum((posting["amount"] for posting in stream if posting.get("amount") is not None), ZERO)
 
 
-class _Sums:
+class _RunningSums:
     """Running sums of the accounts, and of the vouchers that are not balanced at the moment.
 
     Postings come by date and reference, so a voucher's lines are near each other and few are open at a time.

@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_rma.exceptions import ConfigurationError
 
 
-class Kind(StrEnum):
+class AccountKind(StrEnum):
     """Kind of an account; it decides which of the service's balances its movements are held against."""
 
     BALANCE_SHEET = "balance_sheet"
@@ -26,9 +26,9 @@ class Kind(StrEnum):
 
 #: The classes of the Swiss chart of accounts for small and medium enterprises.
 _FIRST_DIGIT = {
-    **dict.fromkeys("12", Kind.BALANCE_SHEET),
-    **dict.fromkeys("345678", Kind.INCOME_STATEMENT),
-    "9": Kind.CLOSING,
+    **dict.fromkeys("12", AccountKind.BALANCE_SHEET),
+    **dict.fromkeys("345678", AccountKind.INCOME_STATEMENT),
+    "9": AccountKind.CLOSING,
 }
 _PATTERN = re.compile(r"[0-9A-Za-z._-]+")
 
@@ -56,15 +56,15 @@ class AccountKinds:
         rules = [(self._pattern(pattern), self._kind(pattern, kind)) for pattern, kind in (mapping or {}).items()]
         self._rules = sorted(rules, key=lambda rule: rule[0].pattern.count("[0-9]"))
 
-    def of(self, accno: str) -> Kind:
+    def of(self, accno: str) -> AccountKind:
         """Kind of an account."""
-        return self._mapped(accno) or _FIRST_DIGIT.get(accno[:1], Kind.UNKNOWN)
+        return self._mapped(accno) or _FIRST_DIGIT.get(accno[:1], AccountKind.UNKNOWN)
 
     def source(self, accno: str) -> str:
         """Where the kind comes from: ``mapping`` or ``first_digit``."""
         return "mapping" if self._mapped(accno) else "first_digit"
 
-    def _mapped(self, accno: str) -> Kind | None:
+    def _mapped(self, accno: str) -> AccountKind | None:
         return next((kind for pattern, kind in self._rules if pattern.fullmatch(accno)), None)
 
     @staticmethod
@@ -76,13 +76,13 @@ class AccountKinds:
         return re.compile(re.sub("[xX]", "[0-9]", text.replace(".", r"\.")))
 
     @staticmethod
-    def _kind(pattern: str, kind: str) -> Kind:
+    def _kind(pattern: str, kind: str) -> AccountKind:
         try:
-            found = Kind(kind)
+            found = AccountKind(kind)
         except ValueError:
-            found = Kind.UNKNOWN
-        if found is Kind.UNKNOWN:
-            known = ", ".join(one for one in Kind if one is not Kind.UNKNOWN)
+            found = AccountKind.UNKNOWN
+        if found is AccountKind.UNKNOWN:
+            known = ", ".join(one for one in AccountKind if one is not AccountKind.UNKNOWN)
             raise ConfigurationError(f"account_kinds: {pattern} has no known kind.", advice=f"Use one of {known}.")
         return found
 

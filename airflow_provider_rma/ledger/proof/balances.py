@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from airflow_provider_rma.exceptions import UnexpectedResponseError
-from airflow_provider_rma.ledger.proof.accounts import AccountKinds, Kind
-from airflow_provider_rma.ledger.proof.prove import Stated
+from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds
+from airflow_provider_rma.ledger.proof.prove import StatedBalance
 from airflow_provider_rma.ledger.windows import Window
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ CALLS = 3
 
 
 @dataclass(frozen=True)
-class Statement:
+class BalanceStatement:
     """What the service states for one window at one moment.
 
     :param accounts: by account number. An account that is not listed was never posted to (``to``) or has not moved
@@ -31,10 +31,10 @@ class Statement:
     :param names: account names as the balances give them.
     """
 
-    accounts: Mapping[str, Stated]
+    accounts: Mapping[str, StatedBalance]
     names: Mapping[str, str] = field(compare=False)
 
-    def moved_since(self, earlier: Statement) -> list[str]:
+    def moved_since(self, earlier: BalanceStatement) -> list[str]:
         """Accounts whose statement differs from an earlier one."""
         numbers = self.accounts.keys() | earlier.accounts.keys()
         return sorted(accno for accno in numbers if self.accounts.get(accno) != earlier.accounts.get(accno))
@@ -42,7 +42,7 @@ class Statement:
 
 def read_statement(
     client: RunMyAccountsClient, window: Window, kinds: AccountKinds, content_type: ContentType | None = None
-) -> Statement:
+) -> BalanceStatement:
     """Ask for the balances that prove a window.
 
     Balance-sheet accounts: up to the eve of the window and up to its last day. All others: from the first to the last
@@ -58,16 +58,16 @@ def read_statement(
     closing = balances.ask(None, window.end)
     movement = balances.ask(window.start, window.end)
     accounts = {
-        accno: Stated("to", opening=opening.get(accno), closing=closing.get(accno))
+        accno: StatedBalance("to", opening=opening.get(accno), closing=closing.get(accno))
         for accno in sorted(opening.keys() | closing.keys())
-        if kinds.of(accno) is Kind.BALANCE_SHEET
+        if kinds.of(accno) is AccountKind.BALANCE_SHEET
     }
     accounts |= {
-        accno: Stated("from_to", movement=amount)
+        accno: StatedBalance("from_to", movement=amount)
         for accno, amount in movement.items()
-        if kinds.of(accno) is not Kind.BALANCE_SHEET
+        if kinds.of(accno) is not AccountKind.BALANCE_SHEET
     }
-    return Statement(accounts, balances.names)
+    return BalanceStatement(accounts, balances.names)
 
 
 class _Balances:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
-from airflow_provider_rma.ledger.proof.sign_convention import Convention
+from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
 
 ZERO = Decimal(0)
 
@@ -54,7 +54,7 @@ def gravest(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=_GRAVITY.__getitem__, default=Verdict.EXACT)
 
 
-class Code(StrEnum):
+class ReasonCode(StrEnum):
     """Reasons, for machines; they stay the same."""
 
     ACCOUNT_DIFFERENCE = "account_difference"
@@ -80,7 +80,7 @@ class Reason:
     :param verdict: the verdict that it leads to; ``exact`` for what is only worth knowing.
     """
 
-    code: Code
+    code: ReasonCode
     text: str
     verdict: Verdict
 
@@ -125,7 +125,7 @@ class Postings:
 
 
 @dataclass(frozen=True)
-class Stated:
+class StatedBalance:
     """What the service states of one account, as it was sent.
 
     :param basis: ``to``: balances up to a day, before the window and at its end; ``from_to``: the movement of the
@@ -186,7 +186,7 @@ class Proof:
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
     accounts: tuple[AccountProof, ...] = ()
-    convention: Convention = field(default_factory=Convention)
+    convention: SignConvention = field(default_factory=SignConvention)
 
     @property
     def proven(self) -> bool:
@@ -198,22 +198,22 @@ class Proof:
         return [account.accno for account in self.accounts if account.opening is None and account.stands]
 
 
-def unsettled(moved: Sequence[str], attempts: int, convention: Convention) -> Proof:
+def unsettled(moved: Sequence[str], attempts: int, convention: SignConvention) -> Proof:
     """The proof of a window whose books did not stand still.
 
     :param moved: accounts whose balances differed before and after the postings were read.
     """
     named = ", ".join(moved[:5]) + (f" and {len(moved) - 5} more" if len(moved) > 5 else "")
     text = f"Balances moved while the postings were read, {attempts} times in a row; the last time of account {named}."
-    return Proof(Verdict.UNSETTLED, (Reason(Code.BALANCES_MOVED, text, Verdict.UNSETTLED),), (), convention)
+    return Proof(Verdict.UNSETTLED, (Reason(ReasonCode.BALANCES_MOVED, text, Verdict.UNSETTLED),), (), convention)
 
 
 def prove(
     month: str,
     postings: Postings,
-    stated: Mapping[str, Stated],
+    stated: Mapping[str, StatedBalance],
     *,
-    convention: Convention,
+    convention: SignConvention,
     kinds: AccountKinds,
     rows_before: int = 0,
     tolerance: Decimal = TOLERANCE,
@@ -230,9 +230,9 @@ def prove(
     """
     books = [*_count(postings), *_empty(postings, stated, rows_before), *_vouchers(postings, tolerance)]
     unread = [accno for accno in postings.movements if accno not in stated]
-    everything = {**stated, **{accno: Stated("from_to") for accno in unread}}
+    everything = {**stated, **{accno: StatedBalance("from_to") for accno in unread}}
     drafts = [
-        _Draft.of(accno, postings.movements.get(accno), everything[accno], convention.sign(accno), tolerance)
+        _AccountCheck.of(accno, postings.movements.get(accno), everything[accno], convention.sign(accno), tolerance)
         for accno in sorted(everything)
     ]
     sound = all(_GRAVITY[reason.verdict] < _GRAVITY[Verdict.BROKEN] for reason in books)
@@ -255,25 +255,25 @@ def _count(postings: Postings) -> Iterator[Reason]:
     if postings.announced is None:
         if postings.rows:
             yield Reason(
-                Code.COUNT_NOT_ANNOUNCED,
+                ReasonCode.COUNT_NOT_ANNOUNCED,
                 f"The service did not announce how many postings there are; {postings.rows} came.",
                 Verdict.UNPROVEN,
             )
     elif postings.announced != postings.rows:
         yield Reason(
-            Code.COUNT_WRONG,
+            ReasonCode.COUNT_WRONG,
             f"The service announced {postings.announced} postings and {postings.rows} came.",
             Verdict.BROKEN,
         )
 
 
-def _empty(postings: Postings, stated: Mapping[str, Stated], rows_before: int) -> Iterator[Reason]:
+def _empty(postings: Postings, stated: Mapping[str, StatedBalance], rows_before: int) -> Iterator[Reason]:
     if postings.rows or not rows_before:
         return
     moved = sorted(accno for accno, one in stated.items() if one.change)
     if moved:
         yield Reason(
-            Code.EMPTIED,
+            ReasonCode.EMPTIED,
             f"No posting came where {rows_before} are loaded, yet the service states that {len(moved)} accounts moved "
             f"(the first is {moved[0]}).",
             Verdict.SUSPICIOUS_EMPTY,
@@ -284,7 +284,7 @@ def _vouchers(postings: Postings, tolerance: Decimal) -> Iterator[Reason]:
     for voucher in sorted(postings.unbalanced, key=lambda one: (-abs(one.difference), one.module, one.voucher_id)):
         within = abs(voucher.difference) <= tolerance
         yield Reason(
-            Code.VOUCHER_UNBALANCED,
+            ReasonCode.VOUCHER_UNBALANCED,
             f"Voucher {voucher.module} {voucher.voucher_id} ({_reference(voucher.reference)}) does not sum to zero but "
             f"to {chf(voucher.difference)}.",
             Verdict.TOLERATED if within else Verdict.BROKEN,
@@ -297,11 +297,11 @@ def _reference(text: str) -> str:
     return f"reference {short}" if short else "without reference"
 
 
-def _learnt(before: Convention, after: Convention, kinds: AccountKinds) -> Iterator[Reason]:
+def _learnt(before: SignConvention, after: SignConvention, kinds: AccountKinds) -> Iterator[Reason]:
     for accno in after.deviations(kinds):
         if accno not in before.signs:
             yield Reason(
-                Code.SIGN_DEVIATES,
+                ReasonCode.SIGN_DEVIATES,
                 f"Account {accno} is stated with the opposite sign of its kind, as contra accounts are; taken as it is "
                 "from now on.",
                 Verdict.EXACT,
@@ -316,7 +316,7 @@ def chf(amount: Decimal) -> str:
 
 
 @dataclass(frozen=True)
-class _Draft:
+class _AccountCheck:
     """An account before it is settled whether its sign may be learnt.
 
     :param movements: sum of its postings, None if there are none.
@@ -326,12 +326,14 @@ class _Draft:
 
     accno: str
     movements: Decimal | None
-    stated: Stated
+    stated: StatedBalance
     sign: int | None
     shown: int | None
 
     @classmethod
-    def of(cls, accno: str, movements: Decimal | None, stated: Stated, known: int | None, tolerance: Decimal) -> _Draft:
+    def of(
+        cls, accno: str, movements: Decimal | None, stated: StatedBalance, known: int | None, tolerance: Decimal
+    ) -> _AccountCheck:
         sum_, change = movements or ZERO, stated.change
         if known is not None:
             return cls(accno, movements, stated, known, None)
@@ -344,7 +346,7 @@ class _Draft:
         """What the service states less what the postings lead to."""
         return (self.sign or 1) * self.stated.change - (self.movements or ZERO)
 
-    def proof(self, tolerance: Decimal, unlearnt: str, known: Convention) -> AccountProof:
+    def proof(self, tolerance: Decimal, unlearnt: str, known: SignConvention) -> AccountProof:
         """The account's proof, its sign being known or not."""
         sign = known.sign(self.accno)
         reasons = tuple(self._reasons(tolerance, unlearnt if sign is None and self.shown is not None else ""))
@@ -364,33 +366,35 @@ class _Draft:
 
     def _reasons(self, tolerance: Decimal, unlearnt: str) -> Iterator[Reason]:
         if unlearnt:
-            yield Reason(Code.SIGN_UNKNOWN, f"Account {self.accno} cannot be proven: {unlearnt}.", Verdict.UNPROVEN)
+            yield Reason(
+                ReasonCode.SIGN_UNKNOWN, f"Account {self.accno} cannot be proven: {unlearnt}.", Verdict.UNPROVEN
+            )
         if self.difference:
             verdict = Verdict.TOLERATED if abs(self.difference) <= tolerance else Verdict.BROKEN
             yield Reason(*self._what(), verdict)
 
-    def _what(self) -> tuple[Code, str]:
+    def _what(self) -> tuple[ReasonCode, str]:
         sign, stated, name = self.sign or 1, self.stated, f"Account {self.accno}"
         change = chf(sign * stated.change)
         if self.movements is None:
             return (
-                Code.ACCOUNT_WITHOUT_POSTINGS,
+                ReasonCode.ACCOUNT_WITHOUT_POSTINGS,
                 f"{name} has no posting, yet the service states that it moved by {change}.",
             )
         if stated.opening is None and stated.closing is None and stated.movement is None:
             return (
-                Code.ACCOUNT_NOT_STATED,
+                ReasonCode.ACCOUNT_NOT_STATED,
                 f"{name} has postings of {chf(self.movements)}, but the service states no balance.",
             )
         if stated.change and -sign * stated.change == self.movements:
             return (
-                Code.SIGN_CHANGED,
+                ReasonCode.SIGN_CHANGED,
                 f"{name} is stated with the opposite sign of all months before: postings of {chf(self.movements)}, "
                 f"stated as {change}.",
             )
         opening, closing = self._raw(sign)
         return (
-            Code.ACCOUNT_DIFFERENCE,
+            ReasonCode.ACCOUNT_DIFFERENCE,
             f"{name}: opening {chf(opening)} and postings of {chf(self.movements)} make "
             f"{chf(opening + self.movements)}, but the service states {chf(closing)}; "
             f"difference {chf(self.difference)}.",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_rma.exceptions import LedgerError
-from airflow_provider_rma.ledger.proof.accounts import AccountKinds, Kind
+from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds
 
 #: What each known convention says of an account, by first digit: +1 as in the postings, -1 turned. Classes 7 to 9 hold
 #: income and expenses side by side, so the natural sign cannot be told from their number.
@@ -32,7 +32,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True)
-class Convention:
+class SignConvention:
     """The sign of each account that has shown it: ``stated balance = sign × raw sum``.
 
     :param signs: account number to +1 (as in the postings) or -1 (turned).
@@ -46,15 +46,18 @@ class Convention:
         """Sign of an account, None as long as it has not moved in a proven window."""
         return self.signs.get(accno)
 
-    def with_signs(self, signs: Mapping[str, int], month: str) -> Convention:
+    def with_signs(self, signs: Mapping[str, int], month: str) -> SignConvention:
         """This convention and what a month showed; what was known stays."""
         new = {accno: sign for accno, sign in signs.items() if accno not in self.signs}
-        return Convention({**self.signs, **new}, {**self.learnt, **dict.fromkeys(new, month)}) if new else self
+        return SignConvention({**self.signs, **new}, {**self.learnt, **dict.fromkeys(new, month)}) if new else self
 
     def names(self, kinds: AccountKinds) -> dict[str, str]:
         """Name of the convention for balance-sheet and income-statement accounts: ``natural``, ``raw``,
         ``debit_positive``, ``unknown`` (nothing has moved yet), or ``contradictory``."""
-        return {kind.value: _name(self._of_kind(kinds, kind)) for kind in (Kind.BALANCE_SHEET, Kind.INCOME_STATEMENT)}
+        return {
+            kind.value: _name(self._of_kind(kinds, kind))
+            for kind in (AccountKind.BALANCE_SHEET, AccountKind.INCOME_STATEMENT)
+        }
 
     def contradiction(self, kinds: AccountKinds) -> str:
         """Why this cannot be a convention, empty if it can."""
@@ -69,14 +72,14 @@ class Convention:
     def deviations(self, kinds: AccountKinds) -> list[str]:
         """Accounts that are stated with another sign than the rest of their kind, as contra accounts are."""
         found = []
-        for kind in (Kind.BALANCE_SHEET, Kind.INCOME_STATEMENT):
+        for kind in (AccountKind.BALANCE_SHEET, AccountKind.INCOME_STATEMENT):
             signs = dict(self._of_kind(kinds, kind))
             model = _MODELS.get(_name(signs.items()))
             if model:
                 found += [accno for accno, sign in signs.items() if model.get(accno[:1], sign) != sign]
         return sorted(found)
 
-    def _of_kind(self, kinds: AccountKinds, kind: Kind) -> list[tuple[str, int]]:
+    def _of_kind(self, kinds: AccountKinds, kind: AccountKind) -> list[tuple[str, int]]:
         return [(accno, sign) for accno, sign in self.signs.items() if kinds.of(accno) is kind]
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,7 +87,7 @@ class Convention:
         return {"version": _VERSION, "signs": dict(sorted(self.signs.items())), "learnt": dict(self.learnt)}
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any] | None) -> Convention:
+    def from_dict(cls, stored: Mapping[str, Any] | None) -> SignConvention:
         """What a destination kept; None is a tenant of whom nothing is known.
 
         :raises LedgerError: if it cannot be read: guessing anew would be fitting.

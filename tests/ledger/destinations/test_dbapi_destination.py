@@ -12,7 +12,7 @@ from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.destinations.sql import generic
 from airflow_provider_rma.ledger.destinations.sql.dialects import DIALECTS, STANDARD
-from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination, DbapiSession
+from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination, DbapiTransaction
 from tests.ledger.destinations.conftest import postgres_url, sqlite_warehouse
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
 from tests.support.postgres import PostgresServer
@@ -101,16 +101,16 @@ def test_what_is_no_connection_or_no_name_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_failed_replacement_leaves_the_old_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = DbapiSession.insert
+    real = DbapiTransaction.insert
 
-    def failing(session: DbapiSession, table: str, schema: Any, batches: Any) -> None:
+    def failing(session: DbapiTransaction, table: str, schema: Any, batches: Any) -> None:
         real(session, table, schema, batches)
         if table == "proofs":
             raise sqlite3.OperationalError("disk full")
 
     with open_destination(f"sqlite:///{tmp_path / 'ledger.db'}") as destination:
         load_window(destination, [posting("1000", 1)])
-        monkeypatch.setattr(DbapiSession, "insert", failing)
+        monkeypatch.setattr(DbapiTransaction, "insert", failing)
         with pytest.raises(DestinationError, match="OperationalError") as caught:
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
         monkeypatch.undo()
@@ -122,11 +122,11 @@ def test_tables_that_another_run_creates_at_the_same_moment_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = f"sqlite:///{tmp_path / 'ledger.db'}"
-    real = DbapiSession.columns
+    real = DbapiTransaction.columns
     blind = iter([True] * 7)
     with open_destination(address):
         pass
-    monkeypatch.setattr(DbapiSession, "columns", lambda s, table: [] if next(blind, False) else real(s, table))
+    monkeypatch.setattr(DbapiTransaction, "columns", lambda s, table: [] if next(blind, False) else real(s, table))
     monkeypatch.setattr(generic, "_AGAIN", (0.01,))
     with open_destination(address) as destination:
         assert destination.rows(TENANT, AUGUST) == 0

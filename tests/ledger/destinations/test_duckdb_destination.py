@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import open_destination
-from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbDestination, DuckDbSession
+from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbDestination, DuckDbTransaction
 from tests.support.ledger.child_process import python, says
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, batch, load_window, posting
 
@@ -131,14 +131,14 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_a_failed_replacement_leaves_the_old_window(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = DuckDbSession.insert
+    real = DuckDbTransaction.insert
 
-    def failing(session: DuckDbSession, table: str, schema: Any, batches: Any) -> None:
+    def failing(session: DuckDbTransaction, table: str, schema: Any, batches: Any) -> None:
         real(session, table, schema, batches)
         if table == "proofs":
             raise duckdb.IOException("No space left on device")
 
-    monkeypatch.setattr(DuckDbSession, "insert", failing)
+    monkeypatch.setattr(DuckDbTransaction, "insert", failing)
     with open_destination(str(path)) as destination:
         with pytest.raises(DestinationError, match="IOException"):
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
@@ -147,7 +147,7 @@ def test_a_failed_replacement_leaves_the_old_window(path: Path, monkeypatch: pyt
 
 
 def test_a_replacement_that_lost_rows_is_undone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DuckDbSession, "insert", lambda *_: None)
+    monkeypatch.setattr(DuckDbTransaction, "insert", lambda *_: None)
     with open_destination(str(path)) as destination:
         with pytest.raises(DestinationError, match="2 postings were staged and 0 arrived"):
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import Destination
-from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement
+from airflow_provider_rma.ledger.destinations.history import IncomingHashes, Supersession
 from tests.support.ledger.columns_page import PAGE
 from tests.support.ledger.window_fixtures import (
     AUGUST,
@@ -196,9 +196,9 @@ def test_the_superseded_are_the_difference_of_the_two(before: Any, after: Any, c
             nulls = pa.nulls(part.num_rows, contract.schema("postings_history").field("valid_from").type)
             yield part.append_column("valid_from", nulls)
 
-    arrivals = Arrivals()
+    arrivals = IncomingHashes()
     arrivals.add(_batch(after))
-    found = Replacement(read, {"L1": FIRST}, arrivals.hashes(), SECOND).superseded("L2")
+    found = Supersession(read, {"L1": FIRST}, arrivals.hashes(), SECOND).superseded("L2")
     gone = Counter((row["accno"][0], row["amount"]) for one in found for row in one.to_pylist())
     assert gone == Counter((name, raw(amount)) for name, amount in before) - Counter(
         (name, raw(amount)) for name, amount in after
@@ -213,9 +213,9 @@ def test_every_state_can_be_asked_for_afterwards(states: list[Any], cut: int) ->
     past: list[dict[str, Any]] = []
     for number, (lines, moment) in enumerate(zip(states, moments, strict=True)):
         arriving = _batch(lines)
-        arrivals = Arrivals()
+        arrivals = IncomingHashes()
         arrivals.add(arriving)
-        replacement = Replacement(lambda: iter(loaded), {}, arrivals.hashes(), moment)  # noqa: B023 - called at once
+        replacement = Supersession(lambda: iter(loaded), {}, arrivals.hashes(), moment)  # noqa: B023 - called at once
         past += [row for one in replacement.superseded(f"L{number}") for row in one.to_pylist()]
         pieces = [arriving.slice(start, cut) for start in range(0, arriving.num_rows, cut)]
         loaded = list(replacement.dated(iter(pieces)))

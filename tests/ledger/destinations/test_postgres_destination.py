@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import open_destination, views
-from airflow_provider_rma.ledger.destinations.sql.postgres import PostgresDestination, PostgresSession
+from airflow_provider_rma.ledger.destinations.sql.postgres import PostgresDestination, PostgresTransaction
 from tests.ledger.destinations.conftest import postgres_url, postgres_warehouse
 from tests.support.ledger.child_process import python, says
 from tests.support.ledger.window_fixtures import AUGUST, JULY, TENANT, batch, load_row, load_window, posting, proofs
@@ -78,16 +78,16 @@ def test_it_gives_up_waiting_with_an_error_that_says_so(url: str) -> None:
 
 def test_readers_see_the_old_window_until_the_new_one_is_whole(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    real = PostgresSession.insert
+    real = PostgresTransaction.insert
     with open_destination(url) as destination:
         load_window(destination, [posting("1000", 1)])
         with psycopg.connect(url, autocommit=True) as reader:
 
-            def insert(session: PostgresSession, table: str, schema: Any, batches: Any) -> None:
+            def insert(session: PostgresTransaction, table: str, schema: Any, batches: Any) -> None:
                 real(session, table, schema, batches)
                 seen.append(reader.execute("SELECT load_id, amount FROM rma.postings_proven").fetchall())
 
-            monkeypatch.setattr(PostgresSession, "insert", insert)
+            monkeypatch.setattr(PostgresTransaction, "insert", insert)
             load_window(destination, [posting("1000", 2), posting("1000", 3)], load="L2")
             assert len(reader.execute("SELECT 1 FROM rma.postings_proven").fetchall()) == 2
     assert len(seen) == 4
@@ -112,16 +112,16 @@ def test_a_connection_that_was_lost_while_the_service_was_read_is_made_anew(
 def test_a_connection_that_is_lost_in_the_middle_leaves_the_old_window(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = PostgresSession.insert
+    real = PostgresTransaction.insert
 
-    def insert(session: PostgresSession, table: str, schema: Any, batches: Any) -> None:
+    def insert(session: PostgresTransaction, table: str, schema: Any, batches: Any) -> None:
         real(session, table, schema, batches)
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute(f"SELECT pg_terminate_backend({session.connection.info.backend_pid})")
 
     with open_destination(url) as destination:
         load_window(destination, [posting("1000", 1)])
-        monkeypatch.setattr(PostgresSession, "insert", insert)
+        monkeypatch.setattr(PostgresTransaction, "insert", insert)
         with pytest.raises(DestinationError) as caught:
             load_window(destination, [posting("1000", 2), posting("1000", 3)], load="L2")
         monkeypatch.undo()

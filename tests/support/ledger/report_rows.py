@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.ledger.changes import Changes
-from airflow_provider_rma.ledger.proof.prove import Code, Reason, Verdict
-from airflow_provider_rma.ledger.result import LedgerResult, State, WindowResult
+from airflow_provider_rma.ledger.proof.prove import Reason, ReasonCode, Verdict
+from airflow_provider_rma.ledger.result import LedgerResult, MonthState, WindowResult
 from airflow_provider_rma.ledger.windows import Window
 
 LOAD = "20261102T031500-5eed0001"
@@ -27,7 +27,7 @@ NAMES = {
 
 
 def _window(
-    month: int, state: State, verdict: Verdict, *reasons: Reason, rows: int, before: int, **more: Any
+    month: int, state: MonthState, verdict: Verdict, *reasons: Reason, rows: int, before: int, **more: Any
 ) -> WindowResult:
     window = Window.of(date(2026, month, 1))
     return WindowResult(window, state, verdict, reasons, rows, before, attempts=1, calls=7, seconds=3.25, **more)
@@ -69,9 +69,9 @@ def _balances(accounts: dict[str, str]) -> list[dict[str, Any]]:
 def clean() -> tuple[LedgerResult, dict[str, Any]]:
     """Three months, all exact, 40 accounts."""
     windows = [
-        _window(8, State.UNCHANGED, Verdict.EXACT, rows=1180, before=1180),
-        _window(9, State.UNCHANGED, Verdict.EXACT, rows=1243, before=1243),
-        _window(10, State.CHANGED, Verdict.EXACT, rows=1320, before=903),
+        _window(8, MonthState.UNCHANGED, Verdict.EXACT, rows=1180, before=1180),
+        _window(9, MonthState.UNCHANGED, Verdict.EXACT, rows=1243, before=1243),
+        _window(10, MonthState.CHANGED, Verdict.EXACT, rows=1320, before=903),
     ]
     accounts = NAMES | {str(accno): f"Costs {accno}" for accno in range(6000, 6032)}
     proofs = [proof(accno, month) for month in (8, 9, 10) for accno in (None, *accounts)]
@@ -81,21 +81,25 @@ def clean() -> tuple[LedgerResult, dict[str, Any]]:
 def troubled() -> tuple[LedgerResult, dict[str, Any]]:
     """Ten months, each verdict at least once."""
     tolerated = Reason(
-        Code.VOUCHER_UNBALANCED, "Voucher ar 4711 (reference R-17) adds up to -0.01 CHF.", Verdict.TOLERATED
+        ReasonCode.VOUCHER_UNBALANCED, "Voucher ar 4711 (reference R-17) adds up to -0.01 CHF.", Verdict.TOLERATED
     )
     broken = Reason(
-        Code.ACCOUNT_DIFFERENCE,
+        ReasonCode.ACCOUNT_DIFFERENCE,
         "Account 1100: opening 5000.00 CHF and postings of 1000.00 CHF make 6000.00 CHF, but the service states "
         "7234.50 CHF; difference 1234.50 CHF.",
         Verdict.BROKEN,
     )
-    missing = Reason(Code.COUNT_WRONG, "1,320 postings came, 1,322 were announced.", Verdict.BROKEN)
-    empty = Reason(Code.EMPTIED, "There were 310 postings before and none came now.", Verdict.SUSPICIOUS_EMPTY)
-    moved = Reason(Code.BALANCES_MOVED, "Balances of 1020, 2000 moved while being read, 3 times.", Verdict.UNSETTLED)
-    unknown = Reason(Code.SIGN_UNKNOWN, "Account 1109 cannot be proven: the books do not balance.", Verdict.UNPROVEN)
-    hint = Reason(Code.SIGN_DEVIATES, "Account 1109 is stated with the opposite sign of its kind.", Verdict.EXACT)
-    unread = Reason(Code.NOT_READ, "Not read: the balances are those of 2026-10-30.", Verdict.BALANCES_ONLY)
-    closed = Reason(Code.CLOSED_MONTH_CHANGED, "A closed month has changed: 1 amended.", Verdict.EXACT)
+    missing = Reason(ReasonCode.COUNT_WRONG, "1,320 postings came, 1,322 were announced.", Verdict.BROKEN)
+    empty = Reason(ReasonCode.EMPTIED, "There were 310 postings before and none came now.", Verdict.SUSPICIOUS_EMPTY)
+    moved = Reason(
+        ReasonCode.BALANCES_MOVED, "Balances of 1020, 2000 moved while being read, 3 times.", Verdict.UNSETTLED
+    )
+    unknown = Reason(
+        ReasonCode.SIGN_UNKNOWN, "Account 1109 cannot be proven: the books do not balance.", Verdict.UNPROVEN
+    )
+    hint = Reason(ReasonCode.SIGN_DEVIATES, "Account 1109 is stated with the opposite sign of its kind.", Verdict.EXACT)
+    unread = Reason(ReasonCode.NOT_READ, "Not read: the balances are those of 2026-10-30.", Verdict.BALANCES_ONLY)
+    closed = Reason(ReasonCode.CLOSED_MONTH_CHANGED, "A closed month has changed: 1 amended.", Verdict.EXACT)
     counts = {"added": 12, "removed": 0, "amended": 1, "reposted": 3}
     first = {
         "added": ["ar 4711 (R-17)", "ar 4712 (R-18)"],
@@ -105,16 +109,16 @@ def troubled() -> tuple[LedgerResult, dict[str, Any]]:
     }
     changes = Changes(counts, first)
     windows = [
-        _window(1, State.SKIPPED, Verdict.BALANCES_ONLY, unread, rows=940, before=940),
-        _window(2, State.UNCHANGED, Verdict.EXACT, rows=980, before=980),
-        _window(3, State.UNCHANGED, Verdict.EXACT, rows=1020, before=1020),
-        _window(4, State.CHANGED, Verdict.EXACT, closed, rows=1060, before=1058),
-        _window(5, State.CHANGED, Verdict.TOLERATED, tolerated, hint, rows=1102, before=1096, changes=changes),
-        _window(6, State.REJECTED, Verdict.BROKEN, broken, missing, rows=1320, before=1290),
-        _window(7, State.REJECTED, Verdict.SUSPICIOUS_EMPTY, empty, rows=0, before=310),
-        _window(8, State.REJECTED, Verdict.UNSETTLED, moved, rows=1188, before=1180),
-        _window(9, State.CHANGED, Verdict.UNPROVEN, unknown, rows=12430, before=0),
-        _window(10, State.CHANGED, Verdict.EXACT, rows=620, before=0),
+        _window(1, MonthState.SKIPPED, Verdict.BALANCES_ONLY, unread, rows=940, before=940),
+        _window(2, MonthState.UNCHANGED, Verdict.EXACT, rows=980, before=980),
+        _window(3, MonthState.UNCHANGED, Verdict.EXACT, rows=1020, before=1020),
+        _window(4, MonthState.CHANGED, Verdict.EXACT, closed, rows=1060, before=1058),
+        _window(5, MonthState.CHANGED, Verdict.TOLERATED, tolerated, hint, rows=1102, before=1096, changes=changes),
+        _window(6, MonthState.REJECTED, Verdict.BROKEN, broken, missing, rows=1320, before=1290),
+        _window(7, MonthState.REJECTED, Verdict.SUSPICIOUS_EMPTY, empty, rows=0, before=310),
+        _window(8, MonthState.REJECTED, Verdict.UNSETTLED, moved, rows=1188, before=1180),
+        _window(9, MonthState.CHANGED, Verdict.UNPROVEN, unknown, rows=12430, before=0),
+        _window(10, MonthState.CHANGED, Verdict.EXACT, rows=620, before=0),
     ]
     special = {
         ("1100", 6): ("broken", "1234.5"),

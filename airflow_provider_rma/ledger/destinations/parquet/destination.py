@@ -35,9 +35,9 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger._pyarrow import pyarrow
-from airflow_provider_rma.ledger.batch_buffer import Spool
+from airflow_provider_rma.ledger.batch_buffer import BatchBuffer
 from airflow_provider_rma.ledger.contract import HISTORY
-from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement, kept_schema
+from airflow_provider_rma.ledger.destinations.history import IncomingHashes, Supersession, kept_schema
 from airflow_provider_rma.ledger.destinations.parquet.files import (
     FileWriter,
     plain,
@@ -182,8 +182,10 @@ class ParquetStage(CheckedStage):
         self._fs, self._folder = destination.fs, destination.folder(tenant, window)
         self._files: list[FileWriter] = []
         self._postings = self._file("postings")
-        self._spool = Spool(contract.schema("postings"), destination.spool_folder) if destination.history else None
-        self._arrivals = Arrivals()
+        self._spool = (
+            BatchBuffer(contract.schema("postings"), destination.spool_folder) if destination.history else None
+        )
+        self._arrivals = IncomingHashes()
 
     def _file(self, kind: str, load_id: str = "") -> FileWriter:
         """A data file that is removed again unless a manifest comes to name it."""
@@ -231,12 +233,12 @@ class ParquetStage(CheckedStage):
                 file.keep()
         self._destination.publish(self._folder, old, new)
 
-    def _supersede(self, spool: Spool, old: Manifest | None, new: Manifest, load: Any) -> None:
+    def _supersede(self, spool: BatchBuffer, old: Manifest | None, new: Manifest, load: Any) -> None:
         """Write the postings with the time since when they are known, and those that vanish into the history."""
         row = load.select(["load_id", "finished_at"]).to_pylist()[0]
         loads = read_table(self._fs, self._folder, old, "loads").select(["load_id", "finished_at"]).to_pylist()
         names = old.names("postings") if old else []
-        replacement = Replacement(
+        replacement = Supersession(
             lambda: read_batches(self._fs, self._folder, names, kept_schema()),
             {one["load_id"]: one["finished_at"] for one in loads},
             self._arrivals.hashes(),

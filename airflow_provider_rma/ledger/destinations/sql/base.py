@@ -1,6 +1,6 @@
 """What every destination with tables does alike: creating and widening them, and replacing a window in a transaction.
 
-A database adds three things: a :class:`Session`, which is one transaction, a way to open one, and a :class:`Dialect`.
+A database adds three things: a :class:`WarehouseTransaction`, which is one transaction, a way to open one, and a :class:`Dialect`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger._pyarrow import pyarrow
-from airflow_provider_rma.ledger.batch_buffer import Spool
+from airflow_provider_rma.ledger.batch_buffer import BatchBuffer
 from airflow_provider_rma.ledger.destinations import views
-from airflow_provider_rma.ledger.destinations.history import Arrivals, Replacement, kept_schema
+from airflow_provider_rma.ledger.destinations.history import IncomingHashes, Supersession, kept_schema
 from airflow_provider_rma.ledger.destinations.sql.ddl import OWN, prepare
 from airflow_provider_rma.ledger.destinations.stage import (
     CheckedStage,
@@ -67,7 +67,7 @@ class Dialect:
         return f"{self.quoted(column.name)} {kind}" + ("" if column.nullable else " NOT NULL")
 
 
-class Session(ABC):
+class WarehouseTransaction(ABC):
     """A transaction. Statements have ``?`` for each parameter."""
 
     def __init__(self, dialect: Dialect, prefix: str = "") -> None:
@@ -236,8 +236,8 @@ class RelationalStage(CheckedStage):
     def __init__(self, destination: RelationalDestination, tenant: str, window: Window) -> None:
         super().__init__(tenant, window, destination.unknown)
         self._destination = destination
-        self._spool = Spool(contract.schema("postings"), destination.spool_folder)
-        self._arrivals = Arrivals()
+        self._spool = BatchBuffer(contract.schema("postings"), destination.spool_folder)
+        self._arrivals = IncomingHashes()
         self._key = {"tenant": tenant, "month": window.start}
 
     def _write(self, batch: pa.RecordBatch) -> None:
@@ -271,7 +271,7 @@ class RelationalStage(CheckedStage):
                 session.insert("changes", contract.schema("changes"), changes)
             session.insert_table("loads", load)
 
-    def _exchange_postings(self, session: Session, load: Any) -> None:
+    def _exchange_postings(self, session: WarehouseTransaction, load: Any) -> None:
         schema, batches = self._spool.schema, self._spool.batches()
         if self._destination.history:
             schema, batches = kept_schema(), self._supersede(session, load).dated(batches)
@@ -282,10 +282,10 @@ class RelationalStage(CheckedStage):
         if loaded != self.staged:
             raise not_arrived(self.staged, loaded)
 
-    def _supersede(self, session: Session, load: Any) -> Replacement:
+    def _supersede(self, session: WarehouseTransaction, load: Any) -> Supersession:
         """Move the postings that vanish into the history."""
         row = load.select(["load_id", "finished_at"]).to_pylist()[0]
-        replacement = Replacement(
+        replacement = Supersession(
             lambda: session.read("postings", kept_schema(), self.tenant, self.window),
             self._loads(session),
             self._arrivals.hashes(),
@@ -293,7 +293,7 @@ class RelationalStage(CheckedStage):
         )
         history = contract.schema("postings_history")
         # A database cannot always be read and written at the same time within one transaction.
-        superseded = Spool(history, self._destination.spool_folder)
+        superseded = BatchBuffer(history, self._destination.spool_folder)
         try:
             for batch in replacement.superseded(row["load_id"]):
                 superseded.write(batch)
@@ -303,12 +303,12 @@ class RelationalStage(CheckedStage):
             superseded.close()
         return replacement
 
-    def _loads(self, session: Session) -> dict[str, datetime]:
+    def _loads(self, session: WarehouseTransaction) -> dict[str, datetime]:
         schema = contract.some("loads", ("load_id", "finished_at"))
         rows = [row for batch in session.read("loads", schema, self.tenant, self.window) for row in batch.to_pylist()]
         return {row["load_id"]: row["finished_at"] for row in rows}
 
-    def _check_kept(self, session: Session, load: Any) -> None:
+    def _check_kept(self, session: WarehouseTransaction, load: Any) -> None:
         rows = load.column("rows")[0].as_py()
         loaded = session.count(self.tenant, self.window)
         if loaded != rows or not session.is_loaded(self.tenant, self.window):
@@ -323,7 +323,7 @@ class RelationalStage(CheckedStage):
     def _discard(self) -> None:
         self._spool.close()
 
-    def _transaction(self) -> AbstractContextManager[Session]:
+    def _transaction(self) -> AbstractContextManager[WarehouseTransaction]:
         return self._destination.transaction(self.tenant, self.window.name)
 
 

@@ -10,7 +10,7 @@ from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations import views
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.ledger.destinations.sql.base import Session
+    from airflow_provider_rma.ledger.destinations.sql.base import WarehouseTransaction
 
 #: Tables for the provider itself, beside those of the contract.
 _CONTRACT = contract.Table(
@@ -37,7 +37,7 @@ OWN = {table.name: table for table in (_CONTRACT, _CONVENTIONS)}
 _INDEXED = ("postings", "postings_history", "balances", "proofs", "changes")
 
 
-def prepare(session: Session, location: str, *, history: bool) -> None:
+def prepare(session: WarehouseTransaction, location: str, *, history: bool) -> None:
     """Create what is absent, add columns of a later contract, renew the views if they are others.
 
     :raises ConfigurationError: a newer version of this package wrote it.
@@ -57,7 +57,7 @@ def prepare(session: Session, location: str, *, history: bool) -> None:
     session.add("contract", version=contract.CONTRACT_VERSION, views=views.version())
 
 
-def _is_current(session: Session, location: str, *, history: bool) -> bool:
+def _is_current(session: WarehouseTransaction, location: str, *, history: bool) -> bool:
     found = session.select("contract", ["version", "views"]) if session.columns("contract") else []
     stored, stored_views = found[0] if found else (0, "")
     if stored > contract.CONTRACT_VERSION:
@@ -73,7 +73,9 @@ def _is_current(session: Session, location: str, *, history: bool) -> bool:
     )
 
 
-def _create_or_widen(session: Session, table: str, columns: Sequence[contract.Column], present: list[str]) -> None:
+def _create_or_widen(
+    session: WarehouseTransaction, table: str, columns: Sequence[contract.Column], present: list[str]
+) -> None:
     dialect, name = session.dialect, session.name(table)
     if not present:
         definitions = ", ".join(map(dialect.definition, columns))

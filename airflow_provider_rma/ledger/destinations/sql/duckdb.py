@@ -24,7 +24,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger._pyarrow import duckdb, pyarrow
-from airflow_provider_rma.ledger.destinations.sql.base import Dialect, RelationalDestination, Session, typed
+from airflow_provider_rma.ledger.destinations.sql.base import (
+    Dialect,
+    RelationalDestination,
+    WarehouseTransaction,
+    typed,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,7 +98,7 @@ class DuckDbDestination(RelationalDestination):
                 del self._mine.connection
 
     @contextmanager
-    def transaction(self, *what: str) -> Iterator[DuckDbSession]:
+    def transaction(self, *what: str) -> Iterator[DuckDbTransaction]:
         """A transaction, which ends with the block; the file is held only that long, whatever is done.
 
         :raises DestinationError: the file is held by another process for too long (retryable), or DuckDB refused.
@@ -105,7 +110,7 @@ class DuckDbDestination(RelationalDestination):
         connection, done = self._mine.connection, False
         try:
             connection.execute("BEGIN")
-            yield DuckDbSession(connection)
+            yield DuckDbTransaction(connection)
             connection.execute("COMMIT")
             done = True
         except duckdb().Error as error:
@@ -164,7 +169,7 @@ class DuckDbDestination(RelationalDestination):
         )
 
 
-class DuckDbSession(Session):
+class DuckDbTransaction(WarehouseTransaction):
     """A transaction in DuckDB."""
 
     def __init__(self, connection: Any) -> None:

@@ -20,7 +20,7 @@ from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger._pyarrow import pyarrow
 from airflow_provider_rma.ledger.destinations import views
-from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination, Session
+from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination, WarehouseTransaction
 from airflow_provider_rma.ledger.destinations.sql.dialects import DIALECTS, READ, STANDARD, DbapiDialect
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class DbapiDestination(RelationalDestination):
             self._connection = None
 
     @contextmanager
-    def transaction(self, *what: str) -> Iterator[DbapiSession]:
+    def transaction(self, *what: str) -> Iterator[DbapiTransaction]:
         """A transaction, which ends with the block.
 
         :param what: for writing; writers of one warehouse take turns, by the row of the table ``contract``.
@@ -113,7 +113,7 @@ class DbapiDestination(RelationalDestination):
             connection, driver = self._connected()
             done = False
             try:
-                session = DbapiSession(connection, driver, self._dialect, self.table_prefix)
+                session = DbapiTransaction(connection, driver, self._dialect, self.table_prefix)
                 if what:
                     session.begin()
                     if what != ("tables",):
@@ -187,7 +187,7 @@ class _Driver:
         return tuple(parameters)
 
 
-class DbapiSession(Session):
+class DbapiTransaction(WarehouseTransaction):
     """A transaction on a DBAPI connection."""
 
     dialect: DbapiDialect

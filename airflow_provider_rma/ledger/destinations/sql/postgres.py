@@ -32,7 +32,7 @@ from airflow_provider_rma.ledger.destinations.sql.base import (
     Dialect,
     RelationalDestination,
     RelationalStage,
-    Session,
+    WarehouseTransaction,
     not_arrived,
     typed,
 )
@@ -107,7 +107,7 @@ class PostgresDestination(RelationalDestination):
         return kind(self, tenant, window)
 
     @contextmanager
-    def transaction(self, *what: str) -> Iterator[PostgresSession]:
+    def transaction(self, *what: str) -> Iterator[PostgresTransaction]:
         """A transaction, which ends with the block.
 
         :param what: for writing; who writes the same waits for its end.
@@ -117,7 +117,7 @@ class PostgresDestination(RelationalDestination):
             connection = self._connected()
             done = False
             try:
-                session = PostgresSession(connection)
+                session = PostgresTransaction(connection)
                 session.begin(self.schema, self.lock_timeout)
                 if what:
                     session.lock(self.schema, *what)
@@ -174,7 +174,7 @@ class FreshStage(RelationalStage):
     decides."""
 
     _destination: PostgresDestination
-    _session: PostgresSession | None = None
+    _session: PostgresTransaction | None = None
     _write_rows: Callable[[pa.RecordBatch], None]
 
     def _write(self, batch: pa.RecordBatch) -> None:
@@ -188,14 +188,14 @@ class FreshStage(RelationalStage):
                 self._write_rows = self._copying.enter_context(self._session.copying("postings", batch.schema))
             self._write_rows(batch)
 
-    def _exchange_postings(self, session: Session, load: pa.Table) -> None:
+    def _exchange_postings(self, session: WarehouseTransaction, load: pa.Table) -> None:
         if self._session is None:
             super()._exchange_postings(session, load)
         elif self._session.copied != self.staged:
             raise not_arrived(self.staged, self._session.copied)
 
     @contextmanager
-    def _transaction(self) -> Iterator[Session]:
+    def _transaction(self) -> Iterator[WarehouseTransaction]:
         if self._session is None:
             with super()._transaction() as session:
                 yield session
@@ -247,7 +247,7 @@ class _UndoneError(Exception):
     """A copy is not wanted any more."""
 
 
-class PostgresSession(Session):
+class PostgresTransaction(WarehouseTransaction):
     """A transaction in PostgreSQL."""
 
     def __init__(self, connection: Any) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 from airflow_provider_rma.ledger.postings.batches import BATCH_ROWS, PostingBatches
-from airflow_provider_rma.ledger.postings.decode.doubt import DoubtError, Progress
+from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefused, Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +67,7 @@ class PostingReader:
         if not self._is_strict:
             try:
                 yield from self._fast()
-            except DoubtError as doubt:
+            except FastPathRefused as doubt:
                 self.doubt = str(doubt)
                 log.info("%s: from posting %d on read the strict way: %s.", self._batches.window, self.count + 1, doubt)
             else:
