@@ -21,12 +21,12 @@ from uvicorn import Config, Server
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.faults.connection import TrackedProtocol
 from airflow_provider_rma.simulator.http.app import Interface
-from airflow_provider_rma.simulator.http.auth import Keys
+from airflow_provider_rma.simulator.http.auth import TokenAuth
 from airflow_provider_rma.simulator.http.control import Control
 from airflow_provider_rma.simulator.http.page import render
 from airflow_provider_rma.simulator.service import Service
 from airflow_provider_rma.simulator.settings import Settings
-from airflow_provider_rma.simulator.worker import Room
+from airflow_provider_rma.simulator.worker import BooksWorker
 
 _GRACE_SECONDS = 1
 _PARENT_SECONDS = 0.5
@@ -126,8 +126,8 @@ def run(options: Options, more: Any = None) -> None:
     address = f"{scheme}://{options.host}:{listening.getsockname()[1]}"
     service = Service(
         tenant=options.tenant,
-        keys=Keys(options.token, legacy=options.legacy_auth),
-        room=Room(open_books(options)),
+        keys=TokenAuth(options.token, legacy=options.legacy_auth),
+        room=BooksWorker(open_books(options)),
         settings=options.settings,
     )
     announcement = f"rma-simulator ready {address} tenant={options.tenant} db={options.db}"

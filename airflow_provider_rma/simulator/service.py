@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from airflow_provider_rma.simulator.faults.rules import Chaos
-from airflow_provider_rma.simulator.http.auth import Keys
+from airflow_provider_rma.simulator.http.auth import TokenAuth
 from airflow_provider_rma.simulator.settings import Settings
-from airflow_provider_rma.simulator.worker import Room
+from airflow_provider_rma.simulator.worker import BooksWorker
 
 
 @dataclass
@@ -25,8 +25,8 @@ class Service:
     """
 
     tenant: str
-    keys: Keys
-    room: Room
+    keys: TokenAuth
+    room: BooksWorker
     settings: Settings = field(default_factory=Settings)
     chaos: Chaos = field(default_factory=Chaos)
     received: Counter[str] = field(default_factory=Counter)

@@ -16,7 +16,7 @@ from airflow_provider_rma.simulator.books.books import Books
 T = TypeVar("T")
 
 
-class Room:
+class BooksWorker:
     """The books of one tenant, for use from the event loop.
 
     :param books: the books; closed with the room.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.ledger.extract import extract_ledger
-from airflow_provider_rma.simulator.seed.calendar import Plan
+from airflow_provider_rma.simulator.seed.calendar import SeedPlan
 from airflow_provider_rma.simulator.seed.run import seed
 from tests.ledger.destinations.conftest import duckdb_warehouse
 from tests.support.ledger.company import Company
@@ -18,7 +18,7 @@ from tests.support.ledger.expected_warehouse import Foretold, check_result, foun
 from tests.support.simulator import SimulatorProcess
 
 MONTHS = (date(2025, 10, 1), date(2025, 11, 1), date(2025, 12, 1))
-PLAN = Plan(customers=10, invoices=120, months=len(MONTHS), seed=3, start=MONTHS[0], unbalanced=1)
+PLAN = SeedPlan(customers=10, invoices=120, months=len(MONTHS), seed=3, start=MONTHS[0], unbalanced=1)
 
 
 @pytest.mark.parametrize("content_type", ["xml", "json"])

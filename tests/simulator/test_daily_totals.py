@@ -10,7 +10,7 @@ from pathlib import Path
 
 from airflow_provider_rma.simulator import demo_company
 from airflow_provider_rma.simulator.books.books import Books
-from airflow_provider_rma.simulator.seed.calendar import Plan
+from airflow_provider_rma.simulator.seed.calendar import SeedPlan
 from airflow_provider_rma.simulator.seed.run import seed
 
 RAW = """SELECT transdate, account_id, fx, COUNT(*), SUM(units <> 0), SUM(units / 100000000), SUM(units % 100000000)
@@ -27,7 +27,7 @@ def differs(path: Path) -> bool:
 
 def test_totals_follow_every_change(tmp_path: Path) -> None:
     path = tmp_path / "b.db"
-    seed(path, Plan(customers=30, invoices=150, months=13, unbalanced=2))
+    seed(path, SeedPlan(customers=30, invoices=150, months=13, unbalanced=2))
     assert not differs(path)
     books = Books.open(path)
     vouchers = [one["id"] for one in books.latest_vouchers(5) if one["module"] == "gl"]
@@ -42,7 +42,7 @@ def test_totals_follow_every_change(tmp_path: Path) -> None:
 
 def test_books_from_before_the_totals_get_them(tmp_path: Path) -> None:
     path = tmp_path / "b.db"
-    seed(path, Plan(customers=5, invoices=30, months=3))
+    seed(path, SeedPlan(customers=5, invoices=30, months=3))
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
             "DROP TRIGGER posting_added; DROP TRIGGER posting_taken; DROP TRIGGER posting_changed; DROP TABLE daily;"
@@ -55,7 +55,7 @@ def test_books_from_before_the_totals_get_them(tmp_path: Path) -> None:
 
 def test_balances_are_the_sums_of_the_postings(tmp_path: Path) -> None:
     path = tmp_path / "b.db"
-    seed(path, Plan(customers=30, invoices=300, months=14))
+    seed(path, SeedPlan(customers=30, invoices=300, months=14))
     books = Books.open(path)
     period = ("2023-11-07", "2024-01-09")
     closing_ids = {row[0] for row in books._store.fetch("SELECT document_id FROM yearend")}

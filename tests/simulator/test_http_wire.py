@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_rma.simulator.http import wire
-from airflow_provider_rma.simulator.http.responses import JSON, XML, AnswerError, chosen_form, error_body
+from airflow_provider_rma.simulator.http.responses import JSON, XML, ResponseError, chosen_form, error_body
 from airflow_provider_rma.simulator.http.wire import Listing
 from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.values import (
@@ -222,7 +222,7 @@ def test_form_by_accept(accept: str, form: str) -> None:
 
 
 def test_no_form_fits() -> None:
-    with pytest.raises(AnswerError) as caught:
+    with pytest.raises(ResponseError) as caught:
         chosen_form("text/html, application/json;q=0")
     assert caught.value.status == 406
 
@@ -238,9 +238,9 @@ def test_a_filled_mould_is_what_its_tree_would_be() -> None:
     def tree(one: str, two: str, three: str) -> wire.Tree:
         return {"@id": "7", "one": one, "sub": {"@two": two, "none": None, "list": Listing("x", [])}, "three": three}
 
-    mould = wire.Mould(tree(wire.slot(0), wire.slot(1), wire.slot(2)))
+    mould = wire.Template(tree(wire.slot(0), wire.slot(1), wire.slot(2)))
     plain: list[wire.Tree] = [tree(*texts), tree("a", "b", "100%")]
-    filled = [wire.Filled(mould, texts), wire.Filled(mould, ("a", "b", "100%"))]
+    filled = [wire.Rendered(mould, texts), wire.Rendered(mould, ("a", "b", "100%"))]
     for count in (1, 2):
         assert "".join(wire.xml_list(Listing("item", filled[:count], root="items"))) == "".join(
             wire.xml_list(Listing("item", plain[:count], root="items"))

@@ -18,23 +18,23 @@ import pytest
 import requests
 
 from airflow_provider_rma.simulator.books.books import Books
-from airflow_provider_rma.simulator.seed.calendar import Plan, euro, invoices_per_month, on_a_business_day
-from airflow_provider_rma.simulator.seed.run import Summary, seed
+from airflow_provider_rma.simulator.seed.calendar import SeedPlan, euro, invoices_per_month, on_a_business_day
+from airflow_provider_rma.simulator.seed.run import SeedSummary, seed
 from tests.support.simulator import SimulatorProcess
 
 COMMAND = [sys.executable, "-m", "airflow_provider_rma.simulator", "seed"]
-PLAN = Plan(customers=30, invoices=400, months=26, seed=7, start=date(2023, 11, 1))
+PLAN = SeedPlan(customers=30, invoices=400, months=26, seed=7, start=date(2023, 11, 1))
 TABLES = ("posting", "document", "payment", "party", "yearend", "daily", "meta", "sqlite_sequence")
 
 
 @pytest.fixture(scope="module")
-def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SeedSummary]:
     path = tmp_path_factory.mktemp("seed") / "new" / "books.db"
     return path, seed(path, PLAN)
 
 
 @pytest.fixture(scope="module")
-def books(seeded: tuple[Path, Summary]) -> Iterator[Books]:
+def books(seeded: tuple[Path, SeedSummary]) -> Iterator[Books]:
     books = Books.open(seeded[0])
     yield books
     books.close()
@@ -49,27 +49,27 @@ def content(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     return {table: query(path, f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES}
 
 
-def test_the_same_arguments_give_the_same_books(seeded: tuple[Path, Summary], tmp_path: Path) -> None:
+def test_the_same_arguments_give_the_same_books(seeded: tuple[Path, SeedSummary], tmp_path: Path) -> None:
     seed(tmp_path / "again.db", PLAN)
-    seed(tmp_path / "other.db", Plan(customers=30, invoices=400, months=26, seed=8, start=date(2023, 11, 1)))
+    seed(tmp_path / "other.db", SeedPlan(customers=30, invoices=400, months=26, seed=8, start=date(2023, 11, 1)))
     first, again, other = content(seeded[0]), content(tmp_path / "again.db"), content(tmp_path / "other.db")
     for table in TABLES:
         assert first[table] == again[table], table
     assert first["posting"] != other["posting"]
 
 
-def test_every_voucher_and_the_whole_balance(seeded: tuple[Path, Summary]) -> None:
+def test_every_voucher_and_the_whole_balance(seeded: tuple[Path, SeedSummary]) -> None:
     assert query(seeded[0], "SELECT document_id, SUM(units) FROM posting GROUP BY 1 HAVING SUM(units)") == []
     assert query(seeded[0], "SELECT SUM(units) FROM posting") == [(0,)]
 
 
 def test_vouchers_are_off_by_a_rappen_only_where_it_is_asked_for(tmp_path: Path) -> None:
-    seed(tmp_path / "b.db", Plan(customers=5, invoices=400, months=6, unbalanced=3))
+    seed(tmp_path / "b.db", SeedPlan(customers=5, invoices=400, months=6, unbalanced=3))
     sums = query(tmp_path / "b.db", "SELECT SUM(units) FROM posting GROUP BY document_id HAVING SUM(units)")
     assert sums == [(1_000_000,)] * 3
 
 
-def test_it_counts_what_it_built(seeded: tuple[Path, Summary], books: Books) -> None:
+def test_it_counts_what_it_built(seeded: tuple[Path, SeedSummary], books: Books) -> None:
     path, summary = seeded
     assert len(list(books.invoices(today="2026-01-01"))) == PLAN.invoices
     assert summary.documents == query(path, "SELECT COUNT(*) FROM document")[0][0]
@@ -80,7 +80,7 @@ def test_it_counts_what_it_built(seeded: tuple[Path, Summary], books: Books) -> 
     assert {one.name for one in path.parent.iterdir()} <= {"books.db", "books.db-wal", "books.db-shm"}
 
 
-def test_documents_of_every_kind_are_there(seeded: tuple[Path, Summary], books: Books) -> None:
+def test_documents_of_every_kind_are_there(seeded: tuple[Path, SeedSummary], books: Books) -> None:
     path, _ = seeded
     kinds = {tuple(row) for row in query(path, "SELECT DISTINCT module, article, currency FROM document")}
     assert kinds == {
@@ -95,20 +95,20 @@ def test_documents_of_every_kind_are_there(seeded: tuple[Path, Summary], books: 
     assert query(path, "SELECT MAX(LENGTH(notes)) FROM document")[0][0] > 200
 
 
-def test_most_invoices_are_paid_and_none_if_so_wanted(seeded: tuple[Path, Summary], tmp_path: Path) -> None:
+def test_most_invoices_are_paid_and_none_if_so_wanted(seeded: tuple[Path, SeedSummary], tmp_path: Path) -> None:
     paid = "SELECT AVG(CAST(paid AS REAL) <> 0) FROM document WHERE module = 'ar' AND transdate < '2025-07-01'"
     assert 0.78 < query(seeded[0], paid)[0][0] < 0.92
-    seed(tmp_path / "b.db", Plan(customers=5, invoices=40, months=3, payments=0.0))
+    seed(tmp_path / "b.db", SeedPlan(customers=5, invoices=40, months=3, payments=0.0))
     assert query(tmp_path / "b.db", "SELECT COUNT(*) FROM payment") == [(0,)]
 
 
-def test_saved_again_and_deleted_documents_leave_gaps(seeded: tuple[Path, Summary]) -> None:
+def test_saved_again_and_deleted_documents_leave_gaps(seeded: tuple[Path, SeedSummary]) -> None:
     count, first, last = query(seeded[0], "SELECT COUNT(*), MIN(entry_id), MAX(entry_id) FROM posting")[0]
     assert last - first + 1 > count
     assert query(seeded[0], "SELECT COUNT(*) FROM document WHERE description LIKE '%(korrigiert)'")[0][0] > 0
 
 
-def test_years_that_ended_are_closed(seeded: tuple[Path, Summary], books: Books) -> None:
+def test_years_that_ended_are_closed(seeded: tuple[Path, SeedSummary], books: Books) -> None:
     closings = query(seeded[0], "SELECT transdate FROM yearend ORDER BY 1")
     assert closings == [("2023-12-31",), ("2024-12-31",), ("2025-12-31",)]
     assert {row["amount"] for row in books.balances("3xxx", to_date="2025-12-31")} == {Decimal(0)}
@@ -133,7 +133,7 @@ def test_saving_a_seeded_document_again_changes_none_of_its_rows(books: Books) -
 
 
 def test_invoices_are_shared_out_by_season_without_a_rest() -> None:
-    months = invoices_per_month(Plan(invoices=997, months=17))
+    months = invoices_per_month(SeedPlan(invoices=997, months=17))
     assert sum(months) == 997
     assert months[6] > months[0]
 
@@ -147,7 +147,7 @@ def test_calendar() -> None:
     assert all(Decimal("0.92") <= rate < Decimal("0.99") for rate in rates)
 
 
-def test_a_file_that_exists_is_not_touched(seeded: tuple[Path, Summary]) -> None:
+def test_a_file_that_exists_is_not_touched(seeded: tuple[Path, SeedSummary]) -> None:
     before = seeded[0].stat().st_mtime_ns
     with pytest.raises(FileExistsError):
         seed(seeded[0], PLAN)
@@ -159,7 +159,7 @@ def test_what_is_not_finished_leaves_no_file(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        seed(tmp_path / "b.db", Plan(customers=5, invoices=10, months=1), interrupt)
+        seed(tmp_path / "b.db", SeedPlan(customers=5, invoices=10, months=1), interrupt)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -191,7 +191,7 @@ def test_wrong_arguments_are_refused(wrong: list[str], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_ledger_is_streamed_and_never_held(seeded: tuple[Path, Summary], tmp_path: Path) -> None:
+def test_the_ledger_is_streamed_and_never_held(seeded: tuple[Path, SeedSummary], tmp_path: Path) -> None:
     """Four times as many postings take no more memory: the answer is made as it is sent."""
     path = tmp_path / "books.db"
     shutil.copy(seeded[0], path)

@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_rma.simulator.books.posting import ArticleTerms, Document, Posted, Row, Terms, document_sign
+from airflow_provider_rma.simulator.books.posting import (
+    ArticleTerms,
+    Document,
+    Posted,
+    PostingRow,
+    Terms,
+    document_sign,
+)
 from airflow_provider_rma.simulator.books.rounding import decimals, number, rounded, stored
 
 
@@ -58,11 +65,11 @@ def post_articles(document: Document, lines: Sequence[ArticleTerms], terms: Term
     for line in sorted((line for line in computed if line.moves), key=lambda line: -line.net):
         amount = rounded(line.net + first_row_extra)
         first_row_extra = 0.0
-        posted.rows.append(Row(line.accno, stored(terms.side * amount), transdate, project=line.project))
+        posted.rows.append(PostingRow(line.accno, stored(terms.side * amount), transdate, project=line.project))
     if total:
-        posted.rows.append(Row(terms.arap_accno, stored(-terms.side * total), transdate))
+        posted.rows.append(PostingRow(terms.arap_accno, stored(-terms.side * total), transdate))
     for accno in sorted(taxes, key=_position(terms.tax_accnos)):
-        posted.rows.append(Row(accno, stored(terms.side * taxes[accno]), transdate))
+        posted.rows.append(PostingRow(accno, stored(terms.side * taxes[accno]), transdate))
     return posted
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_rma.simulator.books import reports, rules
-from airflow_provider_rma.simulator.books.document_reader import Records
+from airflow_provider_rma.simulator.books.document_reader import DocumentReader
 from airflow_provider_rma.simulator.books.document_writer import DocumentWriter, iso_document
-from airflow_provider_rma.simulator.books.master_data import Day, Registry, iso
+from airflow_provider_rma.simulator.books.master_data import Day, MasterDataStore, iso
 from airflow_provider_rma.simulator.books.master_tables import today_in_zurich, write_master
-from airflow_provider_rma.simulator.books.reports import Narrowing, PostingFilter
+from airflow_provider_rma.simulator.books.reports import BalanceFilter, PostingFilter
 from airflow_provider_rma.simulator.books.rounding import ZERO
 from airflow_provider_rma.simulator.books.storage import Fetch, Store
 from airflow_provider_rma.simulator.refusal import Refused
@@ -27,12 +27,12 @@ from airflow_provider_rma.simulator.refusal import Refused
 __all__ = ["Books", "Refused"]
 
 
-class Books(Registry):
+class Books(MasterDataStore):
     """One tenant's ledger in one file. Every method may be called from any thread."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._records = Records(store, self)
+        self._records = DocumentReader(store, self)
         self._writer = DocumentWriter(store, self, self._records)
 
     @classmethod
@@ -345,7 +345,7 @@ class Books(Registry):
         :param main_currency: in CHF; otherwise without the exchange rows.
         """
         found = self.find_department(department) if department else None
-        narrowing = Narrowing(
+        narrowing = BalanceFilter(
             department_id=(found["id"] if found else 0) if department else None,
             project=project,
             exclude_yearend=exclude_yearend,

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.books.master_data import Registry
-from airflow_provider_rma.simulator.books.posting import Posted, Row
+from airflow_provider_rma.simulator.books.master_data import MasterDataStore
+from airflow_provider_rma.simulator.books.posting import Posted, PostingRow
 from airflow_provider_rma.simulator.books.reports import status_of
 from airflow_provider_rma.simulator.books.rounding import ZERO
 from airflow_provider_rma.simulator.books.storage import Store
@@ -29,10 +29,10 @@ _POSTINGS = """
     FROM posting p JOIN account a ON a.id = p.account_id WHERE p.document_id = ? ORDER BY p.entry_id"""
 
 
-class Records:
+class DocumentReader:
     """Reads documents from the books."""
 
-    def __init__(self, store: Store, registry: Registry) -> None:
+    def __init__(self, store: Store, registry: MasterDataStore) -> None:
         self._store = store
         self._registry = registry
 
@@ -109,7 +109,7 @@ def posted_again(row: sqlite3.Row, entries: Iterable[sqlite3.Row]) -> Posted:
     """Give a stored document the shape it had when it was posted.
 
     :param row: its header.
-    :param entries: its rows, as ``Records.posting_rows`` gives them.
+    :param entries: its rows, as ``DocumentReader.posting_rows`` gives them.
     """
     return Posted(
         amount=Decimal(row["amount"]),
@@ -122,7 +122,7 @@ def posted_again(row: sqlite3.Row, entries: Iterable[sqlite3.Row]) -> Posted:
         duedate=row["duedate"],
         datepaid=row["datepaid"],
         rows=[
-            Row(
+            PostingRow(
                 entry["accno"],
                 Decimal(entry["amount"]),
                 entry["transdate"],

@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.simulator.books.articles import post_articles
-from airflow_provider_rma.simulator.books.document_reader import AMOUNTS, Records, posted_again
-from airflow_provider_rma.simulator.books.master_data import Registry
+from airflow_provider_rma.simulator.books.document_reader import AMOUNTS, DocumentReader, posted_again
+from airflow_provider_rma.simulator.books.master_data import MasterDataStore
 from airflow_provider_rma.simulator.books.master_tables import accno_list
 from airflow_provider_rma.simulator.books.payments import add_payments, form_payment, settle_form, surplus_rows
-from airflow_provider_rma.simulator.books.posting import ArticleTerms, Posted, Row, Terms, post_booking
+from airflow_provider_rma.simulator.books.posting import ArticleTerms, Posted, PostingRow, Terms, post_booking
 from airflow_provider_rma.simulator.books.rounding import number, rounded, stored
 from airflow_provider_rma.simulator.books.storage import Store, units
 from airflow_provider_rma.simulator.books.vouchers import post_gl, year_end_rows
@@ -55,7 +55,7 @@ def iso_document(document: Mapping[str, Any]) -> dict[str, Any]:
 class DocumentWriter:
     """Posts, re-saves, pays and deletes documents; one transaction each."""
 
-    def __init__(self, store: Store, registry: Registry, records: Records) -> None:
+    def __init__(self, store: Store, registry: MasterDataStore, records: DocumentReader) -> None:
         self._store = store
         self._registry = registry
         self._records = records
@@ -269,7 +269,7 @@ class DocumentWriter:
         )
         self._insert_rows(document_id, posted.rows)
 
-    def _insert_rows(self, document_id: int, rows: Iterable[Row]) -> None:
+    def _insert_rows(self, document_id: int, rows: Iterable[PostingRow]) -> None:
         self._store.connection.executemany(
             _INSERT_POSTING,
             [

@@ -22,7 +22,7 @@ def iso(day: Day) -> str | None:
     return day.isoformat()[:10] if isinstance(day, date) else day or None
 
 
-class Registry:
+class MasterDataStore:
     """Reads and writes master data. Accounts, taxes and departments do not change while the books are open."""
 
     def __init__(self, store: Store) -> None:

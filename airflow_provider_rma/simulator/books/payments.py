@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from airflow_provider_rma.simulator.books.posting import ADJUSTMENT_MEMO, Document, Posted, Row, Terms, document_sign
+from airflow_provider_rma.simulator.books.posting import (
+    ADJUSTMENT_MEMO,
+    Document,
+    Posted,
+    PostingRow,
+    Terms,
+    document_sign,
+)
 from airflow_provider_rma.simulator.books.rounding import ZERO, number, rounded, stored
 
 
@@ -38,9 +45,9 @@ def _read(given: Document, payment_no: int, document: Document, terms: Terms, si
     )
 
 
-def _bank_row(payment: _Payment, side: int) -> Row:
+def _bank_row(payment: _Payment, side: int) -> PostingRow:
     """The payment account's row: it alone carries source and memo, and the decimals as given."""
-    return Row(
+    return PostingRow(
         payment.accno,
         stored(-side * payment.amount),
         payment.day,
@@ -74,7 +81,7 @@ def add_payments(posted: Posted, document: Document, given: Sequence[Document], 
         paid += settled
         fxpaid += payment.amount
         days.append(payment.day)
-        posted.rows.append(Row(terms.arap_accno, stored(terms.side * settled), payment.day))
+        posted.rows.append(PostingRow(terms.arap_accno, stored(terms.side * settled), payment.day))
         posted.rows.append(_bank_row(payment, terms.side))
         _add_differences(posted, payment, settled, terms, article or terms.is_foreign(document))
     posted.fxpaid = stored(fxpaid)
@@ -91,10 +98,10 @@ def _add_differences(posted: Posted, payment: _Payment, settled: float, terms: T
     gain = rounded(chf - settled) if payment.rate != float(posted.exchangerate) else 0.0
     if gain:
         credit = terms.side * gain
-        posted.rows.append(Row(terms.gain_or_loss(credit), stored(credit), payment.day, fx=True))
+        posted.rows.append(PostingRow(terms.gain_or_loss(credit), stored(credit), payment.day, fx=True))
     bank = stored(payment.amount - settled - gain) if with_bank else ZERO
     if bank:
-        posted.rows.append(Row(payment.accno, terms.side * bank, payment.day, fx=True))
+        posted.rows.append(PostingRow(payment.accno, terms.side * bank, payment.day, fx=True))
 
 
 def _settle_booking(posted: Posted, document: Document, terms: Terms, paid: float) -> None:
@@ -105,8 +112,8 @@ def _settle_booking(posted: Posted, document: Document, terms: Terms, paid: floa
     posted.datepaid = posted.datepaid or document["transdate"]
     posted.paid = posted.amount
     credit = stored(terms.side * open_amount)
-    posted.rows.append(Row(terms.arap_accno, credit, posted.datepaid))
-    posted.rows.append(Row(terms.gain_or_loss(float(-credit)), -credit, posted.datepaid))
+    posted.rows.append(PostingRow(terms.arap_accno, credit, posted.datepaid))
+    posted.rows.append(PostingRow(terms.gain_or_loss(float(-credit)), -credit, posted.datepaid))
 
 
 def _settle_article(posted: Posted, document: Document, terms: Terms, paid: float) -> None:
@@ -118,11 +125,13 @@ def _settle_article(posted: Posted, document: Document, terms: Terms, paid: floa
     posted.amount += difference
     posted.netamount += difference
     change = terms.side * difference
-    posted.rows.append(Row(first, change, document["transdate"], memo=ADJUSTMENT_MEMO))
-    posted.rows.append(Row(terms.arap_accno, -change, document["transdate"], memo=ADJUSTMENT_MEMO))
+    posted.rows.append(PostingRow(first, change, document["transdate"], memo=ADJUSTMENT_MEMO))
+    posted.rows.append(PostingRow(terms.arap_accno, -change, document["transdate"], memo=ADJUSTMENT_MEMO))
 
 
-def form_payment(posted: Posted, document: Document, given: Document, payment_no: int, terms: Terms) -> list[Row]:
+def form_payment(
+    posted: Posted, document: Document, given: Document, payment_no: int, terms: Terms
+) -> list[PostingRow]:
     """Compute the rows that the payment form appends to a saved document, and update its header.
 
     :param posted: the saved document with its rows; header changed in place, rows untouched.
@@ -135,19 +144,19 @@ def form_payment(posted: Posted, document: Document, given: Document, payment_no
     side = terms.side
     settled = rounded(payment.amount * float(posted.exchangerate))
     chf = rounded(payment.amount * payment.rate)
-    rows = [Row(terms.arap_accno, stored(side * settled), payment.day), _bank_row(payment, side)]
+    rows = [PostingRow(terms.arap_accno, stored(side * settled), payment.day), _bank_row(payment, side)]
     if terms.is_foreign(document):
         if bank := rounded(payment.amount - chf):
-            rows.append(Row(payment.accno, stored(side * bank), payment.day, fx=True))
+            rows.append(PostingRow(payment.accno, stored(side * bank), payment.day, fx=True))
         if gain := rounded(chf - settled):
-            rows.append(Row(terms.gain_or_loss(side * gain), stored(side * gain), payment.day, fx=True))
+            rows.append(PostingRow(terms.gain_or_loss(side * gain), stored(side * gain), payment.day, fx=True))
     posted.paid = stored(rounded(float(posted.paid) + settled))
     posted.fxpaid = stored(float(posted.fxpaid) + rounded(payment.amount))
     posted.datepaid = payment.day
     return rows
 
 
-def surplus_rows(amount: float, day: str, payment_accno: str, terms: Terms) -> list[Row]:
+def surplus_rows(amount: float, day: str, payment_accno: str, terms: Terms) -> list[PostingRow]:
     """Rows of the document that the payment form creates when its total exceeds the invoices it pays.
 
     :param amount: the surplus, CHF.
@@ -157,9 +166,9 @@ def surplus_rows(amount: float, day: str, payment_accno: str, terms: Terms) -> l
     """
     credit = stored(terms.side * rounded(amount))
     return [
-        Row(terms.arap_accno, credit, day),
-        Row(payment_accno, -credit, day),
-        Row(payment_accno, ZERO, day, fx=True),
+        PostingRow(terms.arap_accno, credit, day),
+        PostingRow(payment_accno, -credit, day),
+        PostingRow(payment_accno, ZERO, day, fx=True),
     ]
 
 
@@ -172,7 +181,7 @@ class Settlement:
     """
 
     changed: dict[int, Decimal]
-    added: list[Row]
+    added: list[PostingRow]
 
 
 def settle_form(posted: Posted, terms: Terms, *, first_row_rewritten: bool) -> Settlement:
@@ -201,7 +210,7 @@ def settle_form(posted: Posted, terms: Terms, *, first_row_rewritten: bool) -> S
     return result
 
 
-def _sums_by_day(rows: Sequence[Row], order: Sequence[int], changed: dict[int, Decimal]) -> dict[str, float]:
+def _sums_by_day(rows: Sequence[PostingRow], order: Sequence[int], changed: dict[int, Decimal]) -> dict[str, float]:
     sums: dict[str, float] = {}
     for index in order:
         row = rows[index]
@@ -209,11 +218,11 @@ def _sums_by_day(rows: Sequence[Row], order: Sequence[int], changed: dict[int, D
     return dict(sorted(sums.items()))
 
 
-def _level(rows: Sequence[Row], day: str, credit: float, terms: Terms, result: Settlement) -> None:
+def _level(rows: Sequence[PostingRow], day: str, credit: float, terms: Terms, result: Settlement) -> None:
     """Put a difference on the date's exchange row, or on a new one where there is none."""
     exchange = {terms.gain_accno, terms.loss_accno}
     for index, row in enumerate(rows):
         if row.transdate == day and row.fx and row.accno in exchange:
             result.changed[index] = row.amount + stored(credit)
             return
-    result.added.append(Row(terms.gain_or_loss(credit), stored(credit), day, fx=True))
+    result.added.append(PostingRow(terms.gain_or_loss(credit), stored(credit), day, fx=True))

@@ -25,7 +25,7 @@ ADJUSTMENT_MEMO = "rounding adjustment"
 
 
 @dataclass(slots=True)
-class Row:
+class PostingRow:
     """One posting line: ``amount`` in CHF, credit positive.
 
     ``fx`` marks the difference rows that lead from a document-currency amount to CHF.
@@ -57,7 +57,7 @@ class Posted:
     taxincluded: bool = False
     duedate: str | None = None
     datepaid: str | None = None
-    rows: list[Row] = field(default_factory=list)
+    rows: list[PostingRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def post_booking(document: Document, terms: Terms) -> Posted:
     amount = rounded(net + tax)
     posted.amount = stored(amount)
     if amount:
-        posted.rows.append(Row(terms.arap_accno, stored(-terms.side * amount), document["transdate"]))
+        posted.rows.append(PostingRow(terms.arap_accno, stored(-terms.side * amount), document["transdate"]))
     return posted
 
 
@@ -213,4 +213,4 @@ class _BookingWriter:
         return total
 
     def _append(self, accno: str, amount: float, memo: str | None, *, fx: bool) -> None:
-        self.posted.rows.append(Row(accno, stored(self.terms.side * amount), self.transdate, memo=memo, fx=fx))
+        self.posted.rows.append(PostingRow(accno, stored(self.terms.side * amount), self.transdate, memo=memo, fx=fx))

@@ -109,7 +109,7 @@ def posting_dict(row: sqlite3.Row, departments: Mapping[int, Mapping[str, Any]])
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowing:
+class BalanceFilter:
     """What a balance leaves out.
 
     :param department_id: only documents of this department.
@@ -124,12 +124,12 @@ class Narrowing:
     exclude_fx: bool = False
 
 
-def raw_sums(fetch: Fetch, wanted: PostingFilter, narrowing: Narrowing | None = None) -> dict[str, Decimal]:
+def raw_sums(fetch: Fetch, wanted: PostingFilter, narrowing: BalanceFilter | None = None) -> dict[str, Decimal]:
     """Raw sums by account number (credit positive), in order of number; rows of 0 count as a movement.
 
     Department and project are a property of the postings; everything else is answered from the daily totals.
     """
-    narrowed = narrowing or Narrowing()
+    narrowed = narrowing or BalanceFilter()
     where, parameters = wanted.where(zero_rows=True)
     if narrowed.exclude_fx:
         where += " AND p.fx = 0"
@@ -145,7 +145,7 @@ def raw_sums(fetch: Fetch, wanted: PostingFilter, narrowing: Narrowing | None = 
     return {accno: total(whole, fraction) for accno, whole, fraction in rows}
 
 
-def _daily_totals(where: str, parameters: list[Any], narrowed: Narrowing) -> tuple[str, list[Any]]:
+def _daily_totals(where: str, parameters: list[Any], narrowed: BalanceFilter) -> tuple[str, list[Any]]:
     source = f"SELECT p.account_id, p.lines, p.whole, p.fraction FROM daily p WHERE {where}"  # noqa: S608
     if not narrowed.exclude_yearend:
         return source, parameters
@@ -156,7 +156,7 @@ def _daily_totals(where: str, parameters: list[Any], narrowed: Narrowing) -> tup
     return f"{source} UNION ALL {closings}", [*parameters, *parameters]
 
 
-def _narrowed_postings(where: str, parameters: list[Any], narrowed: Narrowing) -> tuple[str, list[Any]]:
+def _narrowed_postings(where: str, parameters: list[Any], narrowed: BalanceFilter) -> tuple[str, list[Any]]:
     values = list(parameters)
     if narrowed.exclude_yearend:
         where += " AND p.document_id NOT IN (SELECT document_id FROM yearend)"

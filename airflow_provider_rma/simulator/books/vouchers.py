@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from airflow_provider_rma.simulator.books.posting import Document, Row, Terms
+from airflow_provider_rma.simulator.books.posting import Document, PostingRow, Terms
 from airflow_provider_rma.simulator.books.rounding import ZERO, number, rounded, stored
 
 #: Decimal places of the general-ledger module (money elsewhere has 2).
 GL_PLACES = 8
 
 
-def post_gl(document: Document, terms: Terms) -> list[Row]:
+def post_gl(document: Document, terms: Terms) -> list[PostingRow]:
     """Give the rows of a general-ledger voucher; nothing is rounded to cents and no balance is asked for.
 
     A line of 0 is kept only if it carries a source or a memo. In foreign currency every row is followed by
@@ -22,7 +22,7 @@ def post_gl(document: Document, terms: Terms) -> list[Row]:
         ``currency``, ``exchangerate``.
     :param terms: carries the books' currency.
     """
-    rows: list[Row] = []
+    rows: list[PostingRow] = []
     rate = terms.rate_of(document)
     day = document["transdate"]
     for line in document.get("lines") or []:
@@ -31,14 +31,14 @@ def post_gl(document: Document, terms: Terms) -> list[Row]:
         if not (amount or source or memo):
             continue
         accno = str(line["accno"])
-        rows.append(Row(accno, stored(amount), day, source=source, memo=memo))
+        rows.append(PostingRow(accno, stored(amount), day, source=source, memo=memo))
         if difference := rounded(amount * (rate - 1), GL_PLACES):
-            rows.append(Row(accno, stored(difference), day, fx=True))
+            rows.append(PostingRow(accno, stored(difference), day, fx=True))
     _level_differences(rows)
     return rows
 
 
-def _level_differences(rows: list[Row]) -> None:
+def _level_differences(rows: list[PostingRow]) -> None:
     """Let the exchange rows of a balanced voucher sum to zero."""
     differences = [row for row in rows if row.fx]
     if not differences or sum((row.amount for row in rows if not row.fx), ZERO):
@@ -46,7 +46,7 @@ def _level_differences(rows: list[Row]) -> None:
     differences[0].amount -= sum((row.amount for row in differences), ZERO)
 
 
-def year_end_rows(sums: Iterable[tuple[str, Decimal]], day: str, equity_accno: str, reference: str) -> list[Row]:
+def year_end_rows(sums: Iterable[tuple[str, Decimal]], day: str, equity_accno: str, reference: str) -> list[PostingRow]:
     """Give the rows of a closing voucher: every income and expense account to zero, the result to equity.
 
     :param sums: account number and raw sum (credit positive, CHF) of the period being closed.
@@ -54,8 +54,8 @@ def year_end_rows(sums: Iterable[tuple[str, Decimal]], day: str, equity_accno: s
     :param equity_accno: account that takes the result.
     :param reference: reference of the voucher; also the source of its rows.
     """
-    rows = [Row(accno, -amount, day, source=reference) for accno, amount in sums if amount]
+    rows = [PostingRow(accno, -amount, day, source=reference) for accno, amount in sums if amount]
     result = -sum((row.amount for row in rows), ZERO)
     if result:
-        rows.append(Row(equity_accno, result, day, source=reference))
+        rows.append(PostingRow(equity_accno, result, day, source=reference))
     return rows

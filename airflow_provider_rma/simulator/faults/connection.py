@@ -29,7 +29,7 @@ class TrackedProtocol(H11Protocol):
         super().connection_lost(exc)
 
 
-class Line:
+class ClientConnection:
     """The connection of one request.
 
     :param scope: ASGI scope of the request.

@@ -7,14 +7,14 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from airflow_provider_rma.simulator.faults.connection import Line, head
+from airflow_provider_rma.simulator.faults.connection import ClientConnection, head
 from airflow_provider_rma.simulator.faults.rules import Rule
 from airflow_provider_rma.simulator.http.responses import error_body
 
 _PAGE = "<!DOCTYPE html><html><head><title>Wartung</title></head><body><h1>Wartungsarbeiten</h1></body></html>"
 
 
-class NoAnswerError(Exception):
+class NoResponseError(Exception):
     """The connection is to be closed without an answer."""
 
 
@@ -30,7 +30,7 @@ async def strike_instead(rule: Rule | None, form: str, *, after_commit: bool) ->
     if rule.after_commit != after_commit:
         return None
     if rule.fault == "lost":
-        raise NoAnswerError
+        raise NoResponseError
     if rule.fault == "error":
         return Response(error_body("Interner Serverfehler.", form), rule.status or 500, media_type=form)
     if rule.fault == "html":
@@ -48,7 +48,7 @@ async def deliver(response: Response, rule: Rule | None, scope: Any, receive: An
     if rule is None or rule.fault not in ("slow_answer", "truncated"):
         await response(scope, receive, send)
         return
-    line = Line(scope, receive)
+    line = ClientConnection(scope, receive)
     body = await _whole(response)
     headers = [
         (name.decode("latin-1"), value.decode("latin-1"))

@@ -12,15 +12,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from airflow_provider_rma.simulator.books.books import Books
-from airflow_provider_rma.simulator.faults.connection import Line
-from airflow_provider_rma.simulator.faults.delivery import NoAnswerError, deliver, strike_instead
+from airflow_provider_rma.simulator.faults.connection import ClientConnection
+from airflow_provider_rma.simulator.faults.delivery import NoResponseError, deliver, strike_instead
 from airflow_provider_rma.simulator.faults.rules import Rule
 from airflow_provider_rma.simulator.http import wire
 from airflow_provider_rma.simulator.http.operations import OPERATIONS, Call, Operation
 from airflow_provider_rma.simulator.http.responses import (
     JSON,
     XML,
-    AnswerError,
+    ResponseError,
     Result,
     chosen_form,
     error_body,
@@ -35,7 +35,7 @@ _LARGEST_BODY = 32 * 1024 * 1024
 
 
 @dataclass
-class Exchange:
+class HttpExchange:
     """One request while it is being answered."""
 
     request: Request
@@ -58,26 +58,26 @@ class Interface:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
         path = scope["raw_path"].decode("ascii").partition("?")[0]
-        exchange = Exchange(request, [unquote(part) for part in path.strip("/").split("/")])
+        exchange = HttpExchange(request, [unquote(part) for part in path.strip("/").split("/")])
         rule: Rule | None = None
         try:
             self._find(exchange)
             self._admit(exchange)
             rule = self.service.chaos.strike(exchange.operation.request_class) if exchange.operation else None
             response = await self._respond(exchange, rule)
-        except AnswerError as problem:
+        except ResponseError as problem:
             response = self._refuse(exchange, problem)
         except ClientDisconnect:
             return
-        except NoAnswerError:
+        except NoResponseError:
             self.service.answered[f"{exchange.name} lost"] += 1
-            await Line(scope, receive).drop()
+            await ClientConnection(scope, receive).drop()
             return
         self.service.answered[f"{exchange.name} {response.status_code}"] += 1
         log.info("%s %s", exchange.name, response.status_code)
         await deliver(response, rule, scope, receive, send)
 
-    def _refuse(self, exchange: Exchange, problem: AnswerError) -> Response:
+    def _refuse(self, exchange: HttpExchange, problem: ResponseError) -> Response:
         return Response(
             error_body(problem.text, exchange.form),
             problem.status,
@@ -85,7 +85,7 @@ class Interface:
             media_type=exchange.form,
         )
 
-    def _find(self, exchange: Exchange) -> None:
+    def _find(self, exchange: HttpExchange) -> None:
         """The operation by method and path; the request is counted even if there is none."""
         request, segments = exchange.request, exchange.segments
         found = {}
@@ -97,18 +97,18 @@ class Interface:
         self.service.received[exchange.name] += 1
         exchange.form = chosen_form(request.headers.get("accept", ""))
         if not found or segments[1] != "latest":
-            raise AnswerError(404, "Die Ressource wurde nicht gefunden.")
+            raise ResponseError(404, "Die Ressource wurde nicht gefunden.")
         if exchange.operation is None:
-            raise AnswerError(405, "Die Methode ist nicht erlaubt.", {"Allow": ", ".join(sorted(found))})
+            raise ResponseError(405, "Die Methode ist nicht erlaubt.", {"Allow": ", ".join(sorted(found))})
 
-    def _admit(self, exchange: Exchange) -> None:
+    def _admit(self, exchange: HttpExchange) -> None:
         self.service.keys.check(exchange.request)
         if exchange.segments[3] != self.service.tenant:
             status = self.service.settings.unknown_tenant
             text = "Kein Zugriff auf diesen Mandanten." if status == 403 else "Der Mandant wurde nicht gefunden."
-            raise AnswerError(status, text)
+            raise ResponseError(status, text)
 
-    async def _respond(self, exchange: Exchange, rule: Rule | None) -> Response:
+    async def _respond(self, exchange: HttpExchange, rule: Rule | None) -> Response:
         operation = exchange.operation
         assert operation is not None  # noqa: S101 - _find has raised otherwise
         call = Call(
@@ -123,26 +123,26 @@ class Interface:
         response = await self._perform(exchange, operation, call)
         return await strike_instead(rule, exchange.form, after_commit=True) or response
 
-    async def _content(self, exchange: Exchange, operation: Operation) -> wire.Mapped:
+    async def _content(self, exchange: HttpExchange, operation: Operation) -> wire.Mapped:
         if operation.body_root is None:
             return None
         media = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media not in (JSON, XML):
-            raise AnswerError(415, "Der Content-Type muss application/json oder application/xml sein.")
+            raise ResponseError(415, "Der Content-Type muss application/json oder application/xml sein.")
         body = b""
         async for piece in exchange.request.stream():
             body += piece
             if len(body) > _LARGEST_BODY:
-                raise AnswerError(413, "Der Inhalt ist zu gross.")
+                raise ResponseError(413, "Der Inhalt ist zu gross.")
         try:
             content = wire.read_json(body) if media == JSON else wire.read_xml(body, operation.body_root)
         except wire.MalformedError as error:
-            raise AnswerError(400, str(error)) from error
+            raise ResponseError(400, str(error)) from error
         if wire.has_unprintable(content):
-            raise AnswerError(400, "Der Inhalt enthält ein unzulässiges Zeichen.")
+            raise ResponseError(400, "Der Inhalt enthält ein unzulässiges Zeichen.")
         return content
 
-    async def _perform(self, exchange: Exchange, operation: Operation, call: Call) -> Response:
+    async def _perform(self, exchange: HttpExchange, operation: Operation, call: Call) -> Response:
         def perform(books: Books) -> Result:
             return operation.perform(books, call)
 
@@ -152,20 +152,20 @@ class Interface:
             result = await self.service.room.work(perform)
             return self._written(exchange, result)
         except Refused as refused:
-            raise AnswerError(400, refused.text) from refused
-        except AnswerError:
+            raise ResponseError(400, refused.text) from refused
+        except ResponseError:
             raise
         except Exception as error:
             log.exception("%s failed", exchange.name)
-            raise AnswerError(500, "Interner Serverfehler.") from error
+            raise ResponseError(500, "Interner Serverfehler.") from error
 
-    def _written(self, exchange: Exchange, result: Result) -> Response:
+    def _written(self, exchange: HttpExchange, result: Result) -> Response:
         if result is None:
             return Response(status_code=204)
         content = b"".join(pieces(result, exchange.form, self.service.settings.empty_list))
         return Response(content, media_type=exchange.form)
 
-    async def _read(self, exchange: Exchange, perform: Callable[[Books], Result]) -> Response:
+    async def _read(self, exchange: HttpExchange, perform: Callable[[Books], Result]) -> Response:
         settings = self.service.settings
         squeeze = settings.compress and "gzip" in exchange.request.headers.get("accept-encoding", "")
 

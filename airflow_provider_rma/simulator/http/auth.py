@@ -7,13 +7,13 @@ from secrets import compare_digest
 
 from starlette.requests import Request
 
-from airflow_provider_rma.simulator.http.responses import AnswerError
+from airflow_provider_rma.simulator.http.responses import ResponseError
 
 CURRENT_PREFIX = "pat_"
 
 
 @dataclass(frozen=True)
-class Keys:
+class TokenAuth:
     """The key of the one tenant.
 
     A missing or malformed ``Bearer`` is answered with 401, a wrong key with 403 (a reading: the documentation names
@@ -35,7 +35,7 @@ class Keys:
         elif self.legacy and "api_key" in request.query_params:
             self._expect(request.query_params["api_key"], allowed=not self.token.startswith(CURRENT_PREFIX))
         else:
-            raise AnswerError(401, "Der Header 'Authorization: Bearer ...' fehlt.")
+            raise ResponseError(401, "Der Header 'Authorization: Bearer ...' fehlt.")
 
     def check_control(self, request: Request) -> None:
         """Let a request to the control endpoint pass: the same key as ``Bearer``, whatever it looks like."""
@@ -43,11 +43,11 @@ class Keys:
 
     def _expect(self, key: str, *, allowed: bool = True) -> None:
         if not allowed or not compare_digest(key.encode(), self.token.encode()):
-            raise AnswerError(403, "Der API-Schlüssel ist ungültig.")
+            raise ResponseError(403, "Der API-Schlüssel ist ungültig.")
 
 
 def _bearer(request: Request) -> str:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
-        raise AnswerError(401, "Der Header 'Authorization: Bearer ...' fehlt oder ist fehlerhaft.")
+        raise ResponseError(401, "Der Header 'Authorization: Bearer ...' fehlt oder ist fehlerhaft.")
     return key.strip()

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.faults.rules import Rule
-from airflow_provider_rma.simulator.http.responses import AnswerError
+from airflow_provider_rma.simulator.http.responses import ResponseError
 from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.service import Service
 
@@ -78,7 +78,7 @@ class Control:
                 body = await request.body()
                 given = json.loads(body, parse_float=str) if body else {}
                 return _Json(await handler(request, given))
-            except AnswerError as problem:
+            except ResponseError as problem:
                 return _Json({"error": problem.text}, problem.status)
             except KeyError as error:
                 return _Json({"error": f"not found or not given: {error}"}, 404)

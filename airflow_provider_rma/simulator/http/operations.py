@@ -9,7 +9,7 @@ from datetime import date
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.http import serialise, wire
 from airflow_provider_rma.simulator.http.parse import read_customer, read_invoice
-from airflow_provider_rma.simulator.http.responses import AnswerError, Entity, Result
+from airflow_provider_rma.simulator.http.responses import ResponseError, Result, WireEntity
 from airflow_provider_rma.simulator.http.wire import Listing
 from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.settings import Settings
@@ -86,8 +86,8 @@ def get_customer(books: Books, call: Call) -> Result:
     """One customer by exact number, or 404."""
     customer = books.customer(call.params["number"])
     if customer is None:
-        raise AnswerError(404, f"Der Kunde '{call.params['number']}' wurde nicht gefunden.")
-    return Entity("customer", serialise.customer_tree(customer))
+        raise ResponseError(404, f"Der Kunde '{call.params['number']}' wurde nicht gefunden.")
+    return WireEntity("customer", serialise.customer_tree(customer))
 
 
 def save_customer(books: Books, call: Call) -> Result:
@@ -123,9 +123,9 @@ def get_invoice(books: Books, call: Call) -> Result:
     number = call.params["number"]
     ids = books.find_invoices(number)
     if not ids:
-        raise AnswerError(404, f"Die Rechnung '{number}' wurde nicht gefunden.")
+        raise ResponseError(404, f"Die Rechnung '{number}' wurde nicht gefunden.")
     document = books.document(ids[0], today=call.settings.day)
-    return Entity("invoice", serialise.invoice_tree(document, books.customer(document["customernumber"])))
+    return WireEntity("invoice", serialise.invoice_tree(document, books.customer(document["customernumber"])))
 
 
 def create_invoice(books: Books, call: Call) -> Result:
@@ -164,7 +164,7 @@ def list_transactions(books: Books, call: Call) -> Result:
     pattern = call.params["accno"]
     unknown = "x" not in pattern.lower() and all(one["accno"] != pattern for one in books.accounts())
     if unknown and call.settings.unknown_account == 404:
-        raise AnswerError(404, f"Das Konto '{pattern}' wurde nicht gefunden.")
+        raise ResponseError(404, f"Das Konto '{pattern}' wurde nicht gefunden.")
     wanted = (
         pattern,
         call.day("from_date"),

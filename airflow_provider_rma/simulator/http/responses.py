@@ -15,7 +15,7 @@ JSON = "application/json"
 
 
 @dataclass
-class Entity:
+class WireEntity:
     """One entity.
 
     :param root: XML root (JSON drops it).
@@ -26,11 +26,11 @@ class Entity:
     tree: wire.Tree
 
 
-Result: TypeAlias = Entity | wire.Listing | None
+Result: TypeAlias = WireEntity | wire.Listing | None
 """Content of an answer; ``None`` is 204 without content."""
 
 
-class AnswerError(Exception):
+class ResponseError(Exception):
     """An error answer: status and German text."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
@@ -40,9 +40,9 @@ class AnswerError(Exception):
         self.headers = headers or {}
 
 
-def pieces(result: Entity | wire.Listing, media: str, empty: str) -> Iterator[bytes]:
+def pieces(result: WireEntity | wire.Listing, media: str, empty: str) -> Iterator[bytes]:
     """The result in ``media``, in pieces; ``empty`` is the form of an empty list in JSON."""
-    if isinstance(result, Entity):
+    if isinstance(result, WireEntity):
         texts = wire.xml_document(result.root, result.tree) if media == XML else wire.json_document(result.tree, empty)
     else:
         texts = wire.xml_list(result) if media == XML else wire.json_list(result, empty)
@@ -74,7 +74,7 @@ def chosen_form(accept: str) -> str:
         if wanted and weight > best:
             best, form = weight, wanted
     if form is None:
-        raise AnswerError(406, "Das verlangte Format wird nicht angeboten, nur application/xml und application/json.")
+        raise ResponseError(406, "Das verlangte Format wird nicht angeboten, nur application/xml und application/json.")
     return form
 
 

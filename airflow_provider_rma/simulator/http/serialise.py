@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_rma.simulator.http.wire import Filled, Listing, Mould, Tree, slot
+from airflow_provider_rma.simulator.http.wire import Listing, Rendered, Template, Tree, slot
 from airflow_provider_rma.simulator.values import double, four_decimals, midnight, moment
 
 Values = Mapping[str, Any]
@@ -135,17 +135,17 @@ def chart_tree(account: Values) -> Tree:
     }
 
 
-def transactions(postings: Iterable[Values]) -> Iterator[Filled]:
+def transactions(postings: Iterable[Values]) -> Iterator[Rendered]:
     """Posting lines, one mould for each department."""
-    moulds: dict[int, Mould] = {}
+    moulds: dict[int, Template] = {}
     for posting in postings:
         department = posting["department"]
         key = department["id"] if department else 0
         mould = moulds.get(key)
         if mould is None:
-            mould = moulds[key] = Mould(_transaction_tree([slot(number) for number in range(13)], department))
+            mould = moulds[key] = Template(_transaction_tree([slot(number) for number in range(13)], department))
         accno = posting["accno"]
-        yield Filled(
+        yield Rendered(
             mould,
             (
                 str(posting["id"]),

@@ -42,12 +42,12 @@ class Listing:
     """
 
     item: str
-    items: Iterable[Tree | Filled]
+    items: Iterable[Tree | Rendered]
     root: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-class Mould:
+class Template:
     """A tree whose texts differ from item to item, written once and then filled: for lists of a million items.
 
     :param tree: the tree with ``slot(0)``, ``slot(1)``, ... in place of the texts, in this order.
@@ -72,10 +72,10 @@ class Mould:
 
 
 @dataclass(slots=True)
-class Filled:
+class Rendered:
     """A mould with its texts."""
 
-    mould: Mould
+    mould: Template
     texts: tuple[str, ...]
 
 
@@ -219,8 +219,8 @@ def xml_list(listing: Listing) -> Iterator[str]:
     yield f"</{listing.root}>"
 
 
-def _element(name: str, value: str | Tree | Listing | Filled | None) -> str:
-    if isinstance(value, Filled):
+def _element(name: str, value: str | Tree | Listing | Rendered | None) -> str:
+    if isinstance(value, Rendered):
         texts = value.texts
         # one search for all of them: nearly always there is nothing to escape
         escaping = _SPECIAL.search(" ".join(texts))
@@ -280,14 +280,14 @@ _EMPTY: dict[str, Any] = {"null": None, "object": {}, "text": "", "missing": _MI
 EMPTY_FORMS = tuple(_EMPTY)
 
 
-def _json_item(value: Tree | Filled, empty: str) -> str:
-    if isinstance(value, Filled):
+def _json_item(value: Tree | Rendered, empty: str) -> str:
+    if isinstance(value, Rendered):
         return value.mould.json(empty) % tuple(map(_json_string, value.texts))
     return _json_text(_jsonable(value, empty))
 
 
-def _jsonable(value: str | Tree | Listing | Filled, empty: str) -> Any:
-    if isinstance(value, Filled):
+def _jsonable(value: str | Tree | Listing | Rendered, empty: str) -> Any:
+    if isinstance(value, Rendered):
         return json.loads(_json_item(value, empty))
     if isinstance(value, str):
         return value

@@ -16,7 +16,7 @@ _SATURDAY = 5
 
 
 @dataclass(frozen=True)
-class Plan:
+class SeedPlan:
     """What to build.
 
     :param customers: customers beside the three of the demo company.
@@ -52,7 +52,7 @@ def list_months(start: date, count: int) -> list[tuple[date, date]]:
     return result
 
 
-def invoices_per_month(plan: Plan) -> list[int]:
+def invoices_per_month(plan: SeedPlan) -> list[int]:
     """Share the invoices out over the months, by season and growth, so that none is lost in rounding."""
     months = list_months(plan.start, plan.months)
     weights = [_SEASON[first.month - 1] * (100 + _GROWTH * (first.year - plan.start.year)) for first, _ in months]

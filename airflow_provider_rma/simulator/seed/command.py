@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from airflow_provider_rma.simulator.seed.calendar import Plan
+from airflow_provider_rma.simulator.seed.calendar import SeedPlan
 from airflow_provider_rma.simulator.seed.run import seed
 
 
@@ -18,7 +18,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="rma-simulator seed",
         description="Build the books of an invented company, the same for the same arguments.",
     )
-    add, usual = parser.add_argument, Plan()
+    add, usual = parser.add_argument, SeedPlan()
     add("--db", type=Path, required=True, help="SQLite file of the books; must not exist")
     add("--customers", type=_whole, default=usual.customers, help="customers (default: %(default)s)")
     add("--invoices", type=_whole, default=usual.invoices, help="sales documents (default: %(default)s); "
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> int:
     given = vars(_parser().parse_args(arguments))
     path = given.pop("db")
     try:
-        print(seed(path, Plan(**given), _say))
+        print(seed(path, SeedPlan(**given), _say))
     except (OSError, ValueError) as error:
         print(f"The books could not be seeded: {error}", file=sys.stderr)
         return 1

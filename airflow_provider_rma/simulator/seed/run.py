@@ -16,7 +16,13 @@ from typing import Any
 
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.seed import company, payments
-from airflow_provider_rma.simulator.seed.calendar import Plan, business_days, invoices_per_month, list_months, spread
+from airflow_provider_rma.simulator.seed.calendar import (
+    SeedPlan,
+    business_days,
+    invoices_per_month,
+    list_months,
+    spread,
+)
 from airflow_provider_rma.simulator.seed.documents import DocumentMaker
 from airflow_provider_rma.simulator.seed.vouchers import VoucherMaker
 
@@ -30,7 +36,7 @@ Task = Callable[[date], None]
 
 
 @dataclass(frozen=True)
-class Summary:
+class SeedSummary:
     """What was built: numbers of documents and postings, the days they span (inclusive), seconds, bytes."""
 
     documents: int
@@ -47,7 +53,7 @@ class Summary:
         )
 
 
-def seed(path: Path, plan: Plan, report: Report = lambda _: None) -> Summary:
+def seed(path: Path, plan: SeedPlan, report: Report = lambda _: None) -> SeedSummary:
     """Build the books of a company in a new file. The file appears when it is complete.
 
     :param path: the file; it must not exist.
@@ -72,7 +78,7 @@ def seed(path: Path, plan: Plan, report: Report = lambda _: None) -> Summary:
         for leftover in path.parent.glob(f"{unfinished.name}*"):
             leftover.unlink()
     seconds = time.monotonic() - started
-    return Summary(documents, postings, plan.start, plan.last_day, seconds, path.stat().st_size)
+    return SeedSummary(documents, postings, plan.start, plan.last_day, seconds, path.stat().st_size)
 
 
 class Company:
@@ -81,7 +87,7 @@ class Company:
     :param books: new books of ``company.master``.
     """
 
-    def __init__(self, books: Books, plan: Plan, report: Report) -> None:
+    def __init__(self, books: Books, plan: SeedPlan, report: Report) -> None:
         self._books, self._plan, self._report = books, plan, report
         self._dice = Random(plan.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
         customers = company.customers(plan.customers, self._dice, plan.start)
