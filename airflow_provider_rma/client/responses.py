@@ -146,8 +146,8 @@ def receive(response: requests.Response, limit: int = MAX_ANSWER) -> Response:
     requests alone would not notice a compressed stream that is cut off, nor (with urllib3 1.26) a body shorter than its
     ``Content-Length``.
 
-    :raises IncompleteAnswerError: if it ended early.
-    :raises UnexpectedAnswerError: if it is compressed in a way nobody asked for, or larger than ``limit``.
+    :raises IncompleteResponseError: if it ended early.
+    :raises UnexpectedResponseError: if it is compressed in a way nobody asked for, or larger than ``limit``.
     """
     body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by Answer.close()
     try:

@@ -19,8 +19,6 @@ from airflow_provider_rma.ledger.destinations.views import NOTES
 from airflow_provider_rma.ledger.proof.accounts import AccountKind
 from airflow_provider_rma.ledger.proof.prove import PROVEN, Verdict
 
-__all__ = ["main", "sources_yml"]
-
 #: Columns that together identify a row.
 KEYS = {
     "accounts": ("tenant", "accno"),

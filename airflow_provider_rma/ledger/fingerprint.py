@@ -38,8 +38,6 @@ from airflow_provider_rma.ledger._pyarrow import pyarrow
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["BUSINESS_COLUMNS", "Fingerprint", "Fingerprinter", "row_hashes"]
-
 #: What the hash covers, in this order. Changing the list changes every fingerprint.
 BUSINESS_COLUMNS = (
     "transdate",

@@ -9,14 +9,11 @@ import pytest
 yaml = pytest.importorskip("yaml")
 duckdb = pytest.importorskip("duckdb")
 
-from airflow_provider_rma.ledger import (
-    contract,
-    dbt,
-)
-from airflow_provider_rma.ledger.destinations import open_destination, views
-from tests.ledger.destinations.conftest import duckdb_warehouse
-from tests.ledger.destinations.test_ledger_statements import fill_year_end
-from tests.support.reference import ROOT
+from airflow_provider_rma.ledger import contract, dbt  # noqa: E402
+from airflow_provider_rma.ledger.destinations import open_destination, views  # noqa: E402
+from tests.ledger.destinations.conftest import duckdb_warehouse  # noqa: E402
+from tests.ledger.destinations.test_ledger_statements import fill_year_end  # noqa: E402
+from tests.support.reference import ROOT  # noqa: E402
 
 EXAMPLE = ROOT / "docs" / "dbt"
 

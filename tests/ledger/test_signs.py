@@ -30,9 +30,13 @@ def test_the_first_digit_tells_the_kind(accno: str, kind: str) -> None:
 def test_a_mapping_tells_more_and_the_narrowest_pattern_counts() -> None:
     kinds = AccountKinds({"79xx": "balance_sheet", "791x": "closing", "7915": "income_statement", "9X00": "closing"})
     assert [kinds.of(accno) for accno in ("7900", "7911", "7915", "79100", "9200", "1020")] == [
-        AccountKind.BALANCE_SHEET, AccountKind.CLOSING, AccountKind.INCOME_STATEMENT, AccountKind.INCOME_STATEMENT, AccountKind.CLOSING,
         AccountKind.BALANCE_SHEET,
-    ]  # fmt: skip
+        AccountKind.CLOSING,
+        AccountKind.INCOME_STATEMENT,
+        AccountKind.INCOME_STATEMENT,
+        AccountKind.CLOSING,
+        AccountKind.BALANCE_SHEET,
+    ]
     assert kinds.source("7911") == "mapping"
     assert kinds.source("79100") == "first_digit"
 

@@ -27,18 +27,14 @@ from sqlalchemy.exc import IntegrityError
 from airflow_provider_rma.billing.evidence.chain import (
     DOCUMENTS,
     SCHEMA,
-    ChainDefect,
     EvidenceRef,
     file_name,
     last_file,
     read_hash,
-    verify_chain,
 )
 from airflow_provider_rma.billing.journal.engine import clock_of, guard, writing
 from airflow_provider_rma.billing.journal.migrations import EVIDENCE, migrate
 from airflow_provider_rma.exceptions import EvidenceError
-
-__all__ = ["ChainDefect", "EvidenceRef", "EvidenceWriter", "RunFacts", "recorded_links", "verify_chain"]
 
 #: Each lost attempt means that another run has added its link, so this many are never lost in earnest.
 _TRIES = 1_000

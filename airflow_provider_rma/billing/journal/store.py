@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_rma.billing.journal.engine import clock_of, guard, open_engine, writing
+from airflow_provider_rma.billing.journal.engine import clock_of, guard, writing
 from airflow_provider_rma.billing.journal.migrations import EVENT, JOURNAL, migrate
 from airflow_provider_rma.billing.journal.model import (
     OPEN,
@@ -34,19 +34,6 @@ from airflow_provider_rma.billing.journal.model import (
     business_key,
 )
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, JournalError
-
-__all__ = [
-    "OPEN",
-    "Event",
-    "Found",
-    "Journal",
-    "JournalRow",
-    "JournalState",
-    "Scope",
-    "business_key",
-    "entry_of",
-    "open_engine",
-]
 
 T = TypeVar("T")
 

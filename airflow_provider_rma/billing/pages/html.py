@@ -14,7 +14,6 @@ import pendulum
 from airflow_provider_rma.billing.evidence.chain import EvidenceRef
 from airflow_provider_rma.billing.evidence.writer import RunFacts
 from airflow_provider_rma.billing.outcomes import BOOKED, CREATE, GOOD, Outcome
-from airflow_provider_rma.billing.pages.markdown import plan_markdown
 from airflow_provider_rma.billing.pages.statistics import (
     CREDIT_NOTE,
     INVOICE,
@@ -24,7 +23,6 @@ from airflow_provider_rma.billing.pages.statistics import (
     Reasons,
     RunStatistics,
     Tally,
-    review_plan,
     review_run,
 )
 from airflow_provider_rma.billing.pages.wording import (
@@ -44,8 +42,6 @@ from airflow_provider_rma.billing.pages.wording import (
     zurich,
 )
 from airflow_provider_rma.html import Html, facts, join, money, number, page, plural, section, table, tag, tiles
-
-__all__ = ["plan_html", "plan_markdown", "review_plan", "run_html"]
 
 #: Months that a page names one by one.
 _MONTHS = 24

@@ -1,9 +1,9 @@
 """Both content types meet here: bytes to the mapped form and back, whole or streaming.
 
 Decoding knows four ways in which an answer is not data, each with its exception: it ended early
-(:class:`IncompleteAnswerError`), it is something else, such as an HTML page or another root
-(:class:`UnexpectedAnswerError`), it is the service's own error body (:class:`RejectedError`, with the text in
-``server_message``), or it breaks a limit (:class:`UnexpectedAnswerError`).
+(:class:`IncompleteResponseError`), it is something else, such as an HTML page or another root
+(:class:`UnexpectedResponseError`), it is the service's own error body (:class:`RejectedError`, with the text in
+``server_message``), or it breaks a limit (:class:`UnexpectedResponseError`).
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from airflow_provider_rma.client.codecs.wire import (
 from airflow_provider_rma.client.codecs.xml import XmlItems, decode_xml, encode_xml
 from airflow_provider_rma.exceptions import RequestError
 
-__all__ = ["ContentType", "ItemStream", "Mapped", "decode", "encode", "error_text", "items_of", "iter_decode"]
-
 #: A longer body is not searched for the service's error text.
 _ERROR_BYTES = 256 * 1024
 
@@ -35,8 +33,8 @@ def decode(body: bytes, content_type: ContentType, root: str) -> Mapped:
 
     :param root: tag of the XML root, e.g. ``invoices``; JSON has none (seen in clients).
     :raises RejectedError: if the body is the service's error.
-    :raises IncompleteAnswerError: if it ended early or is empty.
-    :raises UnexpectedAnswerError: for anything else that is not documented.
+    :raises IncompleteResponseError: if it ended early or is empty.
+    :raises UnexpectedResponseError: for anything else that is not documented.
     """
     if len(body) > MAX_BYTES:
         raise too_large(MAX_BYTES)
@@ -113,8 +111,8 @@ def _expect(root: str) -> Callable[[str], None]:
 def items_of(mapped: Mapped, item: str) -> list[Any]:
     """The members of a list answer: one, several, or none in any of its spellings.
 
-    :raises UnexpectedAnswerError: if the answer has members beside the list and attributes: then it is no list, and an
-        empty one would be a lie.
+    :raises UnexpectedResponseError: if the response has members beside the list and attributes: then it is not a list,
+        and an empty one would be a lie.
     """
     if any(name != item and not name.startswith("@") and name != "number_of_transaction" for name in mapped):
         raise unexpected("the answer holds something else than the list that was asked for")

@@ -21,8 +21,6 @@ from airflow_provider_rma.ledger.proof.prove import PROVEN, Reason, ReasonCode, 
 from airflow_provider_rma.ledger.result import LedgerResult, MonthState, WindowResult
 from airflow_provider_rma.ledger.windows import bounds
 
-__all__ = ["ADVICE", "ledger_page"]
-
 #: Reasons of a month that the page names.
 _REASONS = 25
 #: Lines of first vouchers that are shown at once; more are folded away.
@@ -45,18 +43,18 @@ _MEANING: Mapping[Verdict, tuple[str, str]] = {
 
 #: What to do, by reason.
 ADVICE: Mapping[ReasonCode, str] = {
-    ReasonCode.ACCOUNT_DIFFERENCE: "Run again. If it stays, compare the account sheet of this month with the postings here.",
+    ReasonCode.ACCOUNT_DIFFERENCE: "Run again. If it stays, compare this month's account sheet with the postings here.",
     ReasonCode.ACCOUNT_WITHOUT_POSTINGS: "Postings are missing. Run again; if it stays, ask for the account's sheet.",
     ReasonCode.ACCOUNT_NOT_STATED: "See in the chart whether the account is new or was deleted, and run again.",
-    ReasonCode.VOUCHER_UNBALANCED: "Have the voucher looked at in RMA. Above the tolerance, it must be corrected there.",
+    ReasonCode.VOUCHER_UNBALANCED: "Look at the voucher in RMA. Above the tolerance, it must be corrected there.",
     ReasonCode.COUNT_WRONG: "The answer was cut or mixed. Run again; nothing of it is to be used.",
-    ReasonCode.COUNT_NOT_ANNOUNCED: "The service left out its count. Run again; if it stays, it has changed its interface.",
-    ReasonCode.EMPTIED: "Ask whoever keeps the books whether the month was really emptied. If so, nothing is to be done.",
+    ReasonCode.COUNT_NOT_ANNOUNCED: "The service sent no count. Run again; if it stays, its interface has changed.",
+    ReasonCode.EMPTIED: "Ask the bookkeeper whether the month was really emptied. If so, nothing is to be done.",
     ReasonCode.BALANCES_MOVED: "Run at a quiet hour, when nobody books.",
     ReasonCode.SIGN_CHANGED: "The account is stated the other way round. Find out why before its balances are used.",
     ReasonCode.SIGN_UNKNOWN: "Load a longer period: a month in which the account moves shows its sign.",
     ReasonCode.SIGN_DEVIATES: "Nothing is to be done.",
-    ReasonCode.CLOSED_MONTH_CHANGED: "Ask who changed a closed month, and why; figures that were reported may be wrong now.",
+    ReasonCode.CLOSED_MONTH_CHANGED: "Ask who changed a closed month, and why; reported figures may be wrong now.",
     ReasonCode.NOT_READ: "Nothing is to be done: the month is read in full again within a week.",
 }
 

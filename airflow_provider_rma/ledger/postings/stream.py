@@ -116,10 +116,10 @@ def read_postings(
     :param write: takes each batch. What it was given must be undone if this raises: whether the answer was complete
         shows only at its end.
     :param compared: note the content as well, to compare it with what is loaded.
-    :raises RestartMonthError: an answer ended early, or not as many postings came as were announced. They have to be asked
-        for again, with the same plan.
+    :raises RestartMonthError: a response ended early, or not as many postings came as were announced. Ask for them
+        again, with the same plan.
     :raises RequestError: if an answer broke off again that cannot be made smaller.
-    :raises UnexpectedAnswerError: for a posting outside of the window, or without account, voucher or amount.
+    :raises UnexpectedResponseError: for a posting outside of the window, or without account, voucher or amount.
     """
     reading = _MonthReader(plan.window, write, compared=compared)
     for part, source in received.parts:

@@ -22,9 +22,6 @@ from airflow_provider_rma.simulator.books.master_tables import today_in_zurich, 
 from airflow_provider_rma.simulator.books.reports import BalanceFilter, PostingFilter
 from airflow_provider_rma.simulator.books.rounding import ZERO
 from airflow_provider_rma.simulator.books.storage import Fetch, Store
-from airflow_provider_rma.simulator.refusal import Refused
-
-__all__ = ["Books", "Refused"]
 
 
 class Books(MasterDataStore):

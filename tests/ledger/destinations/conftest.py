@@ -13,15 +13,15 @@ import pytest
 pytest.importorskip("pyarrow")
 duckdb = pytest.importorskip("duckdb")
 
-from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.destinations import open_destination
-from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
-from airflow_provider_rma.ledger.destinations.parquet.readers import create_duckdb_views, read_window
-from airflow_provider_rma.ledger.destinations.sql.dialects import READ
-from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination
-from airflow_provider_rma.ledger.windows import Window
-from tests.support.ledger.window_fixtures import AUGUST, TENANT, Warehouse
-from tests.support.postgres import PostgresServer
+from airflow_provider_rma.ledger import contract  # noqa: E402
+from airflow_provider_rma.ledger.destinations import open_destination  # noqa: E402
+from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination  # noqa: E402
+from airflow_provider_rma.ledger.destinations.parquet.readers import create_duckdb_views, read_window  # noqa: E402
+from airflow_provider_rma.ledger.destinations.sql.dialects import READ  # noqa: E402
+from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination  # noqa: E402
+from airflow_provider_rma.ledger.windows import Window  # noqa: E402
+from tests.support.ledger.window_fixtures import AUGUST, TENANT, Warehouse  # noqa: E402
+from tests.support.postgres import PostgresServer  # noqa: E402
 
 #: Those whose tables can be changed behind the provider's back.
 DATABASES = ["duckdb", "postgres", "dbapi-sqlite", "dbapi-postgres"]

@@ -76,7 +76,7 @@ class AirflowService:
         with (self.home / "output.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.system.airflow_service"],
-                cwd=Path(__file__).parents[2],
+                cwd=Path(__file__).parents[3],
                 env=self._environment,
                 stdin=subprocess.PIPE,
                 stdout=log,

@@ -57,7 +57,6 @@ from airflow_provider_rma.ledger.destinations.parquet.manifest import (
     write_json,
     write_manifest,
 )
-from airflow_provider_rma.ledger.destinations.parquet.readers import create_duckdb_views, dataset_files, read_window
 from airflow_provider_rma.ledger.destinations.stage import (
     CheckedStage,
     UnknownFields,
@@ -72,8 +71,6 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from airflow_provider_rma.ledger.windows import Window
-
-__all__ = ["ParquetDestination", "create_duckdb_views", "dataset_files", "read_window"]
 
 #: How long a file that no longer counts is kept for those who are reading it.
 GRACE = timedelta(hours=24)

@@ -1,6 +1,6 @@
 """What every destination with tables does alike: creating and widening them, and replacing a window in a transaction.
 
-A database adds three things: a :class:`WarehouseTransaction`, which is one transaction, a way to open one, and a :class:`Dialect`.
+A database adds three things: a :class:`WarehouseTransaction`, a way to open one, and a :class:`Dialect`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from marshmallow import ValidationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger._pyarrow import pyarrow
 from airflow_provider_rma.ledger.postings.batches import DEPARTMENT, PLAIN, PostingBatches, scaled
-from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefused
+from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefusedError
 from airflow_provider_rma.ledger.postings.decode.fields import Leaf, leaves
 from airflow_provider_rma.schemas.amounts import Amount
 from airflow_provider_rma.schemas.dates import CalendarDate
@@ -44,14 +44,14 @@ class PostingColumns:
 
         :param texts: one column of text per leaf of a posting, null where it is missing or empty. Leaves that are not
             kept may be left out by whoever knows that they can be read.
-        :raises FastPathRefused: if a row has to be looked at by the schema.
+        :raises FastPathRefusedError: if a row has to be looked at by the schema.
         """
         pa = pyarrow()
         given = frozenset(texts.schema.names)
         values = {leaf.column: _read(leaf, texts.column(leaf.column)) for leaf in leaves() if leaf.column in given}
         for needed in ("id", "amount", "transdate", TransactionSchema.key):
             if values[needed].null_count:
-                raise FastPathRefused("a posting lacks something")
+                raise FastPathRefusedError("a posting lacks something")
         self._check_days(values["transdate"])
         accno = _accounts(values["accno"], values["chart_accno"])
         columns = {
@@ -80,7 +80,7 @@ class PostingColumns:
         span = pyarrow("pyarrow.compute").min_max(days)
         window = self._batches.window
         if not (span["min"].as_py() in window and span["max"].as_py() in window):
-            raise FastPathRefused("a posting lies outside of the month")
+            raise FastPathRefusedError("a posting lies outside of the month")
 
     def _names(self, accno: Any) -> Any:
         pa = pyarrow()
@@ -125,7 +125,7 @@ def _distinct(leaf: Leaf, texts: Any, kind: Any = None) -> Any:
         if isinstance(leaf.field, Amount):
             read = [None if value is None else scaled(value) for value in read]
     except (ValidationError, ArithmeticError):
-        raise FastPathRefused("a value cannot be read") from None
+        raise FastPathRefusedError("a value cannot be read") from None
     return pa.array(read, kind or _kind(leaf)).take(encoded.indices)
 
 
@@ -142,10 +142,10 @@ def _accounts(own: Any, stub: Any) -> Any:
     """The account of each row, which must be named, and by both members alike."""
     pc = pyarrow("pyarrow.compute")
     if pc.any(pc.not_equal(own, stub), min_count=0).as_py():
-        raise FastPathRefused("a posting names two accounts")
+        raise FastPathRefusedError("a posting names two accounts")
     accno = pc.coalesce(own, stub)
     if accno.null_count:
-        raise FastPathRefused("a posting names no account")
+        raise FastPathRefusedError("a posting names no account")
     return accno
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-class FastPathRefused(Exception):
+class FastPathRefusedError(Exception):
     """The fast way cannot vouch for what follows; the text says why, without content of the answer."""
 
 

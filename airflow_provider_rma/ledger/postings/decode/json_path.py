@@ -20,7 +20,7 @@ from airflow_provider_rma.exceptions import RequestError
 from airflow_provider_rma.ledger._pyarrow import pyarrow
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode.columns import PostingColumns
-from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefused, Progress
+from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefusedError, Progress
 from airflow_provider_rma.ledger.postings.decode.fields import ITEM, ROOT, Member, leaves, members
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def json_batches(
     """Batches of an answer in JSON.
 
     :param progress: how many postings were handed out is kept by the caller; what was announced is put in here.
-    :raises FastPathRefused: for anything that is no list of postings.
+    :raises FastPathRefusedError: for anything that is no list of postings.
     """
     columns = PostingColumns(batches)
     with source.reader() as body:
@@ -58,7 +58,7 @@ def json_batches(
             yield columns.convert(texts) if texts is not None else _strictly(piece, source, batches, progress)
     progress.announced = announced_count(pieces.attributes)
     if progress.announced not in (None, progress.count):
-        raise FastPathRefused("the announced count does not hold")
+        raise FastPathRefusedError("the announced count does not hold")
 
 
 def _strictly(piece: bytes, source: RawResponse, batches: PostingBatches, progress: Progress) -> pa.RecordBatch:
@@ -67,10 +67,10 @@ def _strictly(piece: bytes, source: RawResponse, batches: PostingBatches, progre
     try:
         for mapped in items_of(decode(b'{"%b":[%b]}' % (ITEM.encode(), piece), "json", ROOT), ITEM):
             if not isinstance(mapped, dict):
-                raise FastPathRefused("the list holds something else than postings")
+                raise FastPathRefusedError("the list holds something else than postings")
             batches.append(source.convert(mapped))
     except RequestError:
-        raise FastPathRefused("a posting cannot be read") from None
+        raise FastPathRefusedError("a posting cannot be read") from None
     return batches.take()
 
 
@@ -85,7 +85,7 @@ class _Pieces:
         self.head = body.read(PIECE)
         start = _HEAD.match(self.head)
         if not start:
-            raise FastPathRefused("the document does not begin as documented, or has no postings")
+            raise FastPathRefusedError("the document does not begin as documented, or has no postings")
         self.attributes: dict[str, str] = {}
         self._take_attributes(start[1])
         self._rest = self.head[start.end() :]
@@ -98,12 +98,12 @@ class _Pieces:
                 yield rest[: place.start() + 1]
                 rest = rest[place.end() :]
             elif len(rest) > 2 * PIECE:
-                raise FastPathRefused("a posting is very long")
+                raise FastPathRefusedError("a posting is very long")
             rest += more
         end = rest.rfind(b"]")
         tail = _TAIL.fullmatch(rest[end:] if end >= 0 else b"")
         if not tail:
-            raise FastPathRefused("the document does not end as documented")
+            raise FastPathRefusedError("the document does not end as documented")
         self._take_attributes(tail[1])
         yield rest[:end]
 
@@ -117,7 +117,7 @@ class _Pieces:
         for name, value in _NAMED.findall(text):
             key = name.decode()
             if key in self.attributes or (key != "number_of_transaction" and b'"@' + name + b'"' not in text):
-                raise FastPathRefused("the document has something else than the list")
+                raise FastPathRefusedError("the document has something else than the list")
             self.attributes[key] = value.decode()
 
 

@@ -20,14 +20,12 @@ from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
 from airflow_provider_rma.ledger.postings.batches import BATCH_ROWS, PostingBatches
-from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefused, Progress
+from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefusedError, Progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_provider_rma.client.stream import RawResponse
-
-__all__ = ["PostingReader"]
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +59,13 @@ class PostingReader:
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         """The batches, in the order of the answer.
 
-        :raises UnexpectedAnswerError: for a posting or a document that cannot be read.
-        :raises IncompleteAnswerError: if the answer ends early or its count does not hold, after some of the batches.
+        :raises UnexpectedResponseError: for a posting or a document that cannot be read.
+        :raises IncompleteResponseError: if the answer ends early or its count does not hold, after some of the batches.
         """
         if not self._is_strict:
             try:
                 yield from self._fast()
-            except FastPathRefused as doubt:
+            except FastPathRefusedError as doubt:
                 self.doubt = str(doubt)
                 log.info("%s: from posting %d on read the strict way: %s.", self._batches.window, self.count + 1, doubt)
             else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rma.ledger.postings.batches import BATCH_ROWS, PostingBatches
 from airflow_provider_rma.ledger.postings.decode.columns import PostingColumns
-from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefused, Progress
+from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefusedError, Progress
 from airflow_provider_rma.ledger.postings.decode.fields import ITEM, ROOT, Leaf, leaves
 from airflow_provider_rma.ledger.postings.decode.xml_recogniser import Recogniser
 
@@ -33,20 +33,20 @@ def xml_batches(
     root: no row is handed out before the bytes it comes from, and at least as many rows, have been recognised.
 
     :param progress: how many postings were handed out is kept by the caller; what was announced is put in here.
-    :raises FastPathRefused: as soon as the answer has not that form.
+    :raises FastPathRefusedError: as soon as the answer has not that form.
     """
     decoder, columns = _decoder(), PostingColumns(batches)
     if decoder is None:
-        raise FastPathRefused("the decoder is not installed")
+        raise FastPathRefusedError("the decoder is not installed")
     with Recogniser(source.reader()) as recogniser, source.reader() as body:
         for texts in _decoded(decoder, source.path() or body):
             recogniser.wait_for(progress.count + texts.num_rows)
             progress.announced = recogniser.announced
             yield columns.convert(texts)
         if recogniser.wait_for_end() != progress.count:
-            raise FastPathRefused("some postings were not decoded")
+            raise FastPathRefusedError("some postings were not decoded")
         if progress.announced not in (None, progress.count):
-            raise FastPathRefused("the announced count does not hold")
+            raise FastPathRefusedError("the announced count does not hold")
 
 
 def _decoded(decoder: Any, body: Any) -> Generator[pa.RecordBatch, None, None]:
@@ -57,7 +57,7 @@ def _decoded(decoder: Any, body: Any) -> Generator[pa.RecordBatch, None, None]:
         except StopIteration:
             return
         except Exception as error:  # noqa: BLE001  what it stumbled over is told by the strict way
-            raise FastPathRefused(f"the decoder gave up ({type(error).__name__})") from None
+            raise FastPathRefusedError(f"the decoder gave up ({type(error).__name__})") from None
         yield texts
 
 
@@ -77,7 +77,7 @@ def _decoder() -> Any:
             path.write_text(_configuration(), encoding="utf-8")
             return xml2arrow.XmlToArrowParser(path)
     except OSError as error:
-        raise FastPathRefused(f"there is no room for the decoder's configuration ({error.strerror})") from None
+        raise FastPathRefusedError(f"there is no room for the decoder's configuration ({error.strerror})") from None
 
 
 def _configuration() -> str:

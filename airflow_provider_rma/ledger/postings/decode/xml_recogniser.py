@@ -23,7 +23,7 @@ from typing import IO, Any, Self
 
 from airflow_provider_rma.client.stream import announced_count
 from airflow_provider_rma.ledger._pyarrow import pyarrow
-from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefused
+from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefusedError
 from airflow_provider_rma.ledger.postings.decode.fields import ITEM, ROOT, Leaf, Member, members
 from airflow_provider_rma.schemas.fields import Boolean
 from airflow_provider_rma.schemas.text import Text
@@ -142,17 +142,17 @@ class Recogniser(threading.Thread):
     def wait_for(self, count: int) -> None:
         """Wait until that many postings are known to be regular.
 
-        :raises FastPathRefused: if they are not.
+        :raises FastPathRefusedError: if they are not.
         """
         with self._news:
             self._news.wait_for(lambda: self._count >= count or self._problem is not None or self._whole)
             if self._count < count:
-                raise self._problem or FastPathRefused("more postings were decoded than there are")
+                raise self._problem or FastPathRefusedError("more postings were decoded than there are")
 
     def wait_for_end(self) -> int:
         """Wait until the document is known to be regular to its end; gives the number of its postings.
 
-        :raises FastPathRefused: if it is not.
+        :raises FastPathRefusedError: if it is not.
         """
         with self._news:
             self._news.wait_for(lambda: self._problem is not None or self._whole)
@@ -189,29 +189,29 @@ class Recogniser(threading.Thread):
             if self._given_up:
                 return
             if filled == CHUNK:
-                raise FastPathRefused("a posting is very long")
+                raise FastPathRefusedError("a posting is very long")
             more = self._body.readinto(memoryview(buffer)[filled:])  # type: ignore[attr-defined]
             if not more:
                 break
             filled += more
         if not _TAIL.fullmatch(buffer, 0, filled):
-            raise FastPathRefused("the document does not end as documented")
+            raise FastPathRefusedError("the document does not end as documented")
 
     def _begin(self, head: bytes) -> int:
         """Look at the root; gives where the first posting begins."""
         start = head.find(_OPEN)
         match = _HEAD.fullmatch(head[:start] if start >= 0 else b"")
         if not match:
-            raise FastPathRefused("the document does not begin as documented, or has no postings")
+            raise FastPathRefusedError("the document does not begin as documented, or has no postings")
         found = _ATTRIBUTE.findall(match[1])
         self._attributes = {name.decode(): value.decode() for name, value in found}
         if len(found) != len(self._attributes) or b"xmlns" in match[1]:
-            raise FastPathRefused("the root has unusual attributes")
+            raise FastPathRefusedError("the root has unusual attributes")
         return start
 
     def _recognise(self, postings: memoryview, expression: Any) -> None:
         if not expression(postings):
-            raise FastPathRefused("a posting has another form than the documented one")
+            raise FastPathRefusedError("a posting has another form than the documented one")
         count = postings.obj.count(_CLOSE, 0, len(postings))  # type: ignore[attr-defined]
         with self._news:
             self._count += count
