@@ -10,9 +10,9 @@ and a test, often in a process that it starts for the purpose, says what happens
     with at("window.deleted", lambda tenant: os.kill(os.getpid(), signal.SIGKILL)):
         ...
 
-Without a handler, and outside tests there never is one, reaching a point costs one look into an empty dictionary. A name
-is `<what>.<step>` in the past tense, e.g. `manifest.written`; each name stands at one place of the code. Any layer may
-use this module. It imports the standard library only.
+Without a handler, and outside tests there never is one, reaching a point costs one look at an empty dictionary. A name
+is `<what>.<step>`, e.g. `manifest.written`, and stands at one place of the code. Any layer may use this module. It
+imports the standard library only.
 """
 
 from __future__ import annotations

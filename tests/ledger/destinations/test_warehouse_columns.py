@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_rma.ledger import contract, fingerprint
 from airflow_provider_rma.ledger.destinations import views
-from tests.support.reference.ledger import columns_page
+from tests.support.ledger import columns_page
 
 
 def test_the_page_has_the_columns_as_they_are() -> None:
