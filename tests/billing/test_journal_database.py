@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from airflow_provider_rma.billing.journal import migrations
 from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.journal.migrations import CURRENT, migrate, schema_step
 from airflow_provider_rma.billing.journal.model import JournalState
-from airflow_provider_rma.billing.journal.store import Journal, migrations
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.exceptions import JournalError
 from tests.support.journal_databases import DATABASES, empty_database
 from tests.support.postgres import PostgresServer
