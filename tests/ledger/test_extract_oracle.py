@@ -21,7 +21,7 @@ from airflow_provider_rma.ledger.windows import Window
 from tests.support.ledger.company import Company, start, warehouse_rows
 from tests.support.ledger.memory import MemoryDestination
 from tests.support.posting_oracle import play
-from tests.support.reference import oracle_cases, shared
+from tests.support.reference import ORACLE_MASTER, oracle_cases
 from tests.support.simulator import SimulatorProcess
 
 CASES = oracle_cases("ar_booking", "ar_articles", "payment", "ap", "gl", "resave", "delete")
@@ -58,7 +58,7 @@ class Extracted:
 @pytest.fixture(scope="module")
 def extracted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Extracted]:
     folder = tmp_path_factory.mktemp("oracle")
-    with start(folder, master=shared("oracle/master.json")) as simulator:
+    with start(folder, master=ORACLE_MASTER) as simulator:
         company = Company(simulator)
         documents = {case["case"]: _play(company, case) for case in CASES}
         with open_destination(f"duckdb:///{folder}/warehouse.duckdb") as destination, company.client() as client:

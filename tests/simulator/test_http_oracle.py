@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.posting_oracle import HEADER_AMOUNTS, differences
-from tests.support.reference import oracle_cases, shared
+from tests.support.reference import ORACLE_MASTER, oracle_cases
 from tests.support.simulator import SimulatorProcess
 
 CASES = oracle_cases("ar_booking", "ar_articles")
@@ -63,7 +63,7 @@ def wire_invoice(given: dict[str, Any]) -> dict[str, Any]:
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
     with SimulatorProcess(
         tmp_path_factory.mktemp("oracle") / "books.db",
-        master=shared("oracle/master.json"),
+        master=ORACLE_MASTER,
         args=["--duplicates", "accept"],
     ) as process:
         yield process

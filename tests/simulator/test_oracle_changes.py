@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.books.master_tables import load_master
 from tests.support.posting_oracle import differences, play
-from tests.support.reference import oracle_cases, shared
+from tests.support.reference import ORACLE_MASTER, oracle_cases
 
 PAYMENTS = oracle_cases("payment")
 RESAVES = oracle_cases("resave")
@@ -20,7 +20,7 @@ DELETIONS = oracle_cases("delete")
 
 @pytest.fixture(scope="module")
 def books() -> Iterator[Books]:
-    books = Books.create(":memory:", load_master(shared("oracle/master.json")))
+    books = Books.create(":memory:", load_master(ORACLE_MASTER))
     yield books
     books.close()
 

@@ -11,14 +11,14 @@ import pytest
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.books.master_tables import load_master
 from tests.support.posting_oracle import differences, play
-from tests.support.reference import oracle_cases, shared
+from tests.support.reference import ORACLE_MASTER, oracle_cases
 
 CASES = oracle_cases("ar_booking", "ar_articles", "ap", "gl")
 
 
 @pytest.fixture(scope="module")
 def books() -> Iterator[Books]:
-    books = Books.create(":memory:", load_master(shared("oracle/master.json")))
+    books = Books.create(":memory:", load_master(ORACLE_MASTER))
     yield books
     books.close()
 

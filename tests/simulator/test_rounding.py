@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 
 import pytest
 
 from airflow_provider_rma.simulator.books.rounding import decimals, number, rounded, stored
-from tests.support.reference import shared
+from tests.support.reference import rounding_triples
 
 
 def test_every_triple_of_the_real_routine() -> None:
     wrong = []
-    for line in shared("oracle/rounding.jsonl").read_text(encoding="utf-8").splitlines():
-        triple = json.loads(line)
+    for triple in rounding_triples():
         if abs(float(triple["value"])) > 1e14:
             continue  # beyond 15 digits the real routine itself is the exception
         if stored(rounded(float(triple["value"]), triple["places"])) != Decimal(triple["result"]):

@@ -1,4 +1,4 @@
-"""What tests of every package share: where third-party test data lies, and how to read it."""
+"""Data that tests of every package share: what travels with the checkout, and the vendor's payloads beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "tests" / "data"
+ORACLE = DATA / "oracle"
 SHARED = ROOT.parent / "shared"
+
+#: What the ledger held before the first case of the oracle.
+ORACLE_MASTER = ORACLE / "master.json"
 
 
 def shared(relative: str) -> Path:
@@ -21,12 +26,14 @@ def shared(relative: str) -> Path:
 
 
 def oracle_cases(*kinds: str) -> list[dict[str, Any]]:
-    """Cases of the posting oracle, by kind (``ar_booking``, ``ar_articles``, ``payment``, ``ap``, ``gl``, ...).
+    """Read the cases of the posting oracle, by kind (``ar_booking``, ``ar_articles``, ``payment``, ``ap``, ...)."""
+    return [case for kind in kinds for case in _read_lines(f"{kind}.jsonl")]
 
-    Empty where the reference data is absent, so that a parametrised test is reported as skipped.
-    """
-    path = SHARED / "oracle" / "cases.jsonl"
-    if not path.exists():
-        return []
-    cases = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-    return [case for case in cases if case["kind"] in kinds]
+
+def rounding_triples() -> list[dict[str, Any]]:
+    """Read the triples of value, places and result of the ledger's own rounding routine."""
+    return _read_lines("rounding.jsonl")
+
+
+def _read_lines(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (ORACLE / name).read_text(encoding="utf-8").splitlines()]
