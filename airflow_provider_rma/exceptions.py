@@ -49,7 +49,7 @@ class RunMyAccountsError(Exception):
     :param advice: what to do about it, one English sentence.
     :param method: HTTP method of the request, if there was one.
     :param path: path of the request below the tenant, without query string.
-    :param status: HTTP status of the answer, if one came.
+    :param status: HTTP status of the response, if one came.
     :param server_message: the server's own text (German); may quote personal data, so keep it out of logs.
     :param retryable: whether the same call may succeed later without anybody changing anything.
     """
@@ -132,7 +132,7 @@ class InvalidInputError(RunMyAccountsError):
 
 
 class RequestError(RunMyAccountsError):
-    """A request to the service did not give the answer that was asked for."""
+    """A request to the service did not give the response that was asked for."""
 
 
 class ConnectionNotMadeError(RequestError):
@@ -170,17 +170,17 @@ class ServerError(RequestError):
 
 
 class IncompleteResponseError(RequestError):
-    """The answer ended early or its announced count does not hold: never taken for a short list."""
+    """The response ended early or its announced count does not hold: never taken for a short list."""
 
     retryable = True
 
 
 class UnexpectedResponseError(RequestError):
-    """The answer is not what the interface documents: HTML, another root element, a redirect, an unreadable value."""
+    """The response is not what the interface documents: HTML, another root element, a redirect, an unreadable value."""
 
 
 class OutcomeUnknownError(RequestError):
-    """A write was sent and no reliable answer came: it may or may not have been carried out. Only reading can tell.
+    """A write was sent and no reliable response came: it may or may not have been carried out. Only reading can tell.
 
     ``retry_after`` is the seconds that the service asked to wait (429), None if it did not.
     """
@@ -231,7 +231,7 @@ class EvidenceError(RunMyAccountsError):
 
 
 class LedgerError(RunMyAccountsError):
-    """A ledger extract cannot go on, for another reason than the service's answers."""
+    """A ledger extract cannot go on, for another reason than the service's responses."""
 
 
 class UnprovenError(LedgerError):

@@ -103,7 +103,7 @@ def _service_fields() -> dict[str, Any]:
         ),
         "content_type": _field(
             "Content type",
-            "In which form requests and answers travel, unless a task says otherwise.",
+            "In which form requests and responses travel, unless a task says otherwise.",
             ["string", "null"],
             default="json",
             enum=["json", "xml"],

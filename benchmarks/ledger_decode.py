@@ -63,7 +63,7 @@ def postings(count: int) -> Iterator[dict[str, Any]]:
 
 
 def _write(path: Path, count: int) -> None:
-    from airflow_provider_rma.client.codecs.content import encode
+    from airflow_provider_rma.client.codecs.bodies import encode
 
     is_xml = path.suffix == ".xml"
     with path.open("wb") as file:
@@ -91,9 +91,9 @@ def _source(path: Path) -> Any:
     endpoint = endpoints.LIST_TRANSACTIONS
     file = path.open("rb")
     file.seek(0, os.SEEK_END)
-    answer = Response(200, f"application/{path.suffix[1:]}", None, file)
+    answer = Response(200, f"application/{path.suffix[1:]}", file)
     request = endpoint.request("xml", segments={"accno": "x"})
-    return RawResponse(endpoint, request, answer, "xml", endpoint.reader.from_wire)
+    return RawResponse(endpoint, request, answer, "xml", endpoint.schema.from_wire)
 
 
 def _batches() -> Any:

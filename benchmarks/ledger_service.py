@@ -29,7 +29,7 @@ def prepare(folder: Path, count: int) -> int:
     :param count: postings wanted; vouchers have three each, so one or two more are written.
     :returns: how many there are.
     """
-    from airflow_provider_rma.client.codecs.content import encode
+    from airflow_provider_rma.client.codecs.bodies import encode
     from benchmarks.ledger_decode import postings
 
     count += -count % 3

@@ -10,15 +10,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_rma.client import endpoints
-from airflow_provider_rma.client.codecs.wire import ContentType, Mapped, unexpected
+from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.endpoints import Endpoint
+from airflow_provider_rma.client.errors import unexpected_error
 from airflow_provider_rma.client.responses import Response
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.client.stream import Entity, EntityStream, RawResponse
@@ -36,7 +37,7 @@ class RunMyAccountsClient:
     :param config: the connection.
     :param retry: policy for reads.
     :param sleep: how to wait between tries.
-    :ivar unknown_fields: paths of fields that answers held and nobody has documented, e.g. ``invoice.parts.colour``.
+    :ivar unknown_fields: paths of fields that responses held and nobody has documented, e.g. ``invoice.parts.colour``.
     """
 
     def __init__(
@@ -71,10 +72,10 @@ class RunMyAccountsClient:
         """
         form = self.config.content_type
 
-        def decode(answer: Response) -> datetime | None:
-            endpoints.LIST_DEPARTMENTS.decode_list(answer.read(), answer.content_type(form))
-            answer.close()
-            return _moment(answer.date)
+        def decode(response: Response) -> datetime | None:
+            endpoints.LIST_DEPARTMENTS.decode_list(response.read(), response.content_type(form))
+            response.close()
+            return response.date
 
         return self._transport.read(endpoints.LIST_DEPARTMENTS.request(form), decode)
 
@@ -135,7 +136,7 @@ class RunMyAccountsClient:
     ) -> EntityStream:
         """Like :meth:`list_invoices`, one at a time; with XML in flat memory."""
         query = _invoice_query(from_date, to_date, status, customer_number)
-        return self._stream(endpoints.LIST_INVOICES, content_type, query=query)
+        return self._open(endpoints.LIST_INVOICES, content_type, query=query).entities()
 
     def get_invoice(self, number: str, *, content_type: ContentType | None = None) -> Entity:
         """One invoice by its number (``invnumber``, not the internal id).
@@ -181,7 +182,7 @@ class RunMyAccountsClient:
         :param include_closings: closing balances too; likewise.
         """
         query = _transaction_query(from_date, to_date, include_openings, include_closings)
-        return self._stream(endpoints.LIST_TRANSACTIONS, content_type, segments={"accno": accno}, query=query)
+        return self._open(endpoints.LIST_TRANSACTIONS, content_type, segments={"accno": accno}, query=query).entities()
 
     def open_transactions(
         self,
@@ -193,18 +194,12 @@ class RunMyAccountsClient:
         include_closings: bool | None = None,
         content_type: ContentType | None = None,
     ) -> RawResponse:
-        """Like :meth:`iter_transactions`, as the bytes of the answer; a context manager.
+        """Like :meth:`iter_transactions`, as the bytes of the response; a context manager.
 
         What can be checked without decoding is checked: status, length, compression.
         """
         query = _transaction_query(from_date, to_date, include_openings, include_closings)
-        form = content_type or self.config.content_type
-        endpoint = endpoints.LIST_TRANSACTIONS
-        request = endpoint.request(form, segments={"accno": accno}, query=query)
-        return self._transport.read(
-            request,
-            lambda answer: RawResponse(endpoint, request, answer, form, lambda mapped: self._entity(endpoint, mapped)),
-        )
+        return self._open(endpoints.LIST_TRANSACTIONS, content_type, segments={"accno": accno}, query=query)
 
     def list_balances(
         self,
@@ -250,16 +245,16 @@ class RunMyAccountsClient:
         """All projects."""
         return self._list(endpoints.LIST_PROJECTS, content_type)
 
-    # ------------------------------------------------------------------ how
+    # ------------------------------------------------------------------ requests and responses
 
     def _list(
         self, endpoint: Endpoint, content_type: ContentType | None, query: Mapping[str, Any] | None = None
     ) -> list[Entity]:
         form = content_type or self.config.content_type
 
-        def decode(answer: Response) -> list[Entity]:
-            mapped = endpoint.decode_list(answer.read(), answer.content_type(form))
-            answer.close()
+        def decode(response: Response) -> list[Entity]:
+            mapped = endpoint.decode_list(response.read(), response.content_type(form))
+            response.close()
             return [self._entity(endpoint, record) for record in mapped]
 
         return self._transport.read(endpoint.request(form, query=query), decode)
@@ -267,28 +262,29 @@ class RunMyAccountsClient:
     def _get(self, endpoint: Endpoint, key: str, number: str, content_type: ContentType | None) -> Entity:
         form = content_type or self.config.content_type
 
-        def decode(answer: Response) -> Entity:
-            mapped = endpoint.decode(answer.read(), answer.content_type(form))
-            answer.close()
+        def decode(response: Response) -> Entity:
+            mapped = endpoint.decode(response.read(), response.content_type(form))
+            response.close()
             entity = self._entity(endpoint, mapped)
             if str(entity[key]).strip().casefold() != number.strip().casefold():
-                raise unexpected(f"the answer is another {endpoint.schema.entity} than the one that was asked for")
+                raise unexpected_error(
+                    f"the response is another {endpoint.schema.entity} than the one that was asked for"
+                )
             return entity
 
         return self._transport.read(endpoint.request(form, segments={key: number}), decode)
 
-    def _stream(
+    def _open(
         self,
         endpoint: Endpoint,
         content_type: ContentType | None,
         segments: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
-    ) -> EntityStream:
+    ) -> RawResponse:
         form = content_type or self.config.content_type
         request = endpoint.request(form, segments=segments, query=query)
         return self._transport.read(
-            request,
-            lambda answer: EntityStream(endpoint, request, answer, form, lambda mapped: self._entity(endpoint, mapped)),
+            request, lambda response: RawResponse(endpoint, request, response, form, partial(self._entity, endpoint))
         )
 
     def _post(self, endpoint: Endpoint, entity: Mapping[str, Any], content_type: ContentType | None) -> None:
@@ -296,27 +292,18 @@ class RunMyAccountsClient:
 
     def _entity(self, endpoint: Endpoint, mapped: Mapped) -> Entity:
         found: set[str] = set()
-        entity = endpoint.reader.from_wire(mapped, unknown_fields=found)
+        entity = endpoint.schema.from_wire(mapped, unknown_fields=found)
         if found:
-            self._report(endpoint.schema.entity, found)
+            self._report_unknown(endpoint.schema.entity, found)
         return entity
 
-    def _report(self, kind: str, found: set[str]) -> None:
-        paths = {f"{kind}.{path}" for path in found}
+    def _report_unknown(self, entity: str, found: set[str]) -> None:
+        paths = {f"{entity}.{path}" for path in found}
         with self._lock:
             new = paths - self.unknown_fields
             self.unknown_fields |= new
         for path in sorted(new):
             log.warning("The service sends a field that is not documented: %s. It is kept as it is.", path)
-
-
-def _moment(header: str | None) -> datetime | None:
-    """The time in a ``Date`` header; None if there is none that can be read."""
-    try:
-        moment = parsedate_to_datetime(header or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _invoice_query(

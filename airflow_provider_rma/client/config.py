@@ -31,13 +31,13 @@ class ClientConfig:
     :param allow_key_in_url: permits ``auth_scheme="query"``. A key in a URL ends in the logs of every proxy.
     :param allow_http: permits ``http://`` to a host that is not this machine: the token travels in clear text.
     :param api_version: path segment of the version, always ``latest`` (documented).
-    :param content_type: ``json`` or ``xml``, for requests and answers; each call can choose otherwise.
+    :param content_type: ``json`` or ``xml``, for requests and responses; each call can choose otherwise.
     :param allow_writes: False refuses every POST before it is sent.
     :param closed_until: last day of the closed accounting period, inclusive; None if unknown. The client does not use
         it; billing refuses documents dated on or before it.
     :param connect_timeout: seconds to make a connection, for each address of the host.
     :param read_timeout: seconds of silence after which a read is given up (lists can take minutes, seen in clients).
-    :param total_deadline: seconds for one POST, from connecting to the last byte of the answer.
+    :param total_deadline: seconds for one POST, from connecting to the last byte of the response.
     :param max_in_flight: requests at the same time; connections kept open. Reads are counted over all clients of this
         process at the same host.
     :param verify: True checks certificates, a path names the file of the certificate authorities to trust, False

@@ -21,23 +21,25 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError
 
-#: An idle connection older than this is not used again: something on the way may have forgotten it, and a POST lost on
-#: it would be in doubt for nothing.
+#: Seconds for which an idle connection may be used again. Afterwards something on the way may have forgotten it, and a
+#: POST lost on it would be in doubt for nothing.
 MAX_IDLE = 15.0
 
 _current = threading.local()
 
 
 class WatchedRequest:
-    """One request and its answer, bounded in time.
+    """One request and its response, bounded in time.
 
-    :param seconds: from now to the last byte of the answer.
+    :param seconds: from now to the last byte of the response.
+    :param max_idle: seconds after which an idle connection is not used for this request.
     :ivar sent: whether a byte of the request may have left.
     :ivar expired: whether the time was up before the exchange was over.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, max_idle: float = MAX_IDLE) -> None:
         self.seconds = seconds
+        self.max_idle = max_idle
         self.sent = False
         self.expired = False
         self._end = time.monotonic() + seconds
@@ -47,8 +49,8 @@ class WatchedRequest:
         self._timer.daemon = True
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[WatchedRequest]:
-        """Bounds everything inside, in this thread."""
+    def enforce(self) -> Iterator[WatchedRequest]:
+        """Bound everything that this thread does inside."""
         _current.exchange = self
         self._timer.start()
         try:
@@ -89,11 +91,18 @@ def _shut(handle: socket.socket) -> None:
         handle.shutdown(socket.SHUT_RDWR)
 
 
-def _exchange() -> WatchedRequest | None:
+def _current_exchange() -> WatchedRequest | None:
     return getattr(_current, "exchange", None)
 
 
-class _Watched(HTTPConnection):
+# What this module relies on inside urllib3, as of 2.8 (tests/client/test_deadline.py fails if any of it is gone):
+# * `HTTPConnection._new_conn` opens the TCP connection and returns its socket, over TLS too; `_tunnel` sends CONNECT;
+# * `http.client` passes every byte of a request through `send`, and connects there if it has not;
+# * a pool asks `is_connected` before it uses a connection again, and makes new ones with `ConnectionCls`; a pool
+#   manager finds the classes of its pools in `pool_classes_by_scheme`.
+
+
+class _WatchedConnection(HTTPConnection):
     """A connection that reports to the exchange that uses it."""
 
     _tunnelling = False
@@ -101,7 +110,7 @@ class _Watched(HTTPConnection):
     _last_use = 0.0
 
     def _new_conn(self) -> socket.socket:
-        exchange = _exchange()
+        exchange = _current_exchange()
         if exchange is not None:
             exchange.check()
         sock = super()._new_conn()
@@ -124,7 +133,7 @@ class _Watched(HTTPConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        exchange = _exchange()
+        exchange = _current_exchange()
         if exchange is not None and not self._tunnelling:
             if self._watched_by is not exchange:
                 self._watched_by = exchange
@@ -136,22 +145,24 @@ class _Watched(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        return super().is_connected and time.monotonic() - self._last_use < MAX_IDLE
+        exchange = _current_exchange()
+        max_idle = MAX_IDLE if exchange is None else exchange.max_idle
+        return super().is_connected and time.monotonic() - self._last_use < max_idle
 
 
-class _WatchedHTTPS(_Watched, HTTPSConnection):
+class _WatchedHTTPSConnection(_WatchedConnection, HTTPSConnection):
     pass
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
+class _WatchedPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedConnection
 
 
-class _PoolHTTPS(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPS
+class _WatchedHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPSConnection
 
 
-_POOLS = {"http": _Pool, "https": _PoolHTTPS}
+_POOLS = {"http": _WatchedPool, "https": _WatchedHTTPSPool}
 
 
 class WatchedAdapter(HTTPAdapter):

@@ -1,6 +1,6 @@
 """The part of the RMA interface that is used here, each endpoint described once.
 
-Building a request and decoding an answer are pure: they do no I/O and hold no state. Any transport can execute them.
+Building a request and decoding a response are pure: they do no I/O and hold no state. Any transport can execute them.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cache
+from functools import cached_property
 from string import Formatter
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from airflow_provider_rma.client.codecs.content import ItemStream, decode, encode, items_of, iter_decode
-from airflow_provider_rma.client.codecs.wire import ContentType, Mapped, unexpected
+from airflow_provider_rma.client.codecs.bodies import ItemStream, decode, encode, iter_decode, list_items
+from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
+from airflow_provider_rma.client.errors import unexpected_error
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.customer import CustomerSchema
@@ -57,10 +58,10 @@ class Endpoint:
     :param name: what it is called here.
     :param path: template below the tenant, with ``{name}`` for a path segment.
     :param query: query parameters it knows.
-    :param schema: schema of the entity that is sent or answered; None if nothing is read.
+    :param schema_class: schema of the entity that is sent or received.
     :param request_root: XML root of the request body; None without a body.
-    :param response_root: XML root of the answer; None if the answer has no body.
-    :param response_item: member that repeats in a list answer; None for a single entity.
+    :param response_root: XML root of the response; None if the response has no body.
+    :param response_item: member that repeats in a list response; None for a single entity.
     :param success: statuses that are documented or seen for success; any other 2xx counts as well.
     :param evidence: how well the endpoint is known, and from where.
     """
@@ -69,7 +70,7 @@ class Endpoint:
     method: Method
     path: str
     evidence: str
-    schema: type[EntitySchema]
+    schema_class: type[EntitySchema]
     query: tuple[str, ...] = ()
     request_root: str | None = None
     response_root: str | None = None
@@ -93,28 +94,28 @@ class Endpoint:
         headers = {"Accept": MEDIA_TYPES[content_type]}
         body = None
         if self.request_root is not None:
-            body = encode(self.reader.to_wire(entity or {}), content_type, self.request_root)
+            body = encode(self.schema.to_wire(entity or {}), content_type, self.request_root)
             headers["Content-Type"] = MEDIA_TYPES[content_type]
         return Request(self.method, self._path(segments or {}), self._query(query or {}), headers, body)
 
-    @property
-    def reader(self) -> EntitySchema:
-        """The one instance of the schema."""
-        return _instance(self.schema)
+    @cached_property
+    def schema(self) -> EntitySchema:
+        """The schema, made when it is first needed."""
+        return self.schema_class()
 
     def decode(self, body: bytes, content_type: ContentType) -> Mapped:
-        """The mapped form of one entity. Errors as of :func:`~airflow_provider_rma.client.codecs.content.decode`."""
+        """The mapped form of one entity. Errors as of :func:`~airflow_provider_rma.client.codecs.bodies.decode`."""
         mapped = decode(body, content_type, self.response_root or "")
         if not mapped:
-            raise unexpected("the answer is an entity without any field")
+            raise unexpected_error("the response is an entity without any field")
         return mapped
 
     def decode_list(self, body: bytes, content_type: ContentType) -> list[Any]:
-        """The mapped forms of a list answer, held as a whole."""
-        return items_of(decode(body, content_type, self.response_root or ""), self.response_item or "")
+        """The mapped forms of a list response, held as a whole."""
+        return list_items(decode(body, content_type, self.response_root or ""), self.response_item or "")
 
     def iter_decode(self, chunks: Iterable[bytes], content_type: ContentType) -> ItemStream:
-        """The mapped forms of a list answer, one at a time."""
+        """The mapped forms of a list response, one at a time."""
         return iter_decode(chunks, content_type, self.response_root or "", self.response_item or "")
 
     def _path(self, segments: Mapping[str, str]) -> str:
@@ -126,11 +127,6 @@ class Endpoint:
         if unknown:
             raise ValueError(f"{self.name} has no query parameter {sorted(unknown)}")
         return tuple((name, query_text(values[name], name)) for name in self.query if values.get(name) is not None)
-
-
-@cache
-def _instance(schema: type[EntitySchema]) -> EntitySchema:
-    return schema()
 
 
 def encode_segment(value: str, name: str) -> str:

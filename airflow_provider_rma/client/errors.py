@@ -1,9 +1,13 @@
-"""One answer, one meaning: what a status, a body or a failure says about a request.
+"""The meaning of a response, and of a request without one, as one of our exceptions. Decided here and nowhere else.
 
 For a write the question is always the same: is it certain that the service did not carry it out? Certain are the
 statuses with which it refuses (400, 404, 409, 413, 415, its own error body, and the other 4xx that mean a refusal) and
 a connection that was never made. Everything else that is no success leaves a doubt. 5xx and 429 do so even with an
 error body: the service may have failed after it had booked, and reading settles that without any risk.
+
+Three groups: a whole response (:func:`error_for`), a request without a whole response (:func:`not_connected_error`,
+:func:`interrupted_error`), and a body that is not data (the codecs raise these, :func:`unreadable_error` says what they
+mean for a request).
 """
 
 from __future__ import annotations
@@ -13,16 +17,12 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import Protocol
 
 import requests
 import urllib3.exceptions
 
-from airflow_provider_rma.client.auth import redact
-from airflow_provider_rma.client.codecs.content import is_readable
-from airflow_provider_rma.client.codecs.wire import HTML_ADVICE, html_page
-from airflow_provider_rma.client.endpoints import Request
-from airflow_provider_rma.client.responses import Response
-from airflow_provider_rma.client.retry import parse_retry_after
+from airflow_provider_rma.client.redaction import redact
 from airflow_provider_rma.exceptions import (
     AuthenticationError,
     ConnectionNotMadeError,
@@ -45,85 +45,124 @@ _VERIFY = (
     "If the service is behind a company's own certificate authority, put its file into the connection's extra `verify`."
 )
 
+_HTML = "Check host and tenant of the connection, and whether a proxy or a maintenance page answers in its place."
+
 #: 4xx that do not say that a write was refused: time-out, too early, too many, connection closed by the client.
 _UNSURE = frozenset({408, 425, 429, 499})
 
 
-def problem_of(answer: Response, request: Request, token: str) -> RequestError | None:
-    """What an answer's status and body say; None if the answer is a success to be decoded."""
-    text = None if answer.is_html() else answer.error_text()
-    error = _classify(answer, request, text)
+class RequestLike(Protocol):
+    """The members of a request that its error shows."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+
+class ResponseLike(Protocol):
+    """The members of a response that its meaning depends on."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def retry_after(self) -> float | None: ...
+
+    def is_html(self) -> bool: ...
+
+    def is_empty(self) -> bool: ...
+
+    def is_readable(self) -> bool: ...
+
+    def error_text(self) -> str | None: ...
+
+
+# ------------------------------------------------------------------ a whole response
+
+
+def error_for(response: ResponseLike, request: RequestLike, token: str) -> RequestError | None:
+    """The error that a response's status and body stand for; None if it is a success to be decoded.
+
+    :param token: is taken out of the service's text.
+    """
+    text = None if response.is_html() else response.error_text()
+    error = _classify(response, request, text)
     if error is not None:
-        of_request(error, request, answer.status)
+        attach_request(error, request, response.status)
         error.server_message = redact(text, token) if text is not None else None
     return error
 
 
-def _classify(answer: Response, request: Request, text: str | None) -> RequestError | None:
-    status = answer.status
+def _classify(response: ResponseLike, request: RequestLike, text: str | None) -> RequestError | None:
+    status = response.status
     if status in (401, 403):
         return AuthenticationError("the service refuses the token", advice=_TOKEN)
     if 200 <= status < 300:
-        return _classify_success(answer, request, text)
+        return _classify_success(response, request, text)
     if request.method == "GET":
-        return _classify_read(answer, text)
-    return _classify_write(answer)
+        return _classify_read(response, text)
+    return _classify_write(response)
 
 
-def _classify_success(answer: Response, request: Request, text: str | None) -> RequestError | None:
+def _classify_success(response: ResponseLike, request: RequestLike, text: str | None) -> RequestError | None:
     if text is not None:
         return RejectedError("the service refused the request", advice=_REJECTED)
     if request.method == "GET":
-        return html_page() if answer.is_html() else None
-    if answer.is_empty() or (not answer.is_html() and is_readable(answer.read())):
+        return html_page_error() if response.is_html() else None
+    if response.is_empty() or (not response.is_html() and response.is_readable()):
         return None
-    return OutcomeUnknownError(f"the answer is neither empty nor data. {_READ_BACK}", advice=HTML_ADVICE)
+    return OutcomeUnknownError(f"the response is neither empty nor data. {_READ_BACK}", advice=_HTML)
 
 
-def _classify_write(answer: Response) -> RequestError:
-    status = answer.status
+def _classify_write(response: ResponseLike) -> RequestError:
+    status = response.status
     if 300 <= status < 400:
         return OutcomeUnknownError(f"the service answered a write with a redirect. {_READ_BACK}", advice=_REDIRECT)
     if status == 429:
         return OutcomeUnknownError(
             "the service asks to slow down; the write was probably not carried out",
             advice=_READ_BACK,
-            retry_after=parse_retry_after(answer.retry_after),
+            retry_after=response.retry_after,
         )
     if 400 <= status < 500 and status not in _UNSURE:
         return RejectedError("the service refused the request", advice=_REJECTED)
     return OutcomeUnknownError("the service failed while it handled the write", advice=_READ_BACK)
 
 
-def _classify_read(answer: Response, text: str | None) -> RequestError:
-    status = answer.status
+def _classify_read(response: ResponseLike, text: str | None) -> RequestError:
+    status = response.status
     if 300 <= status < 400:
         return UnexpectedResponseError("the service answered with a redirect", advice=_REDIRECT)
     if status == 429:
         return RateLimitedError(
             "the service asks to slow down",
             advice="Run fewer tasks at the same time on this tenant.",
-            retry_after=parse_retry_after(answer.retry_after),
+            retry_after=response.retry_after,
         )
     if status in (408, 425) or status >= 500:
         return ServerError("the service failed", advice="Try again later; if it stays, ask its support.")
     if status == 404:
-        return _not_found(answer, text)
+        return _not_found(response, text)
     if text is not None or status == 400:
         return RejectedError("the service refused the request", advice=_REJECTED)
     if status == 407:
         return UnexpectedResponseError("a proxy refuses the request", advice=_PROXY)
-    return UnexpectedResponseError("the service answered with a status that is not documented", advice=HTML_ADVICE)
+    return UnexpectedResponseError("the service answered with a status that is not documented", advice=_HTML)
 
 
-def _not_found(answer: Response, text: str | None) -> RequestError:
+def _not_found(response: ResponseLike, text: str | None) -> RequestError:
     """Only the service's own 404 may count as a piece of the proof that something is absent."""
-    if text is not None or answer.is_empty():
+    if text is not None or response.is_empty():
         return NotFoundError("there is nothing of that name", advice="Check the number, and the tenant.")
-    return UnexpectedResponseError("the answer is a 404 that does not come from the service", advice=HTML_ADVICE)
+    return UnexpectedResponseError("the response is a 404 that does not come from the service", advice=_HTML)
 
 
-def not_made(error: Exception, request: Request, *, expired: bool) -> ConnectionNotMadeError:
+# ------------------------------------------------------------------ no whole response
+
+
+def not_connected_error(error: Exception, request: RequestLike, *, expired: bool) -> ConnectionNotMadeError:
     """The connection was never made. The text is made here: libraries quote URLs in theirs."""
     advice = "Nothing was sent. Check host and network; a later try can succeed."
     reason, retryable = "no connection", True
@@ -166,14 +205,14 @@ def _rank(error: BaseException) -> int:
     return next((index for index, kind in enumerate(kinds) if isinstance(error, kind)), len(kinds))
 
 
-def interrupted(request: Request, *, expired: bool, seconds: float, timed_out: bool) -> RequestError:
-    """The request was sent, and no whole answer came."""
+def interrupted_error(request: RequestLike, *, expired: bool, seconds: float, timed_out: bool) -> RequestError:
+    """The request was sent, and no whole response came."""
     if expired:
-        reason = f"no whole answer within {seconds:g} s"
+        reason = f"no whole response within {seconds:g} s"
     elif timed_out:
         reason = "the server fell silent"
     else:
-        reason = "the connection was lost before the answer was complete"
+        reason = "the connection was lost before the response was complete"
     if request.method == "POST":
         return OutcomeUnknownError(reason, advice=_READ_BACK, method=request.method, path=request.path)
     return IncompleteResponseError(
@@ -185,15 +224,61 @@ def interrupted(request: Request, *, expired: bool, seconds: float, timed_out: b
     )
 
 
-def in_doubt(error: RequestError, request: Request, status: int) -> RequestError:
-    """An answer that came but cannot be read: for a write that is a doubt, for a read it is what it is."""
+def unreadable_error(error: RequestError, request: RequestLike, status: int) -> RequestError:
+    """A response that came but cannot be read: for a write that is a doubt, for a read it is what it is."""
     if request.method == "GET":
-        return of_request(error, request, status)
+        return attach_request(error, request, status)
     doubt = OutcomeUnknownError(f"{error.message}. {_READ_BACK}", advice=error.advice)
-    return of_request(doubt, request, status)
+    return attach_request(doubt, request, status)
 
 
-def of_request(error: RequestError, request: Request, status: int) -> RequestError:
+def attach_request(error: RequestError, request: RequestLike, status: int) -> RequestError:
     """The error with the request it belongs to."""
     error.method, error.path, error.status = request.method, request.path, status
     return error
+
+
+# ------------------------------------------------------------------ a body that is not data
+
+
+def incomplete_error(form: str, where: str = "") -> IncompleteResponseError:
+    """A response that ended before its end.
+
+    :param form: the form in which the end is missing: JSON, XML, HTTP or gzip.
+    :param where: continues the sentence.
+    """
+    return IncompleteResponseError(
+        f"the {form} response ended early{where}",
+        advice="Nothing of it was used. Try again; if it stays, ask for a shorter period.",
+    )
+
+
+def unexpected_error(message: str, advice: str = "") -> UnexpectedResponseError:
+    """A response that is not what the interface documents."""
+    return UnexpectedResponseError(
+        message, advice=advice or "The service did not answer as documented; look at it with `curl` or ask its support."
+    )
+
+
+def html_page_error() -> UnexpectedResponseError:
+    """An HTML page in place of data."""
+    return unexpected_error("the response is an HTML page, not data", _HTML)
+
+
+def too_deep_error(levels: int) -> UnexpectedResponseError:
+    """A body nested deeper than ``levels``."""
+    return unexpected_error(f"the response is nested deeper than {levels} levels")
+
+
+def too_large_error(limit: int) -> UnexpectedResponseError:
+    """A body of more than ``limit`` bytes."""
+    return unexpected_error(f"the response is longer than {limit} bytes", "Ask for a shorter period.")
+
+
+def rejected_error(text: str) -> RejectedError:
+    """The service's own refusal; ``text`` is German and may quote personal data."""
+    return RejectedError(
+        "the service refused the request",
+        advice="The service's own text is in the attribute `server_message`; correct what it names.",
+        server_message=text,
+    )

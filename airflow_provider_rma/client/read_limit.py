@@ -13,15 +13,15 @@ from contextlib import contextmanager
 
 
 class ReadLimiter:
-    """Lets no more through at the same time than each of those who enter allows."""
+    """Lets at most as many reads be under way at the same time as each caller allows."""
 
     def __init__(self) -> None:
         self._free = threading.Condition()
         self._inside = 0
 
     @contextmanager
-    def entered(self, limit: int) -> Iterator[None]:
-        """Wait until fewer than ``limit`` are inside, then be inside.
+    def admit(self, limit: int) -> Iterator[None]:
+        """Wait until fewer than ``limit`` reads are inside, then be inside.
 
         :param limit: at least 1. A client that allows more than another may enter where the other still waits.
         """
@@ -36,24 +36,24 @@ class ReadLimiter:
                 self._free.notify_all()
 
 
-_gates: dict[str, ReadLimiter] = {}
+_limiters: dict[str, ReadLimiter] = {}
 _lock = threading.Lock()
 
 
-def gate(origin: str) -> ReadLimiter:
-    """The gate of a host in this process.
+def get_limiter(origin: str) -> ReadLimiter:
+    """Return the limiter of a host in this process.
 
     :param origin: scheme, name and port.
     """
     with _lock:
-        return _gates.setdefault(origin.casefold(), ReadLimiter())
+        return _limiters.setdefault(origin.casefold(), ReadLimiter())
 
 
 def _forget() -> None:
     """A forked process has none of the threads that were inside."""
     global _lock
     _lock = threading.Lock()
-    _gates.clear()
+    _limiters.clear()
 
 
 os.register_at_fork(after_in_child=_forget)

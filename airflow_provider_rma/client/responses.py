@@ -1,29 +1,33 @@
-"""Reading one answer to its proven end, and holding it."""
+"""Reading one response to its proven end, and holding it."""
 
 from __future__ import annotations
 
 import http.client
 import io
 import os
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import IO, Any, Protocol
 
 import requests
 import urllib3.exceptions
 
-from airflow_provider_rma.client.codecs.content import error_text
-from airflow_provider_rma.client.codecs.wire import ContentType, incomplete, too_large, unexpected
+from airflow_provider_rma.client.codecs.bodies import error_text, is_readable
+from airflow_provider_rma.client.codecs.wire import ContentType
+from airflow_provider_rma.client.errors import incomplete_error, too_large_error, unexpected_error
 
-#: Answers beyond this many bytes wait in an anonymous temporary file, so that memory stays flat.
+#: Responses beyond this many bytes wait in an anonymous temporary file, so that memory stays flat.
 _IN_MEMORY = 8 * 1024 * 1024
 _CHUNK = 64 * 1024
 
-#: No answer may be larger than this once decompressed.
-MAX_ANSWER = 4 * 1024 * 1024 * 1024
+#: No response may be larger than this once decompressed.
+MAX_RESPONSE = 4 * 1024 * 1024 * 1024
 
-#: What can go wrong on the wire while an answer is read.
+#: What can go wrong on the wire while a response is read.
 WIRE_ERRORS = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -37,16 +41,21 @@ Body = tempfile.SpooledTemporaryFile[bytes]
 
 
 class Response:
-    """An answer that has arrived whole.
+    """A response that has arrived whole.
 
     :param status: HTTP status.
     :param media_type: of the ``Content-Type`` header, lower case, without parameters; empty if there was none.
-    :param retry_after: the header as it came.
-    :param date: the header as it came.
+    :param retry_after: seconds that the ``Retry-After`` header asks for, None if it says nothing usable.
+    :param date: the service's clock by the ``Date`` header, None if it says nothing usable.
     """
 
     def __init__(
-        self, status: int, media_type: str, retry_after: str | None, body: Body, date: str | None = None
+        self,
+        status: int,
+        media_type: str,
+        body: Body,
+        retry_after: float | None = None,
+        date: datetime | None = None,
     ) -> None:
         self.status = status
         self.media_type = media_type
@@ -70,21 +79,21 @@ class Response:
     def reader(self) -> IO[bytes]:
         """The body as a file of its own, from its beginning: another position than all others, for any thread.
 
-        It must be closed, and stays usable when the answer is closed.
+        It must be closed, and stays usable when the response is closed.
         """
         if self._in_memory:
             return io.BytesIO(self.read())
-        return io.BufferedReader(_Positioned(os.dup(self._body.fileno())), _CHUNK)
+        return io.BufferedReader(_PositionedReader(os.dup(self._body.fileno())), _CHUNK)
 
     def path(self) -> str | None:
-        """A path under which the body can be opened while the answer is; None if it is in memory, or has none here."""
+        """A path under which the body can be opened until this is closed; None if it is in memory, or has none here."""
         if self._in_memory:
             return None
         path = f"/proc/self/fd/{self._body.fileno()}"
         return path if os.path.exists(path) else None
 
     def to_disk(self) -> None:
-        """Leave the memory to others."""
+        """Move the body from memory to a temporary file."""
         if self._in_memory:
             self._body.rollover()
             self._in_memory = False
@@ -96,6 +105,10 @@ class Response:
     def is_empty(self) -> bool:
         """Whether the body has nothing but blanks."""
         return self.size == 0 or (self.size < _CHUNK and not self.read().strip())
+
+    def is_readable(self) -> bool:
+        """Whether the body is a whole JSON object or XML document, whatever it says."""
+        return is_readable(self.read())
 
     def is_html(self) -> bool:
         """Whether this is a page for people: nothing the service's interface ever sends."""
@@ -116,7 +129,7 @@ class Response:
         self._body.close()
 
 
-class _Positioned(io.RawIOBase):
+class _PositionedReader(io.RawIOBase):
     """Reads a file that others read too, at a position of its own.
 
     :param descriptor: is closed with this.
@@ -140,8 +153,8 @@ class _Positioned(io.RawIOBase):
         super().close()
 
 
-def receive(response: requests.Response, limit: int = MAX_ANSWER) -> Response:
-    """Read an answer to its end and make sure that it is the end.
+def receive(raw: requests.Response, limit: int = MAX_RESPONSE) -> Response:
+    """Read a response to its end and make sure that it is the end.
 
     requests alone would not notice a compressed stream that is cut off, nor (with urllib3 1.26) a body shorter than its
     ``Content-Length``.
@@ -149,45 +162,68 @@ def receive(response: requests.Response, limit: int = MAX_ANSWER) -> Response:
     :raises IncompleteResponseError: if it ended early.
     :raises UnexpectedResponseError: if it is compressed in a way nobody asked for, or larger than ``limit``.
     """
-    body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by Answer.close()
+    body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by Response.close()
     try:
-        decoder = _decoder(response.headers.get("Content-Encoding", ""))
+        decoder = _make_decoder(raw.headers.get("Content-Encoding", ""))
         size = 0
-        for chunk in _raw(response):
+        for chunk in _wire_chunks(raw):
             for piece in decoder.pieces(chunk):
                 size += len(piece)
                 if size > limit:
-                    raise too_large(limit)
+                    raise too_large_error(limit)
                 body.write(piece)
         decoder.finish()
     except BaseException:
         body.close()
         raise
-    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    headers = response.headers
-    return Response(response.status_code, media_type, headers.get("Retry-After"), body, headers.get("Date"))
+    media_type = raw.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    headers = raw.headers
+    return Response(
+        raw.status_code,
+        media_type,
+        body,
+        parse_retry_after(headers.get("Retry-After")),
+        parse_http_date(headers.get("Date")),
+    )
 
 
-def _raw(response: requests.Response) -> Iterator[bytes]:
+def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Parse a ``Retry-After`` header in either of its forms, a number of seconds or an HTTP date.
+
+    :param now: the present, with a zone.
+    :returns: seconds; None if the header says nothing usable.
+    """
+    if value is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", value.strip(), re.ASCII):
+        return float(value)
+    instant = parse_http_date(value)
+    return None if instant is None else max(0.0, (instant - (now or datetime.now(UTC))).total_seconds())
+
+
+def parse_http_date(value: str | None) -> datetime | None:
+    """Parse an HTTP date; None if there is none that can be read."""
+    try:
+        instant = parsedate_to_datetime(value or "")
+    except (ValueError, OverflowError):
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _wire_chunks(raw: requests.Response) -> Iterator[bytes]:
     """The bytes of the body as they are on the wire; complains if there are fewer than announced."""
-    announced = response.headers.get("Content-Length", "")
-    chunked = "Transfer-Encoding" in response.headers
+    announced = raw.headers.get("Content-Length", "")
+    chunked = "Transfer-Encoding" in raw.headers
     received = 0
-    for chunk in response.raw.stream(_CHUNK, decode_content=False):
+    for chunk in raw.raw.stream(_CHUNK, decode_content=False):
         received += len(chunk)
         yield chunk
-    if (
-        announced.isascii()
-        and announced.isdigit()
-        and not chunked
-        and _has_body(response)
-        and received < int(announced)
-    ):
-        raise incomplete("HTTP", f": {received} of {announced} bytes came")
+    if announced.isascii() and announced.isdigit() and not chunked and _has_body(raw) and received < int(announced):
+        raise incomplete_error("HTTP", f": {received} of {announced} bytes came")
 
 
-def _has_body(response: requests.Response) -> bool:
-    return response.status_code not in (204, 304)
+def _has_body(raw: requests.Response) -> bool:
+    return raw.status_code not in (204, 304)
 
 
 class _Decoder(Protocol):
@@ -196,7 +232,7 @@ class _Decoder(Protocol):
     def finish(self) -> None: ...
 
 
-class _Plain:
+class _PlainDecoder:
     def pieces(self, chunk: bytes) -> Iterator[bytes]:
         yield chunk
 
@@ -204,7 +240,7 @@ class _Plain:
         """Nothing to check: the end is judged by length and by the document itself."""
 
 
-class _Gzip:
+class _GzipDecoder:
     """Strict: every member must reach its end and its checksum must hold."""
 
     def __init__(self) -> None:
@@ -227,19 +263,19 @@ class _Gzip:
             else:
                 damaged = False
             if damaged:
-                raise incomplete("gzip", ": its compressed data is damaged")
+                raise incomplete_error("gzip", ": its compressed data is damaged")
             yield piece
             chunk = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
     def finish(self) -> None:
         if self._begun and not self._member.eof:
-            raise incomplete("gzip")
+            raise incomplete_error("gzip")
 
 
-def _decoder(encoding: str) -> _Decoder:
+def _make_decoder(encoding: str) -> _Decoder:
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
-        return _Plain()
+        return _PlainDecoder()
     if encoding in ("gzip", "x-gzip"):
-        return _Gzip()
-    raise unexpected("the answer is compressed in a way that was not asked for")
+        return _GzipDecoder()
+    raise unexpected_error("the response is compressed in a way that was not asked for")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from airflow_provider_rma.exceptions import RequestError
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Retries of a GET: 429, 5xx, lost or refused connections, time-outs, answers that ended early.
+    """Retries of a GET: 429, 5xx, lost or refused connections, time-outs, responses that ended early.
 
     :param tries: requests in all, at least 1.
     :param first_delay: bound of the first pause in seconds; it doubles with every try.
@@ -46,22 +43,3 @@ class RetryPolicy:
             # Full jitter: clients that failed together do not come back together.
             delay = self.uniform(0, min(self.max_delay, self.first_delay * 2 ** (tried - 1)))
         return delay if elapsed + delay <= self.max_total else None
-
-
-def parse_retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for, in either of its forms; None if it says nothing usable.
-
-    :param value: a number of seconds or an HTTP date.
-    :param now: the present, with a zone.
-    """
-    if value is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}", value.strip(), re.ASCII):
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -1,4 +1,4 @@
-"""Entities of a long list answer, one at a time, or its bytes."""
+"""A long list response as its entities, one at a time, or as its bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import IO, Any, Self
 
 from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
 from airflow_provider_rma.client.endpoints import Endpoint, Request
-from airflow_provider_rma.client.errors import of_request
+from airflow_provider_rma.client.errors import attach_request
 from airflow_provider_rma.client.responses import Response
 from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError
 
@@ -16,9 +16,9 @@ Entity = dict[str, Any]
 
 
 class EntityStream:
-    """An iterator of entities that closes its answer when it is used up; a context manager for leaving early.
+    """An iterator of entities that closes its response when it is used up; a context manager for leaving early.
 
-    The answer has arrived whole before the first entity is handed out (it waits in a temporary file if it is large),
+    The response has arrived whole before the first entity is handed out (it waits in a temporary file if it is large),
     but whether the document is complete shows at its end only: :class:`IncompleteResponseError` may come after the last
     entity.
 
@@ -30,17 +30,17 @@ class EntityStream:
         self,
         endpoint: Endpoint,
         request: Request,
-        answer: Response,
+        response: Response,
         content_type: ContentType,
         convert: Callable[[Mapped], Entity],
         skip: int = 0,
     ) -> None:
         self._request = request
-        self._answer = answer
-        self._items = endpoint.iter_decode(answer.chunks(), answer.content_type(content_type))
+        self._response = response
+        self._items = endpoint.iter_decode(response.chunks(), response.content_type(content_type))
         self._convert = convert
         self._skip = skip
-        self._rows = self._run()
+        self._entities = self._iterate()
         self.count = 0
 
     @property
@@ -51,8 +51,8 @@ class EntityStream:
 
     def close(self) -> None:
         """Give up the rest."""
-        self._rows.close()
-        self._answer.close()
+        self._entities.close()
+        self._response.close()
 
     def __enter__(self) -> Self:
         return self
@@ -66,9 +66,9 @@ class EntityStream:
         return self
 
     def __next__(self) -> Entity:
-        return next(self._rows)
+        return next(self._entities)
 
-    def _run(self) -> Generator[Entity, None, None]:
+    def _iterate(self) -> Generator[Entity, None, None]:
         try:
             for mapped in self._items:
                 if self.count < self._skip:
@@ -79,10 +79,10 @@ class EntityStream:
                 yield entity
             self._check_count()
         except RequestError as error:
-            of_request(error, self._request, self._answer.status)
+            attach_request(error, self._request, self._response.status)
             raise
         finally:
-            self._answer.close()
+            self._response.close()
 
     def _check_count(self) -> None:
         announced = self.announced
@@ -94,34 +94,35 @@ class EntityStream:
 
 
 def announced_count(attributes: Mapping[str, str]) -> int | None:
-    """How many entities the attributes of a list answer announce; None if they do not."""
+    """How many entities the attributes of a list response announce; None if they do not."""
     text = attributes.get("number_of_transaction", "").strip()
     return int(text) if text.isascii() and text.isdigit() else None
 
 
 class RawResponse:
-    """The bytes of a long list answer that has arrived whole, for whoever decodes them himself; a context manager.
+    """The bytes of a long list response that has arrived whole, for callers with a decoder of their own; a
+    context manager.
 
     Length and compression have been checked, the document has not: :meth:`entities` checks everything.
 
     :param convert: the mapped form of one entity as an entity.
     :ivar content_type: how the bytes are to be decoded.
-    :ivar size: of the decompressed body, in bytes.
+    :ivar size: bytes of the decompressed body.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
         request: Request,
-        answer: Response,
+        response: Response,
         content_type: ContentType,
         convert: Callable[[Mapped], Entity],
     ) -> None:
         self._endpoint = endpoint
         self._request = request
-        self._answer = answer
-        self.content_type = answer.content_type(content_type)
-        self.size = answer.size
+        self._response = response
+        self.content_type = response.content_type(content_type)
+        self.size = response.size
         self.convert = convert
 
     def __enter__(self) -> Self:
@@ -133,28 +134,28 @@ class RawResponse:
         self.close()
 
     def close(self) -> None:
-        """Forget the body."""
-        self._answer.close()
+        """Close the response; its body is gone then."""
+        self._response.close()
 
     def to_disk(self) -> None:
-        """Keep the body in a temporary file even if it is small: for whoever holds many."""
-        self._answer.to_disk()
+        """Move the body to a temporary file even if it is small, for callers that hold many."""
+        self._response.to_disk()
 
     def chunks(self) -> Iterator[bytes]:
         """The body in pieces, from its beginning."""
-        return self._answer.chunks()
+        return self._response.chunks()
 
     def reader(self) -> IO[bytes]:
         """The body as a file with a position of its own, for any thread; to be closed by the caller."""
-        return self._answer.reader()
+        return self._response.reader()
 
     def path(self) -> str | None:
         """A path under which the body can be opened until this is closed; None if there is none."""
-        return self._answer.path()
+        return self._response.path()
 
     def entities(self, skip: int = 0) -> EntityStream:
-        """The entities, decoded and checked one by one; afterwards the answer is closed.
+        """The entities, decoded and checked one by one; afterwards the response is closed.
 
         :param skip: how many to leave out at the beginning.
         """
-        return EntityStream(self._endpoint, self._request, self._answer, self.content_type, self.convert, skip)
+        return EntityStream(self._endpoint, self._request, self._response, self.content_type, self.convert, skip)

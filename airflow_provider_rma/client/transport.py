@@ -23,12 +23,18 @@ from typing import Self, TypeVar
 import requests
 import urllib3.exceptions
 
-from airflow_provider_rma.client.auth import auth_for
+from airflow_provider_rma.client.auth import make_auth
 from airflow_provider_rma.client.config import ClientConfig
-from airflow_provider_rma.client.deadline import WatchedAdapter, WatchedRequest
+from airflow_provider_rma.client.deadline import MAX_IDLE, WatchedAdapter, WatchedRequest
 from airflow_provider_rma.client.endpoints import Request
-from airflow_provider_rma.client.errors import in_doubt, interrupted, not_made, of_request, problem_of
-from airflow_provider_rma.client.read_limit import gate
+from airflow_provider_rma.client.errors import (
+    attach_request,
+    error_for,
+    interrupted_error,
+    not_connected_error,
+    unreadable_error,
+)
+from airflow_provider_rma.client.read_limit import get_limiter
 from airflow_provider_rma.client.responses import WIRE_ERRORS, Response, receive
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import ConfigurationError, RequestError, WritesNotAllowedError
@@ -59,10 +65,16 @@ class Transport:
     :param config: the connection.
     :param retry: policy for reads.
     :param sleep: how to wait, ``time.sleep`` by default.
+    :param max_idle: seconds for which an idle connection may be used again.
     """
 
     def __init__(
-        self, config: ClientConfig, *, retry: RetryPolicy | None = None, sleep: Callable[[float], None] = time.sleep
+        self,
+        config: ClientConfig,
+        *,
+        retry: RetryPolicy | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        max_idle: float = MAX_IDLE,
     ) -> None:
         if isinstance(config.verify, str) and not Path(config.verify).exists():
             raise ConfigurationError(
@@ -72,7 +84,8 @@ class Transport:
         self._config = config
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
-        self._auth = auth_for(config)
+        self._max_idle = max_idle
+        self._auth = make_auth(config)
         self._session = _Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -94,19 +107,19 @@ class Transport:
         self._session.close()
 
     def read(self, request: Request, decode: Callable[[Response], T]) -> T:
-        """Execute a GET, again if the retry policy says so, and decode its answer.
+        """Execute a GET, again if the retry policy says so, and decode its response.
 
         Of all reads of this process, no more than ``max_in_flight`` are under way at the host at the same time; pauses
         and decoding do not count.
 
-        :param decode: turns the answer into what is wanted; if it finds that the answer ended early, the request is
-            repeated like after a lost connection. It closes the answer, or hands it on.
+        :param decode: turns the response into what is wanted; if it finds that the response ended early, the request is
+            repeated like after a lost connection. It closes the response, or hands it on.
         :raises RequestError: see the subclasses.
         """
         begin = time.monotonic()
         tried = 0
         while True:
-            with gate(self._config.origin).entered(self._config.max_in_flight):
+            with get_limiter(self._config.origin).admit(self._config.max_in_flight):
                 outcome = self._once(request, self._config.read_deadline)
             tried += 1
             if isinstance(outcome, Response):
@@ -114,7 +127,7 @@ class Transport:
                     return decode(outcome)
                 except RequestError as error:
                     outcome.close()
-                    outcome = of_request(error, request, outcome.status)
+                    outcome = attach_request(error, request, outcome.status)
             pause = self._retry.pause(outcome, tried, time.monotonic() - begin)
             if pause is None:
                 raise outcome
@@ -144,17 +157,17 @@ class Transport:
     def _once(self, request: Request, seconds: float) -> Response | RequestError:
         """One exchange. The error is returned, not raised, so that no library's exception becomes its context."""
         prepared = self._prepare(request)
-        exchange = WatchedRequest(seconds)
+        exchange = WatchedRequest(seconds, max_idle=self._max_idle)
         failure: Exception
-        with exchange.running():
+        with exchange.enforce():
             try:
                 return self._exchange(prepared, request, exchange)
             except WIRE_ERRORS as error:
                 failure = error
         if not exchange.sent:
-            return not_made(failure, request, expired=exchange.expired)
+            return not_connected_error(failure, request, expired=exchange.expired)
         timed_out = isinstance(failure, _TIMEOUTS)
-        return interrupted(request, expired=exchange.expired, seconds=seconds, timed_out=timed_out)
+        return interrupted_error(request, expired=exchange.expired, seconds=seconds, timed_out=timed_out)
 
     def _exchange(
         self, prepared: requests.PreparedRequest, request: Request, exchange: WatchedRequest
@@ -167,22 +180,22 @@ class Transport:
             timeout=(min(config.connect_timeout, exchange.seconds), min(config.read_timeout, exchange.seconds)),
             verify=config.verify,
             proxies=dict(config.proxies or {}),
-        ) as response:
+        ) as raw:
             unread: RequestError | None = None
             try:
-                answer = receive(response)
+                response = receive(raw)
             except RequestError as error:
                 unread = error
         if exchange.expired:
             # The socket was shut down, which looks like an end where no length was announced.
-            return interrupted(request, expired=True, seconds=exchange.seconds, timed_out=False)
+            return interrupted_error(request, expired=True, seconds=exchange.seconds, timed_out=False)
         if unread is not None:
-            return in_doubt(unread, request, response.status_code)
-        problem = problem_of(answer, request, config.token)
+            return unreadable_error(unread, request, raw.status_code)
+        problem = error_for(response, request, config.token)
         if problem is not None:
-            answer.close()
+            response.close()
             return problem
-        return answer
+        return response
 
     def _prepare(self, request: Request) -> requests.PreparedRequest:
         try:

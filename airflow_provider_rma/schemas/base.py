@@ -50,13 +50,13 @@ class EntitySchema(Schema):
 
     ``CustomerSchema()`` is what to write; the parameters are used for the instances that belong to it.
 
-    :param direction: what :meth:`load` reads: input of a user, or an answer of the service.
+    :param direction: what :meth:`load` reads: input of a user, or a response of the service.
     :param input_timezone: zone in which a time of day from a user is turned into a calendar day.
     """
 
     #: What one record is called, also the name of its element.
     entity: ClassVar[str]
-    #: The field that names a record; without it an answer cannot be used. None where none is certain.
+    #: The field that names a record; without it a response cannot be used. None where none is certain.
     key: ClassVar[str | None] = None
 
     def __init__(self, *, direction: Direction = Direction.USER, input_timezone: str | None = None) -> None:
@@ -113,7 +113,7 @@ class EntitySchema(Schema):
         return written
 
     def from_wire(self, mapped: Any, *, path: str = "", unknown_fields: set[str] | None = None) -> dict[str, Any]:
-        """Read one record of an answer, tolerantly.
+        """Read one record of a response, tolerantly.
 
         Unknown fields are kept under their names. Empty values are None, in text fields an empty text. Limits are not
         applied: what RMA holds is read. Every list field is in the result.
@@ -142,9 +142,9 @@ class EntitySchema(Schema):
     def list_from_wire(
         self, mapped: Any, *, path: str = "", unknown_fields: set[str] | None = None
     ) -> list[dict[str, Any]]:
-        """Read a list answer such as ``{"customer": [...]}``, also with one element or none.
+        """Read a list response such as ``{"customer": [...]}``, also with one element or none.
 
-        :param mapped: the answer in the mapped form, its root already dropped.
+        :param mapped: the response in the mapped form, its root already dropped.
         :param path: as of :meth:`from_wire`.
         :param unknown_fields: as of :meth:`from_wire`.
         """
@@ -245,7 +245,7 @@ class EntitySchema(Schema):
 
 def _unexpected(message: str) -> UnexpectedResponseError:
     return UnexpectedResponseError(
-        message, advice="The answer does not fit the documented interface; see its raw text."
+        message, advice="The response does not fit the documented interface; see its raw text."
     )
 
 

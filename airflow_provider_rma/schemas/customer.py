@@ -1,4 +1,4 @@
-"""Customers. Documented fields, limits and defaults, with the extra fields that answers and clients show."""
+"""Customers. Documented fields, limits and defaults, with the extra fields that responses and clients show."""
 
 from __future__ import annotations
 

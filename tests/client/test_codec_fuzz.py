@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_rma.client.codecs.content import decode, encode, error_text, is_readable, items_of, iter_decode
+from airflow_provider_rma.client.codecs.bodies import decode, encode, error_text, is_readable, iter_decode, list_items
 from airflow_provider_rma.exceptions import RequestError
 from tests.support.ledger.strategies import TEXTS, damaged
 from tests.support.wellformed import is_well_formed
@@ -68,7 +68,7 @@ def test_streamed_in_any_pieces_it_is_the_same_answer(kind: Kind, body: bytes, s
     for size in sizes:
         chunks.append(rest[:size])
         rest = rest[size:]
-    whole = outcome(lambda: items_of(decode(body, kind, "table"), "row"))
+    whole = outcome(lambda: list_items(decode(body, kind, "table"), "row"))
     streamed = outcome(lambda: list(iter_decode([*chunks, rest], kind, "table", "row")))
     assert streamed == whole
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_rma.client.codecs.content import decode, encode, error_text, is_readable, items_of, iter_decode
+from airflow_provider_rma.client.codecs.bodies import decode, encode, error_text, is_readable, iter_decode, list_items
 from airflow_provider_rma.client.codecs.wire import MAX_DEPTH
 from airflow_provider_rma.exceptions import (
     IncompleteResponseError,
@@ -55,7 +55,7 @@ MAPPED = st.builds(
 def read_all(body: bytes, kind: Any, streamed: bool) -> list[Any]:
     if streamed:
         return list(iter_decode([body], kind, "invoices", "invoice"))
-    return items_of(decode(body, kind, "invoices"), "invoice")
+    return list_items(decode(body, kind, "invoices"), "invoice")
 
 
 KINDS = pytest.mark.parametrize("kind", ["json", "xml"])
@@ -252,15 +252,15 @@ def test_is_readable_tells_whole_bodies_from_cut_ones() -> None:
 
 @pytest.mark.parametrize("empty", [{}, {"row": None}, {"row": ""}, {"row": {}}, {"row": []}, {"@count": "0"}])
 def test_an_empty_list_in_all_its_spellings(empty: dict[str, Any]) -> None:
-    assert items_of(empty, "row") == []
+    assert list_items(empty, "row") == []
 
 
 def test_null_is_an_empty_list_and_an_unknown_object_is_none() -> None:
     assert decode(b"null", "json", "invoices") == {}
     with pytest.raises(UnexpectedResponseError):
-        items_of({"message": "maintenance"}, "row")
+        list_items({"message": "maintenance"}, "row")
     with pytest.raises(UnexpectedResponseError):
-        items_of({"$": "text", "row": []}, "row")
+        list_items({"$": "text", "row": []}, "row")
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x08", "\x1b", "\ufffe", "\ud800"])

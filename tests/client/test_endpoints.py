@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.client import endpoints
-from airflow_provider_rma.client.auth import redact
 from airflow_provider_rma.client.endpoints import ENDPOINTS, encode_segment
+from airflow_provider_rma.client.redaction import redact
 from airflow_provider_rma.exceptions import InvalidInputError, UnexpectedResponseError
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.client.read_limit import ReadLimiter, gate
+from airflow_provider_rma.client.read_limit import ReadLimiter, get_limiter
 from airflow_provider_rma.client.retry import RetryPolicy
 from tests.support.scripted_server import ScriptedServer, answer
 
@@ -58,8 +58,8 @@ def test_as_many_as_are_allowed_are_under_way() -> None:
 
 
 def test_different_hosts_do_not_wait_for_each_other() -> None:
-    assert gate("https://a.example") is gate("https://A.example")
-    assert gate("https://a.example") is not gate("https://b.example")
+    assert get_limiter("https://a.example") is get_limiter("https://A.example")
+    assert get_limiter("https://a.example") is not get_limiter("https://b.example")
 
 
 def test_a_failure_lets_the_next_one_in() -> None:
@@ -92,17 +92,17 @@ def test_who_waits_between_two_tries_holds_up_nobody() -> None:
 
 def test_an_error_inside_leaves_the_gate_open() -> None:
     one = ReadLimiter()
-    with pytest.raises(RuntimeError), one.entered(1):
+    with pytest.raises(RuntimeError), one.admit(1):
         raise RuntimeError
-    with one.entered(1):
+    with one.admit(1):
         pass
 
 
 def test_a_forked_process_does_not_wait_for_threads_that_it_does_not_have() -> None:
-    with gate("https://forked.example").entered(1):
+    with get_limiter("https://forked.example").admit(1):
         child = os.fork()
         if child == 0:
-            with gate("https://forked.example").entered(1):
+            with get_limiter("https://forked.example").admit(1):
                 os._exit(0)
         deadline = time.monotonic() + 5
         while (done := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_rma.client.retry import RetryPolicy, parse_retry_after
+from airflow_provider_rma.client.responses import parse_retry_after
+from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import NotFoundError, RateLimitedError, ServerError
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

@@ -18,7 +18,10 @@ import trustme
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
+from airflow_provider_rma.client.deadline import MAX_IDLE
+from airflow_provider_rma.client.endpoints import LIST_DEPARTMENTS
 from airflow_provider_rma.client.retry import RetryPolicy
+from airflow_provider_rma.client.transport import Transport
 from airflow_provider_rma.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -181,12 +184,14 @@ def test_connections_are_pooled_and_cookies_forgotten() -> None:
     assert all("cookie" not in seen.headers for seen in server.seen)
 
 
-def test_a_connection_idle_for_long_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_rma.client.deadline.MAX_IDLE", 0.0)
-    with ScriptedServer([answer(200, DEPARTMENTS, keep_alive=True)]) as server, client_of(server) as client:
-        client.ping()
-        client.ping()
-    assert server.accepted == 2
+@pytest.mark.parametrize(("max_idle", "connections"), [(0.0, 2), (MAX_IDLE, 1)])
+def test_a_connection_idle_for_long_is_not_used_again(max_idle: float, connections: int) -> None:
+    request = LIST_DEPARTMENTS.request("json")
+    with ScriptedServer([answer(200, DEPARTMENTS, keep_alive=True)]) as server:
+        with Transport(server.config(), max_idle=max_idle) as transport:
+            for _ in range(2):
+                transport.read(request, lambda response: response.close())
+        assert server.accepted == connections
 
 
 # ---------------------------------------------------------------------- reads: retries

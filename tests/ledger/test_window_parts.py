@@ -86,7 +86,7 @@ def test_a_window_is_halved_down_to_days_then_read_by_accounts_then_fails_loudly
 @pytest.mark.parametrize(
     ("error", "split"),
     [
-        (IncompleteResponseError("no whole answer within 1200 s"), True),
+        (IncompleteResponseError("no whole response within 1200 s"), True),
         (ServerError("the service failed", status=504), True),
         (RejectedError("the service refused the request", status=413), True),
         (UnexpectedResponseError("a status that is not documented", status=413), True),

@@ -1,4 +1,4 @@
 """JSON and XML bodies to one mapped form and back.
 
-`wire` defines the form, `json` and `xml` convert, `content` chooses by content type.
+`wire` defines the form, `json` and `xml` convert, `bodies` chooses by content type.
 """

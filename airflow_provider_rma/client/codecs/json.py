@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from airflow_provider_rma.client.codecs.wire import MAX_DEPTH, Mapped, html_page, incomplete, too_deep, unexpected
+from airflow_provider_rma.client.codecs.wire import MAX_DEPTH, Mapped
+from airflow_provider_rma.client.errors import html_page_error, incomplete_error, too_deep_error, unexpected_error
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, RequestError
 
 _BOM = b"\xef\xbb\xbf"
@@ -24,14 +25,14 @@ class _RefusedError(ValueError):
     """Raised inside the JSON scanner; the text names no content."""
 
 
-def _constant(_name: str) -> NoReturn:
-    raise _RefusedError("the answer has NaN or Infinity where a number belongs")
+def _refuse_constant(_name: str) -> NoReturn:
+    raise _RefusedError("the response has NaN or Infinity where a number belongs")
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> Mapped:
+def _to_object(pairs: list[tuple[str, Any]]) -> Mapped:
     value = {name: _scalar(content) for name, content in pairs}
     if len(value) != len(pairs):
-        raise _RefusedError("the answer has an object with the same member twice")
+        raise _RefusedError("the response has an object with the same member twice")
     return value
 
 
@@ -49,55 +50,56 @@ def decode_json(body: bytes) -> Mapped:
     try:
         text = body.removeprefix(_BOM).decode("utf-8")
         if not text.strip():
-            raise incomplete("JSON", ": it is empty")
-        value = json.loads(text, object_pairs_hook=_pairs, parse_float=str, parse_int=str, parse_constant=_constant)
+            raise incomplete_error("JSON", ": it is empty")
+        value = json.loads(
+            text, object_pairs_hook=_to_object, parse_float=str, parse_int=str, parse_constant=_refuse_constant
+        )
     except json.JSONDecodeError as error:
-        failure = _why(error)
+        failure = _syntax_error(error)
     except UnicodeDecodeError as error:
         ended = error.reason == "unexpected end of data"
-        failure = incomplete("JSON") if ended else unexpected("the answer is not UTF-8 text")
+        failure = incomplete_error("JSON") if ended else unexpected_error("the response is not UTF-8 text")
     except _RefusedError as error:
-        failure = unexpected(str(error))
+        failure = unexpected_error(str(error))
     except RecursionError:
-        failure = too_deep()
+        failure = too_deep_error(MAX_DEPTH)
     else:
-        return _checked(value, may_hold_surrogates=b"\\u" in body)
+        return _check_value(value, may_hold_surrogates=b"\\u" in body)
     raise failure
 
 
-def _why(error: json.JSONDecodeError) -> RequestError:
+def _syntax_error(error: json.JSONDecodeError) -> RequestError:
     text = error.doc.strip()
     if text.startswith("<"):
-        return (
-            html_page() if re.match(r"<(!doctype\s+html|html)\b", text, re.I) else unexpected("the answer is not JSON")
-        )
+        is_page = re.match(r"<(!doctype\s+html|html)\b", text, re.I)
+        return html_page_error() if is_page else unexpected_error("the response is not JSON")
     if (
         _is_start(text)
         and not error.msg.startswith("Extra data")
         and (error.pos >= len(error.doc.rstrip()) or not text.endswith("}") or error.msg.startswith("Unterminated"))
     ):
-        return incomplete("JSON", f" (at character {error.pos})")
-    return unexpected(f"the answer is not well-formed JSON (at character {error.pos})")
+        return incomplete_error("JSON", f" (at character {error.pos})")
+    return unexpected_error(f"the response is not well-formed JSON (at character {error.pos})")
 
 
 def _is_start(text: str) -> bool:
     return text.startswith("{") or (bool(text) and "null".startswith(text))
 
 
-def _checked(value: Any, *, may_hold_surrogates: bool) -> Mapped:
+def _check_value(value: Any, *, may_hold_surrogates: bool) -> Mapped:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise unexpected("the answer is JSON, but no object")
+        raise unexpected_error("the response is JSON, but no object")
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH):
         level = [child for node in level for child in _children(node) if isinstance(child, (dict, list))]
         if not level:
             break
     else:
-        raise too_deep()
+        raise too_deep_error(MAX_DEPTH)
     if may_hold_surrogates and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
-        raise unexpected("the answer has half a character (a lone UTF-16 surrogate)")
+        raise unexpected_error("the response has half a character (a lone UTF-16 surrogate)")
     return value
 
 

@@ -14,15 +14,13 @@ from typing import Any
 
 from lxml import etree
 
-from airflow_provider_rma.client.codecs.wire import (
-    MAX_DEPTH,
-    Mapped,
-    flat_text,
-    html_page,
-    incomplete,
-    rejected,
-    too_deep,
-    unexpected,
+from airflow_provider_rma.client.codecs.wire import MAX_DEPTH, Mapped, flat_text
+from airflow_provider_rma.client.errors import (
+    html_page_error,
+    incomplete_error,
+    rejected_error,
+    too_deep_error,
+    unexpected_error,
 )
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, RequestError
 
@@ -58,14 +56,16 @@ class _Builder:
 
     def doctype(self, name: str, *_: Any) -> None:
         if (name or "").lower() == "html":
-            raise html_page()
-        raise unexpected("the answer has a document type declaration (DOCTYPE), which is refused")
+            raise html_page_error()
+        raise unexpected_error("the response has a document type declaration (DOCTYPE), which is refused")
 
     def start(self, tag: Any, attrib: Any) -> None:
         if tag.rpartition("}")[2].lower() == "html":
-            raise html_page()
+            raise html_page_error()
         if tag.startswith("{"):
-            raise unexpected("the answer has elements in an XML namespace, which the interface does not document")
+            raise unexpected_error(
+                "the response has elements in an XML namespace, which the interface does not document"
+            )
         value: Mapped = {f"@{name}": str(text) for name, text in attrib.items() if not name.startswith("{")}
         if not self._stack:
             self._check_root(tag)
@@ -74,7 +74,7 @@ class _Builder:
                 self._item = None
             self.attributes = {name[1:]: text for name, text in value.items()}
         elif len(self._stack) >= MAX_DEPTH:
-            raise too_deep()
+            raise too_deep_error(MAX_DEPTH)
         self._stack.append(_Frame(tag, value))
 
     def data(self, data: Any) -> None:
@@ -90,7 +90,9 @@ class _Builder:
             self.root, self.closed = value, True
         elif len(self._stack) == 1 and self._item is not None:
             if frame.tag != self._item:
-                raise unexpected("the answer holds something else than the elements of the list that was asked for")
+                raise unexpected_error(
+                    "the response holds something else than the elements of the list that was asked for"
+                )
             self.items.append(value)
         else:
             _add(self._stack[-1].value, frame.tag, value)
@@ -145,29 +147,29 @@ class _Reader:
         for start in range(0, len(data), _FEED):
             piece = data[start : start + _FEED]
             if not self._seen:
-                self._first(piece)
+                self._check_start(piece)
             self._last = piece.rstrip()[-1:] or self._last
             self._parse(lambda piece=piece: self._parser.feed(piece))  # type: ignore[misc]
 
-    def _first(self, piece: bytes) -> None:
+    def _check_start(self, piece: bytes) -> None:
         head = piece.removeprefix(b"\xef\xbb\xbf").lstrip()
         if not head:
             return
         self._seen = True
         if head[:14].lower() == b"<!doctype html":
-            raise html_page()
+            raise html_page_error()
         if not head.startswith(b"<"):
-            raise unexpected("the answer is not XML")
+            raise unexpected_error("the response is not XML")
 
     def close(self) -> None:
         if not self._seen:
-            raise incomplete("XML", ": it is empty")
+            raise incomplete_error("XML", ": it is empty")
         self._parse(self._parser.close, at_end=True)
         if not self.builder.closed:
-            raise incomplete("XML")
+            raise incomplete_error("XML")
         # After an error of namespaces, such as an undeclared prefix, lxml raises no other error either.
         if len(self._parser.feed_error_log.filter_from_errors()):
-            raise unexpected("the answer is not well-formed XML")
+            raise unexpected_error("the response is not well-formed XML")
 
     def _parse(self, step: Callable[[], Any], at_end: bool = False) -> None:
         failure: RequestError
@@ -177,12 +179,12 @@ class _Reader:
             # The parser's own text may quote the document, so only the place is kept.
             line = error.position[0] if error.position else 0
             if at_end and not self.builder.closed:
-                failure = incomplete("XML", f" (line {line})")
+                failure = incomplete_error("XML", f" (line {line})")
             else:
-                failure = unexpected(f"the answer is not well-formed XML (line {line})")
+                failure = unexpected_error(f"the response is not well-formed XML (line {line})")
         except RequestError as error:
             # At the end of the input the parser reports a start tag that was cut off as if it were whole.
-            failure = incomplete("XML") if at_end and self._last != b">" else error
+            failure = incomplete_error("XML") if at_end and self._last != b">" else error
         else:
             return
         raise failure
@@ -223,9 +225,9 @@ class XmlItems:
         yield from self._drain()
         rest = self._builder.root
         if self._builder.root_tag == "error":
-            raise rejected(flat_text(rest))
+            raise rejected_error(flat_text(rest))
         if flat_text(rest.get("$") if isinstance(rest, dict) else rest):
-            raise unexpected("the answer holds text in place of a list")
+            raise unexpected_error("the response holds text in place of a list")
 
     def _drain(self) -> Iterator[Any]:
         items, self._builder.items = self._builder.items, []

@@ -41,9 +41,9 @@ def source(body: bytes, media_type: str, unknown: set[str]) -> RawResponse:
     file = io.BytesIO(body)
     file.seek(0, io.SEEK_END)
     request = ENDPOINT.request("xml", segments={"accno": "x"})
-    answer = Response(200, media_type, None, file)
+    answer = Response(200, media_type, file)
     return RawResponse(
-        ENDPOINT, request, answer, "xml", lambda mapped: ENDPOINT.reader.from_wire(mapped, unknown_fields=unknown)
+        ENDPOINT, request, answer, "xml", lambda mapped: ENDPOINT.schema.from_wire(mapped, unknown_fields=unknown)
     )
 
 

@@ -14,7 +14,7 @@ from functools import cache
 from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from airflow_provider_rma.client.codecs.content import decode, items_of
+from airflow_provider_rma.client.codecs.bodies import decode, list_items
 from airflow_provider_rma.client.stream import announced_count
 from airflow_provider_rma.exceptions import RequestError
 from airflow_provider_rma.ledger._pyarrow import pyarrow
@@ -65,7 +65,7 @@ def _strictly(piece: bytes, source: RawResponse, batches: PostingBatches, progre
     """One piece, read by the schema."""
     batches.restart(progress.count)
     try:
-        for mapped in items_of(decode(b'{"%b":[%b]}' % (ITEM.encode(), piece), "json", ROOT), ITEM):
+        for mapped in list_items(decode(b'{"%b":[%b]}' % (ITEM.encode(), piece), "json", ROOT), ITEM):
             if not isinstance(mapped, dict):
                 raise FastPathRefusedError("the list holds something else than postings")
             batches.append(source.convert(mapped))

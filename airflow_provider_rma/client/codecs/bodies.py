@@ -1,6 +1,6 @@
 """Both content types meet here: bytes to the mapped form and back, whole or streaming.
 
-Decoding knows four ways in which an answer is not data, each with its exception: it ended early
+Decoding knows four ways in which a response is not data, each with its exception: it ended early
 (:class:`IncompleteResponseError`), it is something else, such as an HTML page or another root
 (:class:`UnexpectedResponseError`), it is the service's own error body (:class:`RejectedError`, with the text in
 ``server_message``), or it breaks a limit (:class:`UnexpectedResponseError`).
@@ -12,16 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from airflow_provider_rma.client.codecs.json import decode_json, encode_json
-from airflow_provider_rma.client.codecs.wire import (
-    MAX_BYTES,
-    ContentType,
-    Mapped,
-    flat_text,
-    rejected,
-    too_large,
-    unexpected,
-)
+from airflow_provider_rma.client.codecs.wire import MAX_BYTES, ContentType, Mapped, flat_text
 from airflow_provider_rma.client.codecs.xml import XmlItems, decode_xml, encode_xml
+from airflow_provider_rma.client.errors import rejected_error, too_large_error, unexpected_error
 from airflow_provider_rma.exceptions import RequestError
 
 #: A longer body is not searched for the service's error text.
@@ -29,7 +22,7 @@ _ERROR_BYTES = 256 * 1024
 
 
 def decode(body: bytes, content_type: ContentType, root: str) -> Mapped:
-    """Bytes of one answer as the mapped form.
+    """Bytes of one response as the mapped form.
 
     :param root: tag of the XML root, e.g. ``invoices``; JSON has none (seen in clients).
     :raises RejectedError: if the body is the service's error.
@@ -37,19 +30,19 @@ def decode(body: bytes, content_type: ContentType, root: str) -> Mapped:
     :raises UnexpectedResponseError: for anything else that is not documented.
     """
     if len(body) > MAX_BYTES:
-        raise too_large(MAX_BYTES)
+        raise too_large_error(MAX_BYTES)
     if content_type == "json":
         value = decode_json(body)
         text = _json_error(value)
         if text is not None:
-            raise rejected(text)
+            raise rejected_error(text)
         return value
     tag, content = decode_xml(body, _expect(root))
     if tag == "error":
-        raise rejected(flat_text(content))
+        raise rejected_error(flat_text(content))
     if isinstance(content, str):
         if content.strip():
-            raise unexpected("the answer's root element holds text in place of elements")
+            raise unexpected_error("the response's root element holds text in place of elements")
         return {}
     return content  # type: ignore[no-any-return]
 
@@ -103,19 +96,19 @@ def _json_error(value: Mapped) -> str | None:
 def _expect(root: str) -> Callable[[str], None]:
     def check(tag: str) -> None:
         if tag not in (root, "error"):
-            raise unexpected(f"the answer's root element is not <{root}>")
+            raise unexpected_error(f"the response's root element is not <{root}>")
 
     return check
 
 
-def items_of(mapped: Mapped, item: str) -> list[Any]:
-    """The members of a list answer: one, several, or none in any of its spellings.
+def list_items(mapped: Mapped, item: str) -> list[Any]:
+    """The members of a list response: one, several, or none in any of its spellings.
 
     :raises UnexpectedResponseError: if the response has members beside the list and attributes: then it is not a list,
         and an empty one would be a lie.
     """
     if any(name != item and not name.startswith("@") and name != "number_of_transaction" for name in mapped):
-        raise unexpected("the answer holds something else than the list that was asked for")
+        raise unexpected_error("the response holds something else than the list that was asked for")
     content = mapped.get(item)
     if content is None or content == "" or content == {}:
         return []
@@ -130,7 +123,7 @@ class _Items(Protocol):
 
 
 class _JsonItems:
-    """The list of a JSON answer; the body is held as a whole."""
+    """The list of a JSON response; the body is held as a whole."""
 
     def __init__(self, chunks: Iterable[bytes], root: str, item: str) -> None:
         self._chunks, self._root, self._item = chunks, root, item
@@ -141,18 +134,18 @@ class _JsonItems:
         for chunk in self._chunks:
             body += chunk
             if len(body) > MAX_BYTES:
-                raise too_large(MAX_BYTES)
+                raise too_large_error(MAX_BYTES)
         mapped = decode(bytes(body), "json", self._root)
         self.attributes = {
             name.removeprefix("@"): value
             for name, value in mapped.items()
             if name != self._item and isinstance(value, str)
         }
-        yield from items_of(mapped, self._item)
+        yield from list_items(mapped, self._item)
 
 
 class ItemStream:
-    """Objects of a list answer, one at a time.
+    """Objects of a list response, one at a time.
 
     Iteration raises at the end if the document was incomplete: whoever uses rows before the last one was delivered
     must be able to undo it.
@@ -172,13 +165,13 @@ class ItemStream:
     def __iter__(self) -> Iterator[Mapped]:
         for value in self._source:
             if not isinstance(value, dict):
-                raise unexpected("the list holds something that is no object")
+                raise unexpected_error("the list holds something that is no object")
             self.count += 1
             yield value
 
 
 def iter_decode(chunks: Iterable[bytes], content_type: ContentType, root: str, item: str) -> ItemStream:
-    """Decode a list answer object by object.
+    """Decode a list response object by object.
 
     XML is parsed incrementally and needs the memory of one object; JSON is held as a whole.
 
