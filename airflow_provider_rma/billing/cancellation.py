@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from airflow_provider_rma.billing.comparison import booked_customer
+from airflow_provider_rma.billing.booked import booked_customer
 from airflow_provider_rma.billing.files import finish
-from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.kinds.invoice import EXPECTED_AMOUNT, read_invoice
 from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
+from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.run import InvoiceRun
 from airflow_provider_rma.billing.totals import derive_totals
@@ -98,7 +98,7 @@ def read_numbers(given: object) -> list[str]:
             raise ConfigurationError(
                 f"numbers: position {position} is no invoice number", advice="Give invoice numbers as text."
             )
-        numbers.setdefault(business_key(str(value).strip()), str(value).strip())
+        numbers.setdefault(normalize_number(str(value).strip()), str(value).strip())
     if not numbers:
         raise ConfigurationError("numbers: holds no invoice number", advice="Name the invoices to be cancelled.")
     return list(numbers.values())
@@ -175,17 +175,17 @@ class _Booked:
     @classmethod
     def read(cls, client: RunMyAccountsClient, wanted: Iterable[str], suffix: str) -> _Booked:
         """Read the whole list once: only it shows whether a number stands on more than one document."""
-        keys = {business_key(one) for number in wanted for one in (number, number + suffix)}
+        keys = {normalize_number(one) for number in wanted for one in (number, number + suffix)}
         documents: dict[str, list[dict[str, Any]]] = {}
         for booked in client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY):
-            key = business_key(str(booked.get("invnumber") or ""))
+            key = normalize_number(str(booked.get("invnumber") or ""))
             if key in keys:
                 documents.setdefault(key, []).append(booked)
         return cls(client, documents)
 
     def under(self, number: str) -> list[dict[str, Any]]:
         """The documents of a number."""
-        return self.documents.get(business_key(number), [])
+        return self.documents.get(normalize_number(number), [])
 
     def department(self, name: str) -> str | None:
         """A department as it is written (``name--id``, inferred), from its name as it is read; None if unclear."""
@@ -223,7 +223,7 @@ class _Mirror:
     def _unclear(self, number: str, found: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
         """Why it is not clear what would be cancelled."""
         suffix = self.how.suffix
-        if business_key(number).endswith(business_key(suffix)):
+        if normalize_number(number).endswith(normalize_number(suffix)):
             problem = f"ends with {suffix}, so it is a cancellation itself"
             yield "", problem, "bill it anew under a new number if it was cancelled by mistake"
         if len(number) + len(suffix) > _NUMBER_LIMIT:

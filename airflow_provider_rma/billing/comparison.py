@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from airflow_provider_rma.billing.booked import booked_customer
 from airflow_provider_rma.billing.kinds.invoice import Document
 
 #: Texts that do not change what is owed: a difference is reported, but is no conflict.
@@ -60,12 +61,6 @@ def compare(document: Document, booked: Mapping[str, Any]) -> Comparison:
     _compare_lines(findings, document, booked)
     texts = [name for name in _TEXTS if invoice.get(name) and _differs(invoice[name], booked.get(name))]
     return Comparison(tuple(findings.differences), tuple(texts), tuple(findings.unchecked))
-
-
-def booked_customer(booked: Mapping[str, Any]) -> str | None:
-    """Customer number of an invoice as read from RMA."""
-    customer = booked.get("customer") or {}
-    return customer.get("customernumber") or booked.get("customernumber") or None
 
 
 def _compare_figures(findings: _Findings, document: Document, booked: Mapping[str, Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,16 +10,14 @@ from datetime import date
 from typing import Any
 
 from airflow_provider_rma.billing.comparison import Comparison, compare
-from airflow_provider_rma.billing.journal.model import JournalRow, business_key
+from airflow_provider_rma.billing.journal.model import JournalRow
 from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.numbers import is_plain_number, normalize_number
 from airflow_provider_rma.billing.working_set import Hit, WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import NotFoundError
 
 log = logging.getLogger(__name__)
-
-#: Numbers that a look-up by path finds for certain: others may be garbled on their way by proxies or by the service.
-PLAIN_NUMBER = re.compile(r"[A-Za-z0-9._-]+")
 
 #: Bounds of "all invoices": without ``from`` the service starts at its closing date, without ``to`` it ends today.
 FIRST_DAY = date(1900, 1, 1)
@@ -37,7 +34,7 @@ def read_list(client: RunMyAccountsClient, spool: WorkingSet, doubtful: Mapping[
     for booked in client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY, content_type="xml"):
         read += 1
         number = str(booked.get("invnumber") or "")
-        if spool.carries(number) or business_key(number) in doubtful:
+        if spool.carries(number) or normalize_number(number) in doubtful:
             document = spool.document(number)
             spool.add_hit(to_hit(booked, compare(document, booked) if document else None))
     log.info("Read %d invoices from the books.", read)
@@ -56,7 +53,7 @@ def look_up(
     """
     numbers = {document.key: document.number for document in spool.pending()}
     numbers |= {key: entry.number for key, entry in doubtful.items()}
-    if not all(PLAIN_NUMBER.fullmatch(number) for number in numbers.values()):
+    if not all(is_plain_number(number) for number in numbers.values()):
         log.info("Some numbers hold characters that a look-up cannot be trusted with: reading the whole list instead.")
         return False
     if not _finds_known(client, known):
@@ -73,7 +70,7 @@ def look_up(
 
 def _finds_known(client: RunMyAccountsClient, known: Iterable[str]) -> bool:
     for number in known:
-        if PLAIN_NUMBER.fullmatch(number):
+        if is_plain_number(number):
             with suppress(NotFoundError):
                 client.get_invoice(number)
                 return True

@@ -14,7 +14,8 @@ import pendulum
 
 from airflow_provider_rma.billing.files import RunFolder, finish, hash_record
 from airflow_provider_rma.billing.journal.store import Journal
-from airflow_provider_rma.billing.kinds.invoice import Document, read_invoice, record_number
+from airflow_provider_rma.billing.kinds.invoice import Document, read_invoice
+from airflow_provider_rma.billing.numbers import read_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.pages.html import plan_html
 from airflow_provider_rma.billing.pages.markdown import plan_markdown
@@ -176,8 +177,8 @@ class InvoiceRun:
                 result = read_invoice(record, position, self.policy.rules)
             except InvalidInputError as error:
                 reasons = tuple(map(str, error.problems))
-                result = DocumentResult(position, record_number(record), Outcome.INVALID, reasons)
-            spool.add(position, record_number(record), record, result)
+                result = DocumentResult(position, read_number(record, "invnumber"), Outcome.INVALID, reasons)
+            spool.add(position, read_number(record, "invnumber"), record, result)
         log.info("Read and checked %d records.", spool.count())
         return digest.hexdigest()
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_rma.billing.comparison import compare
-from airflow_provider_rma.billing.journal.model import JournalRow, JournalState, business_key
+from airflow_provider_rma.billing.journal.model import JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.invoice import Document
-from airflow_provider_rma.billing.lookup import PLAIN_NUMBER, to_hit
+from airflow_provider_rma.billing.lookup import to_hit
+from airflow_provider_rma.billing.numbers import is_plain_number, normalize_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.planner import booked_row, facts
 from airflow_provider_rma.billing.policy import Policy
@@ -196,14 +197,14 @@ class InvoiceSender:
         return row
 
     def _find(self, document: Document) -> list[dict[str, Any]]:
-        if PLAIN_NUMBER.fullmatch(document.number):
+        if is_plain_number(document.number):
             try:
                 return [self.client.get_invoice(document.number)]
             except NotFoundError:
                 return []
         day = document.invoice["transdate"]
         booked = self.client.iter_invoices(from_date=day, to_date=day)
-        return [invoice for invoice in booked if business_key(str(invoice.get("invnumber", ""))) == document.key]
+        return [invoice for invoice in booked if normalize_number(str(invoice.get("invnumber", ""))) == document.key]
 
     def _unknown(self, document: Document, entry: JournalRow, reason: str) -> DocumentResult:
         note_down(self.journal, entry, JournalState.UNKNOWN, note=reason)

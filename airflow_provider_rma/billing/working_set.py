@@ -13,8 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.billing.comparison import Comparison
-from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.scratch import Scratch
 
@@ -70,7 +70,7 @@ class WorkingSet(Scratch):
             "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
             (
                 position,
-                business_key(number),
+                normalize_number(number),
                 number,
                 document,
                 json.dumps(record, default=str, ensure_ascii=False),
@@ -99,18 +99,18 @@ class WorkingSet(Scratch):
     def carries(self, number: str) -> bool:
         """Whether any record carries this number."""
         query = "SELECT 1 FROM record WHERE key = ? LIMIT 1"
-        return self._db.execute(query, (business_key(number),)).fetchone() is not None
+        return self._db.execute(query, (normalize_number(number),)).fetchone() is not None
 
     def document(self, number: str) -> Document | None:
         """The pending document of a number."""
         query = "SELECT position, document FROM record WHERE key = ? AND row IS NULL AND document IS NOT NULL"
-        row = self._db.execute(query, (business_key(number),)).fetchone()
+        row = self._db.execute(query, (normalize_number(number),)).fetchone()
         return None if row is None else Document.from_json(*row)
 
     def add_hit(self, hit: Hit) -> None:
         """Keep a document found in the books."""
         values = asdict(hit) | {"net": _text(hit.net), "gross": _text(hit.gross)}
-        self._db.execute("INSERT INTO hit VALUES (?, ?)", (business_key(hit.number), json.dumps(values)))
+        self._db.execute("INSERT INTO hit VALUES (?, ?)", (normalize_number(hit.number), json.dumps(values)))
 
     def hits(self, key: str) -> list[Hit]:
         """The documents found in the books under a business key."""

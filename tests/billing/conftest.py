@@ -16,10 +16,10 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_rma.billing.files import RunFolder
 from airflow_provider_rma.billing.journal.engine import open_engine
-from airflow_provider_rma.billing.journal.model import business_key
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.customer import CustomerRun
 from airflow_provider_rma.billing.kinds.invoice import InputRules
+from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import RunSummary, failing_outcomes
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import InvoiceRun
@@ -129,7 +129,7 @@ class Bench:
 
     def state(self, number: str) -> str:
         """The journal's state of an invoice."""
-        return str(self.journal().get([business_key(number)])[business_key(number)].state)
+        return str(self.journal().get([normalize_number(number)])[normalize_number(number)].state)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.journal.model import business_key
+from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.exceptions import BillingError, ConnectionNotMadeError, InDoubtError
 from tests.billing.conftest import Bench
 
@@ -458,7 +458,7 @@ def test_what_is_sent_carries_a_run_mark_unless_it_is_switched_off(bench: Bench,
     (document,) = bench.booked(marked["invnumber"])
     first, mark = document["intnotes"].split("\n")
     assert first == "Projekt 7"
-    entry = bench.journal().get([business_key(marked["invnumber"])])[business_key(marked["invnumber"])]
+    entry = bench.journal().get([normalize_number(marked["invnumber"])])[normalize_number(marked["invnumber"])]
     assert mark == f"[rma {entry.content_hash[:16]}]"
     assert bench.booked(plain["invnumber"])[0]["intnotes"] == "Projekt 8"
     assert {row["outcome"] for row in bench.bill(marked, plain).values()} == {"unchanged"}

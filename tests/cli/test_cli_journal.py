@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_rma.billing.journal.model import JournalState, business_key
+from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.kinds.invoice import run_mark
+from airflow_provider_rma.billing.numbers import normalize_number
 from tests.cli.conftest import Desk
 
 HASH = "0123456789abcdef" * 4
@@ -163,7 +164,7 @@ def test_rebuild_journals_what_carries_a_mark_and_posts_nothing(desk: Desk) -> N
     assert values["read"] >= 4
     received = desk.simulator.control("GET", "/requests")["received"]
     assert not [name for name in received if name.startswith("POST")]
-    rows = desk.journal().get(map(business_key, ("M-1", "M-2", "M-3", "M-4")))
+    rows = desk.journal().get(map(normalize_number, ("M-1", "M-2", "M-3", "M-4")))
     assert sorted(rows) == ["m-1", "m-2"]
     assert (rows["m-1"].state, rows["m-1"].content_hash, rows["m-1"].gross) == (
         JournalState.CREATED,

@@ -28,11 +28,6 @@ class JournalState(StrEnum):
 OPEN = frozenset({JournalState.CLAIMED, JournalState.UNKNOWN})
 
 
-def business_key(number: str) -> str:
-    """The form in which numbers are compared: without regard to case."""
-    return number.casefold()
-
-
 @dataclass(frozen=True)
 class Scope:
     """What a journal is about.

@@ -23,16 +23,8 @@ from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_rma.billing.journal.engine import clock_of, guard, writing
 from airflow_provider_rma.billing.journal.migrations import EVENT, JOURNAL, migrate
-from airflow_provider_rma.billing.journal.model import (
-    OPEN,
-    Event,
-    Found,
-    ImportCounts,
-    JournalRow,
-    JournalState,
-    Scope,
-    business_key,
-)
+from airflow_provider_rma.billing.journal.model import OPEN, Event, Found, ImportCounts, JournalRow, JournalState, Scope
+from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, JournalError
 
 T = TypeVar("T")
@@ -109,7 +101,9 @@ class Journal:
     def history(self, number: str) -> list[Event]:
         """Everything that happened to a document's row, in order."""
         query = (
-            sa.select(EVENT).where(*self._mine(EVENT), EVENT.c.key == business_key(number)).order_by(EVENT.c.version)
+            sa.select(EVENT)
+            .where(*self._mine(EVENT), EVENT.c.key == normalize_number(number))
+            .order_by(EVENT.c.version)
         )
         with guard(), self._engine.connect() as connection:
             return [_event(row._mapping) for row in connection.execute(query)]
@@ -211,7 +205,7 @@ class Journal:
         :raises JournalError: if the row was changed by a run at the same moment.
         """
         state = JournalState.CREATED if verdict == "booked" else JournalState.RELEASED
-        seen = self.get([business_key(number)]).get(business_key(number))
+        seen = self.get([normalize_number(number)]).get(normalize_number(number))
         self._refuse(number, seen, state, force)
         assert seen is not None  # noqa: S101 - refused above
         changed = self._change(seen, {"state": str(state)}, f"{verdict} according to {who}: {reason}")
@@ -239,14 +233,14 @@ class Journal:
 
     def _adopt_batch(self, batch: list[Found], note: str, result: ImportCounts) -> None:
         # In the same order everywhere, so that two who adopt at once wait for each other without a deadlock.
-        batch.sort(key=lambda found: business_key(found.number))
+        batch.sort(key=lambda found: normalize_number(found.number))
         with guard(), writing(self._engine) as connection:
             now = float(connection.execute(sa.select(self._now())).scalar_one())
-            rows = self._read(connection, [business_key(found.number) for found in batch], lock=True)
+            rows = self._read(connection, [normalize_number(found.number) for found in batch], lock=True)
             ids = {key: row.document_id for key, row in rows.items()}
             booked = {key for key, row in rows.items() if row.state == JournalState.CREATED}
             for found in batch:
-                key = business_key(found.number)
+                key = normalize_number(found.number)
                 if key not in booked:
                     seen = rows.get(key)
                     adopted = self._adopt_one(connection, found, seen, now, note)
@@ -265,7 +259,7 @@ class Journal:
     ) -> bool:
         """Add or settle a row; False if a run has added it since it was read."""
         values = _booked(found) | {"run": self.run, "updated_at": now, "note": note[:255]}
-        key = business_key(found.number)
+        key = normalize_number(found.number)
         if seen is None:
             row = {"number": found.number, "key": key, "version": 1, "attempts": 0, "created_at": now}
             try:
@@ -282,7 +276,7 @@ class Journal:
     def _insert(self, number: str, values: Mapping[str, Any], note: str | None) -> JournalRow | None:
         """Add a row; None if there is one already."""
         now = self._now()
-        key = business_key(number)
+        key = normalize_number(number)
         row = {"key": key, "version": 1, "run": self.run, "created_at": now, "updated_at": now, "note": note}
         try:
             with guard(), writing(self._engine) as connection:

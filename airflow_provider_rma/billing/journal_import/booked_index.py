@@ -9,10 +9,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.comparison import booked_customer
-from airflow_provider_rma.billing.journal.model import business_key
+from airflow_provider_rma.billing.booked import booked_customer
 from airflow_provider_rma.billing.journal_import.similarity import Difference, Similarity
 from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.scratch import Scratch
 
 _TABLES = """
@@ -56,7 +56,7 @@ class BookedIndex(Scratch):
         number = str(booked.get("invnumber") or "")
         document_id, day = booked.get("id"), booked.get("transdate")
         values = (
-            business_key(number),
+            normalize_number(number),
             number,
             None if document_id is None else str(document_id),
             day.isoformat() if day else None,

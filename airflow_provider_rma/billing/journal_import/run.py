@@ -17,12 +17,13 @@ from enum import StrEnum
 from typing import IO, Any
 
 from airflow_provider_rma.billing.files import RunFolder
-from airflow_provider_rma.billing.journal.model import Found, ImportCounts, JournalRow, JournalState, business_key
+from airflow_provider_rma.billing.journal.model import Found, ImportCounts, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.journal_import.booked_index import BookedIndex, Shelved
 from airflow_provider_rma.billing.journal_import.similarity import liken
-from airflow_provider_rma.billing.kinds.invoice import Document, InputRules, read_invoice, record_number
+from airflow_provider_rma.billing.kinds.invoice import Document, InputRules, read_invoice
 from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
+from airflow_provider_rma.billing.numbers import normalize_number, read_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -192,7 +193,7 @@ class JournalImport:
                 else:
                     for _ in matches:
                         pass
-        report.unused = tuple(number for number in self.accepted if business_key(number) not in self._used)
+        report.unused = tuple(number for number in self.accepted if normalize_number(number) not in self._used)
         log.info("Adoption: %s. File: %s", dict(report.counts), report.path)
         return report
 
@@ -200,7 +201,7 @@ class JournalImport:
         self, records: Iterable[Mapping[str, Any]], spool: WorkingSet, shelf: BookedIndex, report: ImportReport
     ) -> None:
         for position, record in enumerate(records, start=1):
-            number = record_number(record)
+            number = read_number(record, "invnumber")
             result: Document | DocumentResult
             try:
                 # Whatever the script has billed counts, in every currency.
@@ -296,7 +297,7 @@ class JournalImport:
         number, key = document.number, document.key
         likely = f"probably booked as {_numbers(twins)}: same customer, date and {_compared_total(document)}"
         entry = self.journal.get([key]).get(key)
-        if key in {business_key(accepted) for accepted in self.accepted}:
+        if key in {normalize_number(accepted) for accepted in self.accepted}:
             self._used.add(key)
             if self.write:
                 self._accept(document, entry, likely)

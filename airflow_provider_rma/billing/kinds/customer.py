@@ -18,10 +18,10 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.billing.files import RunFolder, finish, hash_records
-from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState, business_key
+from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.customer_fields import NOT_MANAGED, differing
-from airflow_provider_rma.billing.kinds.invoice import record_number
+from airflow_provider_rma.billing.numbers import normalize_number, read_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.progress import Progress
@@ -108,7 +108,7 @@ class CustomerRun:
         customers: dict[int, dict[str, Any]] = {}
         positions: dict[str, list[int]] = {}
         for position, record in enumerate(records, start=1):
-            number = record_number(record, "customernumber")
+            number = read_number(record, "customernumber")
             path = f"customer {number}" if number else f"record {position}"
             try:
                 customers[position] = _SCHEMA.from_user(
@@ -117,7 +117,7 @@ class CustomerRun:
             except InvalidInputError as error:
                 rows[position] = DocumentResult(position, number, Outcome.INVALID, tuple(map(str, error.problems)))
             if number:
-                positions.setdefault(business_key(number), []).append(position)
+                positions.setdefault(normalize_number(number), []).append(position)
         for repeated in (found for found in positions.values() if len(found) > 1):
             reason = (
                 f"customernumber: stands at positions {', '.join(map(str, repeated))} of this batch; "
@@ -126,7 +126,7 @@ class CustomerRun:
             for position in repeated:
                 customers.pop(position, None)
                 rows[position] = DocumentResult(
-                    position, record_number(records[position - 1], "customernumber"), Outcome.INVALID, (reason,)
+                    position, read_number(records[position - 1], "customernumber"), Outcome.INVALID, (reason,)
                 )
         log.info("Read and checked %d records.", len(records))
         return customers
@@ -138,14 +138,14 @@ class CustomerRun:
             return
         started = self.journal.now()
         # The books first, then the journal: see Planner.run.
-        existing = {business_key(str(booked["customernumber"])): booked for booked in self.client.list_customers()}
-        entries = self.journal.get(business_key(customer["customernumber"]) for customer in customers.values())
+        existing = {normalize_number(str(booked["customernumber"])): booked for booked in self.client.list_customers()}
+        entries = self.journal.get(normalize_number(customer["customernumber"]) for customer in customers.values())
         progress = Progress(len(customers), "customers handled")
         for position, customer in customers.items():
             if self.stop.is_set():
                 summary.stopped = "the task was asked to end"
                 return
-            key = business_key(customer["customernumber"])
+            key = normalize_number(customer["customernumber"])
             rows[position] = self._handle(position, customer, existing.get(key), entries.get(key), started)
             progress.step()
 
@@ -174,7 +174,7 @@ class CustomerRun:
         managed = [name for name in differ if name in self.managed_fields]
         if managed:
             merged = _SCHEMA.writable(booked) | {name: customer[name] for name in managed}
-            entry = self.journal.get([business_key(number)]).get(business_key(number))
+            entry = self.journal.get([normalize_number(number)]).get(normalize_number(number))
             return self._write(position, merged, {name: customer[name] for name in managed}, entry, Outcome.UPDATED)
         reasons = (f"differs in RMA, not managed: {', '.join(differ)}",) if differ else ()
         return DocumentResult(position, number, Outcome.UNCHANGED, reasons)
@@ -237,7 +237,7 @@ class CustomerRun:
     ) -> Iterable[tuple[DocumentResult, Mapping[str, Any]]]:
         reason = f"not sent: {summary.stopped or (failure.message if failure else 'the run ended early')}"
         for position, record in enumerate(records, start=1):
-            held = DocumentResult(position, record_number(record, "customernumber"), Outcome.HELD, (reason,))
+            held = DocumentResult(position, read_number(record, "customernumber"), Outcome.HELD, (reason,))
             yield rows.get(position, held), record
 
 

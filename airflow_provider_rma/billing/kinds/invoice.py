@@ -10,7 +10,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from airflow_provider_rma.billing.journal.model import business_key
+from airflow_provider_rma.billing.numbers import normalize_number, read_number
 from airflow_provider_rma.billing.totals import Totals, derive_totals
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.amounts import Money
@@ -68,7 +68,7 @@ class Document:
     @property
     def key(self) -> str:
         """The number as it is compared."""
-        return business_key(self.number)
+        return normalize_number(self.number)
 
     @property
     def customernumber(self) -> str:
@@ -136,12 +136,6 @@ def run_mark(content_hash: str) -> str:
     return f"[rma {content_hash[:16]}]"
 
 
-def record_number(record: Mapping[str, Any], field: str = "invnumber") -> str:
-    """The business key of a record that may be invalid, as far as it can be read."""
-    number = record.get(field)
-    return number.strip() if isinstance(number, str) else str(number) if isinstance(number, int) else ""
-
-
 def read_invoice(record: Mapping[str, Any], position: int, rules: InputRules) -> Document:
     """Validate a record.
 
@@ -150,7 +144,7 @@ def read_invoice(record: Mapping[str, Any], position: int, rules: InputRules) ->
     :raises InvalidInputError: naming every field that is wrong, what is wrong with it and what to do.
     """
     values = dict(record)
-    number = record_number(values)
+    number = read_number(values, "invnumber")
     path = f"invoice {number}" if number else f"record {position}"
     problems: list[FieldProblem] = []
     expected = _read_expected(values.pop(EXPECTED_AMOUNT, None), path, problems)
