@@ -101,7 +101,7 @@ def _next_step(doubt: OpenDocument, now: float) -> str:
 @json_option
 def show(number: str, conn_id: str, kind: str, as_json: bool) -> None:
     """Tell everything that happened to document NUMBER."""
-    from airflow_provider_rma.billing.journal.model import normalize_number
+    from airflow_provider_rma.billing.numbers import normalize_number
 
     opened = journal_of(hook_of(conn_id), kind, "show")
     entry = opened.get([normalize_number(number)]).get(normalize_number(number))
