@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
 
 class Html(str):
@@ -43,21 +42,6 @@ def _parts(content: Iterable[str | Iterable[str]]) -> Iterable[str]:
             yield html.escape(part)
         else:
             yield from _parts(part)
-
-
-def money(amount: Decimal | None, missing: str = "–") -> str:
-    """An amount in Swiss notation: ``1'234.50``."""
-    return missing if amount is None else f"{amount:,.2f}".replace(",", "'")
-
-
-def number(count: int) -> str:
-    """A count in Swiss notation: ``12'345``."""
-    return f"{count:,}".replace(",", "'")
-
-
-def plural(count: int, word: str) -> str:
-    """A count and what is counted: ``1 document``, ``2 documents``."""
-    return f"{number(count)} {word}{'' if count == 1 else 's'}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = "") -> Html:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.formatting import format_amount
 
 
 class Outcome(StrEnum):
@@ -157,7 +158,7 @@ class RunSummary:
     def describe(self) -> str:
         """One line for the log."""
         counts = ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())) or "none"
-        amount = f"; CHF {self.total:,.2f} in the books".replace(",", "'") if self.kind == "invoices" else ""
+        amount = f"; CHF {format_amount(self.total)} in the books" if self.kind == "invoices" else ""
         return f"{sum(self.counts.values())} {self.kind}: {counts}{amount}"
 
     def as_dict(self) -> dict[str, Any]:

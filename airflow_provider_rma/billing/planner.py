@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-import pendulum
-
 from airflow_provider_rma.billing.comparison import Comparison
 from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
@@ -20,6 +18,7 @@ from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcom
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.working_set import Hit, WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.formatting import format_time
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +136,7 @@ class Planner:
                 ),
             )
         if entry is not None and entry.state in OPEN and (entry.settles_at or 0.0) > started:
-            until = pendulum.from_timestamp(entry.settles_at or 0.0, tz="Europe/Zurich").format("YYYY-MM-DD HH:mm:ss")
+            until = format_time(entry.settles_at or 0.0)
             return DocumentResult(
                 document.position,
                 document.number,

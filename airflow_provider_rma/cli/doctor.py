@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from airflow_provider_rma.cli.airflow import conn_option, hook_of, journal_database, tenant_folder
-from airflow_provider_rma.cli.output import FINDINGS, emit, json_option, span
+from airflow_provider_rma.cli.output import FINDINGS, emit, json_option
 from airflow_provider_rma.exceptions import RequestError, RunMyAccountsError
+from airflow_provider_rma.formatting import format_span
 
 if TYPE_CHECKING:
     from airflow_provider_rma.hooks.rma import RunMyAccountsHook
@@ -136,7 +137,7 @@ def _compare_clocks(name: str, ahead: float, whose: str) -> Check:
     if abs(ahead) <= _CLOCK_TOLERANCE:
         return Check(Level.OK, name, f"This machine's and {whose} agree ({abs(ahead):.0f} s apart).")
     where = "ahead of" if ahead > 0 else "behind"
-    text = f"{whose} is {span(ahead)} {where} this machine's."
+    text = f"{whose} is {format_span(ahead)} {where} this machine's."
     return Check(Level.WARN, name, text[0].upper() + text[1:], "Set this machine's clock by NTP.")
 
 

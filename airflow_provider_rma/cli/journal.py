@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airflow_provider_rma.cli.airflow import conn_option, hook_of, journal_database, journal_of, kind_option
-from airflow_provider_rma.cli.output import FINDINGS, emit, iso, json_option, local, span, table
+from airflow_provider_rma.cli.output import FINDINGS, emit, iso, json_option, local, table
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
+from airflow_provider_rma.formatting import format_span
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.journal.model import Event, JournalRow
@@ -90,7 +91,9 @@ def _print_status(seen: Overview) -> None:
 def _next_step(doubt: OpenDocument, now: float) -> str:
     if doubt.alive:
         return f"wait until {local(doubt.entry.settles_at)}"
-    settled = f" (settled {span(now - doubt.entry.settles_at)} ago)" if doubt.entry.settles_at is not None else ""
+    settled = (
+        f" (settled {format_span(now - doubt.entry.settles_at)} ago)" if doubt.entry.settles_at is not None else ""
+    )
     return f"clear the task or run the DAG again{settled}"
 
 

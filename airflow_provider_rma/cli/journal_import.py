@@ -14,6 +14,7 @@ import click
 from airflow_provider_rma.cli.airflow import conn_option, hook_of, journal_of, storage_folder, tenant_folder
 from airflow_provider_rma.cli.output import FINDINGS, emit, json_option, table
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.formatting import format_amount
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.files import RunFolder
@@ -169,7 +170,7 @@ def _print(done: ImportReport) -> None:
 
 def _amount(done: ImportReport, kind: str) -> str | None:
     total = done.totals.get(kind)
-    return None if total is None else f"{total:,.2f}".replace(",", "'")
+    return None if total is None else format_amount(total)
 
 
 def _print_findings(kind: str, findings: list[MatchedInvoice], count: int) -> None:

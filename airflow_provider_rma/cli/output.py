@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from airflow_provider_rma.exceptions import RunMyAccountsError
+from airflow_provider_rma.formatting import format_time, to_zurich
 
 #: Exit code where a command has worked and found something that needs a person.
 FINDINGS = 1
@@ -54,24 +55,9 @@ def text(value: Any) -> str:
 
 def local(moment: float | None) -> str | None:
     """Seconds since 1970 as a time in Zurich, e.g. ``2026-11-20 14:05:09``."""
-    import pendulum
-
-    if moment is None:
-        return None
-    return pendulum.from_timestamp(moment, tz="Europe/Zurich").format("YYYY-MM-DD HH:mm:ss")
+    return None if moment is None else format_time(moment)
 
 
 def iso(moment: float | None) -> str | None:
     """Seconds since 1970 as an ISO 8601 time with Zurich's offset."""
-    import pendulum
-
-    return None if moment is None else pendulum.from_timestamp(moment, tz="Europe/Zurich").to_iso8601_string()
-
-
-def span(seconds: float) -> str:
-    """A length of time in words, e.g. ``3 min``; of a negative one the length without sign."""
-    seconds = abs(seconds)
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return None if moment is None else to_zurich(moment).to_iso8601_string()

@@ -6,6 +6,7 @@ import click
 
 from airflow_provider_rma.cli.airflow import conn_option, load_airflow, tenant_folder
 from airflow_provider_rma.cli.output import emit, json_option
+from airflow_provider_rma.formatting import format_count
 
 
 @click.command()
@@ -59,6 +60,6 @@ def purge(conn_id: str, days: int | None, path: str | None, dry_run: bool, as_js
         return
     done = "would be removed" if dry_run else "removed"
     size = sum(file.size for file in removed)
-    click.echo(f"{len(removed)} files ({size:,} bytes) older than {days} days {done} below {folder}".replace(",", "'"))
+    click.echo(f"{len(removed)} files ({format_count(size)} bytes) older than {days} days {done} below {folder}")
     if kept:
         click.echo(f"{len(kept)} files kept: the storage does not say how old they are.", err=True)

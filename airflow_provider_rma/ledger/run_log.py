@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from airflow_provider_rma.exceptions import UnprovenError
+from airflow_provider_rma.formatting import format_count
 from airflow_provider_rma.ledger.proof.prove import Verdict
 from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, MonthState, WindowResult
 from airflow_provider_rma.ledger.windows import bounds
@@ -21,8 +22,8 @@ def tell(result: WindowResult) -> None:
     log.log(
         level,
         "%s: %s postings (%s before), %s, %s; %d calls, %.1f s.",
-        result.window, f"{result.rows:,}", f"{result.rows_before:,}", result.verdict.value, result.state.value,
-        result.calls, result.seconds,
+        result.window, format_count(result.rows), format_count(result.rows_before), result.verdict.value,
+        result.state.value, result.calls, result.seconds,
     )  # fmt: skip
     if result.parts:
         log.info("%s: read in %d parts: %s.", result.window, len(result.parts), "; ".join(result.parts))
@@ -46,13 +47,13 @@ def report(result: LedgerResult) -> None:
         before = f", {done} done before" if done else ""
         log.info(
             "Ledger of tenant %s: %s postings in %d months, %d changed, %d unchanged%s, %d not loaded; verdict %s.",
-            result.tenant, f"{result.rows:,}", len(result.windows), changed, unchanged, before, rejected,
+            result.tenant, format_count(result.rows), len(result.windows), changed, unchanged, before, rejected,
             result.verdict.value,
         )  # fmt: skip
     elif done < len(result.windows):
         log.info(
             "Ledger of tenant %s: nothing has changed; %s postings in %d months proven again, verdict %s.",
-            result.tenant, f"{sum(one.rows for one in result.read):,}", len(result.read), result.verdict.value,
+            result.tenant, format_count(sum(one.rows for one in result.read)), len(result.read), result.verdict.value,
         )  # fmt: skip
     elif not result.remaining:
         log.info(

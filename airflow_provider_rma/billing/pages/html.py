@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import pendulum
-
 from airflow_provider_rma.billing.evidence.chain import EvidenceRef
 from airflow_provider_rma.billing.evidence.writer import RunFacts
 from airflow_provider_rma.billing.outcomes import BOOKED, CREATE, GOOD, Outcome
@@ -41,7 +39,8 @@ from airflow_provider_rma.billing.pages.wording import (
     warnings,
     zurich,
 )
-from airflow_provider_rma.html import Html, facts, join, money, number, page, plural, section, table, tag, tiles
+from airflow_provider_rma.formatting import format_amount, format_count, format_quantity, format_time, to_zurich
+from airflow_provider_rma.html import Html, facts, join, page, section, table, tag, tiles
 
 #: Months that a page names one by one.
 _MONTHS = 24
@@ -55,15 +54,25 @@ def plan_html(review: PlanStatistics) -> str:
     header = review.header
     refused = review.documents - review.count(CREATE) - review.count(Outcome.UNCHANGED)
     return page(
-        f"Plan {header.tenant}: {plural(review.count(CREATE), 'document')}",
+        f"Plan {header.tenant}: {format_quantity(review.count(CREATE), 'document')}",
         tag("h1", f"Billing plan for tenant {header.tenant}"),
         tag("p", headline(review), class_="lead"),
         tiles(
             [
-                (number(review.count(CREATE, INVOICE)), "invoices to be sent", _chf(review, INVOICE), "good"),
-                (number(review.count(CREATE, CREDIT_NOTE)), "credit notes to be sent", _chf(review, CREDIT_NOTE), ""),
-                (number(review.count(Outcome.UNCHANGED)), "in the books already", "nothing is sent", ""),
-                (number(refused), "will not be sent", "see below" if refused else "", "attention" if refused else ""),
+                (format_count(review.count(CREATE, INVOICE)), "invoices to be sent", _chf(review, INVOICE), "good"),
+                (
+                    format_count(review.count(CREATE, CREDIT_NOTE)),
+                    "credit notes to be sent",
+                    _chf(review, CREDIT_NOTE),
+                    "",
+                ),
+                (format_count(review.count(Outcome.UNCHANGED)), "in the books already", "nothing is sent", ""),
+                (
+                    format_count(refused),
+                    "will not be sent",
+                    "see below" if refused else "",
+                    "attention" if refused else "",
+                ),
             ]
         ),
         section("Before you approve", *(tag("p", warning, class_="notice") for warning in warnings(review)))
@@ -112,7 +121,7 @@ def run_html(
     bad = {name: count for name, count in review.counts.items() if name not in GOOD}
     what = run.kind.capitalize()
     return page(
-        f"{what} {tenant}: {plural(review.documents, 'record')}",
+        f"{what} {tenant}: {format_quantity(review.documents, 'record')}",
         tag("h1", f"{what} of tenant {tenant}"),
         tag("p", _duration(run), class_="lead"),
         _verdict(run, review, sum(bad.values()), retry_at),
@@ -152,7 +161,7 @@ def _decisions(review: PlanStatistics) -> Html:
     rows = (
         (
             decision,
-            f"{plural(tally.documents, sort)}",
+            f"{format_quantity(tally.documents, sort)}",
             sum_of(tally.net, tally.net_known, tally.documents),
             amount_of(tally),
             currency if tally.net_known + tally.gross_known else "",
@@ -169,9 +178,9 @@ def _months(review: PlanStatistics) -> Html:
         (
             (
                 month_name(month) if month else "earlier",
-                number(invoices.documents),
+                format_count(invoices.documents),
                 amount_of(invoices),
-                number(notes.documents) if notes.documents else "–",
+                format_count(notes.documents) if notes.documents else "–",
                 amount_of(notes) if notes.documents else "–",
             )
             for month, invoices, notes in by_month(review, _MONTHS)
@@ -180,7 +189,9 @@ def _months(review: PlanStatistics) -> Html:
 
 
 def _shapes(review: PlanStatistics) -> Html:
-    return table(["Shape", ">Documents"], ((shape, number(count)) for shape, count in review.shapes.most_common(20)))
+    return table(
+        ["Shape", ">Documents"], ((shape, format_count(count)) for shape, count in review.shapes.most_common(20))
+    )
 
 
 # --- parts of both -----------------------------------------------------------------------------------------------
@@ -199,7 +210,7 @@ def _reasons(reasons: Reasons, *, advice: bool) -> Iterator[Html]:
 def _reason(group: ReasonGroup) -> Html:
     return tag(
         "div",
-        tag("p", tag("b", f"{number(group.count)} × "), group.sentence),
+        tag("p", tag("b", f"{format_count(group.count)} × "), group.sentence),
         tag("p", f"… of {group.numbers[0]}: {group.example}", class_="numbers") if group.example else "",
         tag("p", numbers(group), class_="numbers"),
         class_="reason",
@@ -208,12 +219,14 @@ def _reason(group: ReasonGroup) -> Html:
 
 def _listing(title: str, lines: list[ListedDocument], documents: int, where: str, *, plan: bool) -> Html:
     rest = documents - len(lines)
-    more = tag("p", f"And {plural(rest, 'more document')}: see {where}.", class_="notice") if rest > 0 else ""
+    more = tag("p", f"And {format_quantity(rest, 'more document')}: see {where}.", class_="notice") if rest > 0 else ""
     return section(title, _lines(lines, plan=plan), more) if lines else Html("")
 
 
 def _line_amount(line: ListedDocument) -> str:
-    return f"{money(line.net)} net" if line.gross is None and line.net is not None else money(line.gross)
+    return (
+        f"{format_amount(line.net)} net" if line.gross is None and line.net is not None else format_amount(line.gross)
+    )
 
 
 def _lines(lines: list[ListedDocument], *, plan: bool) -> Html:
@@ -226,7 +239,7 @@ def _lines(lines: list[ListedDocument], *, plan: bool) -> Html:
                 line.number or "–",
                 line.outcome,
                 *((line.transdate, line.customernumber) if plan else (line.document_id,)),
-                money(line.net),
+                format_amount(line.net),
                 _line_amount(line) + (f" {line.currency}" if foreign and line.amount is not None else ""),
             )
             for line in lines
@@ -238,8 +251,7 @@ def _lines(lines: list[ListedDocument], *, plan: bool) -> Html:
 
 
 def _duration(run: RunFacts) -> str:
-    start = pendulum.instance(run.started).in_timezone("Europe/Zurich")
-    end = pendulum.instance(run.finished).in_timezone("Europe/Zurich")
+    start, end = to_zurich(run.started), to_zurich(run.finished)
     seconds = max(0, int((end - start).total_seconds()))
     took = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
     return f"{start.format('D MMMM YYYY, HH:mm')} to {end.format('HH:mm')} (Zurich), {took}"
@@ -247,28 +259,34 @@ def _duration(run: RunFacts) -> str:
 
 def _verdict(run: RunFacts, review: RunStatistics, bad: int, retry_at: float | None) -> Html:
     if run.stopped:
-        rest = f" {plural(review.counts[Outcome.HELD], 'document')} not sent." if review.counts[Outcome.HELD] else ""
+        rest = (
+            f" {format_quantity(review.counts[Outcome.HELD], 'document')} not sent."
+            if review.counts[Outcome.HELD]
+            else ""
+        )
         first = tag(
             "p", tag("b", "The run was stopped: "), f"{run.stopped.rstrip('.')}.{rest}", class_="notice attention"
         )
     elif bad:
-        sentence = f"{plural(bad, 'record')} of {number(review.documents)} need{'s' if bad == 1 else ''} attention."
+        verb = "needs" if bad == 1 else "need"
+        sentence = f"{format_quantity(bad, 'record')} of {format_count(review.documents)} {verb} attention."
         first = tag("p", sentence, class_="notice attention")
     else:
-        many = f"All {number(review.documents)} records are as they should be."
+        many = f"All {format_count(review.documents)} records are as they should be."
         sentence = "1 record is as it should be." if review.documents == 1 else many
         first = tag("p", sentence, class_="notice good")
     if retry_at is None:
         return first
-    until = pendulum.from_timestamp(retry_at, tz="Europe/Zurich").format("YYYY-MM-DD HH:mm:ss")
-    return join(first, tag("p", f"An attempt after {until} (Zurich) decides what is unknown.", class_="notice"))
+    return join(
+        first, tag("p", f"An attempt after {format_time(retry_at)} (Zurich) decides what is unknown.", class_="notice")
+    )
 
 
 def _outcome_tiles(review: RunStatistics) -> Iterator[tuple[str, str, str, str]]:
     for outcome in Outcome:
         if review.counts[outcome]:
             yield (
-                number(review.counts[outcome]),
+                format_count(review.counts[outcome]),
                 str(outcome).replace("_", " "),
                 MEANING[outcome],
                 "good" if outcome in GOOD else "attention",
@@ -282,7 +300,7 @@ def _totals(review: RunStatistics) -> Html:
         (
             (
                 outcome,
-                plural(tally.documents, sort),
+                format_quantity(tally.documents, sort),
                 sum_of(tally.net, tally.net_known, tally.documents),
                 amount_of(tally),
                 currency,
@@ -296,5 +314,5 @@ def _totals(review: RunStatistics) -> Html:
 def _unchecked(review: RunStatistics) -> Html:
     if not review.unchecked:
         return Html("")
-    fields = ", ".join(f"{name} ({number(count)})" for name, count in review.unchecked.most_common(20))
+    fields = ", ".join(f"{name} ({format_count(count)})" for name, count in review.unchecked.most_common(20))
     return tag("p", f"Not compared, because one side does not state it: {fields}.", class_="note")

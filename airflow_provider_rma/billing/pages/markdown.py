@@ -19,7 +19,7 @@ from airflow_provider_rma.billing.pages.wording import (
     warnings,
     zurich,
 )
-from airflow_provider_rma.html import money, number, plural
+from airflow_provider_rma.formatting import format_amount, format_count, format_quantity
 
 #: Airflow shows a plan's Markdown in a form; what is longer nobody reads there.
 MARKDOWN_LIMIT = 4_000
@@ -48,7 +48,7 @@ def _plan_markdown(review: PlanStatistics, most: int) -> Iterator[str]:
         (
             (
                 decision,
-                plural(tally.documents, sort),
+                format_quantity(tally.documents, sort),
                 sum_of(tally.net, tally.net_known, tally.documents),
                 amount_of(tally) + ("" if currency == "CHF" else f" {currency}"),
             )
@@ -61,12 +61,12 @@ def _plan_markdown(review: PlanStatistics, most: int) -> Iterator[str]:
     yield from _md_list("Before you approve", [_cut(warning, 60 * most + 100) for warning in warnings(review)])
     groups = review.reasons.groups()
     sentences = [
-        _cut(f"{number(group.count)} × {group.outcome}: {group.sentence}", 20 * most + 100)
+        _cut(f"{format_count(group.count)} × {group.outcome}: {group.sentence}", 20 * most + 100)
         + f" ({numbers(Sample(group.count, group.numbers[:3]))})"
         for group in groups[:most]
     ]
     if len(groups) > most:
-        sentences.append(f"… and {plural(len(groups) - most, 'more reason')}, see the HTML page")
+        sentences.append(f"… and {format_quantity(len(groups) - most, 'more reason')}, see the HTML page")
     yield from _md_list("Will not be sent", sentences)
     if len(review.months) > 1:
         yield "\n## By month, CHF\n"
@@ -75,9 +75,9 @@ def _plan_markdown(review: PlanStatistics, most: int) -> Iterator[str]:
             (
                 (
                     month_name(month) if month else "earlier",
-                    number(invoices.documents),
+                    format_count(invoices.documents),
                     amount_of(invoices),
-                    number(notes.documents),
+                    format_count(notes.documents),
                     amount_of(notes),
                 )
                 for month, invoices, notes in by_month(review, most)
@@ -88,7 +88,7 @@ def _plan_markdown(review: PlanStatistics, most: int) -> Iterator[str]:
         yield from _md_table(
             ["Number", "Date", "Customer", ">Amount"],
             (
-                (line.number, line.transdate, line.customernumber, money(line.amount))
+                (line.number, line.transdate, line.customernumber, format_amount(line.amount))
                 for line in review.largest[: min(most, 5)]
             ),
         )

@@ -19,7 +19,7 @@ from airflow_provider_rma.billing.pages.statistics import (
     Sample,
     Tally,
 )
-from airflow_provider_rma.html import money, number, plural
+from airflow_provider_rma.formatting import format_amount, format_count, format_minute, format_quantity
 
 MEANING = {
     CREATE: "will be sent, booked and read back",
@@ -53,10 +53,10 @@ TAX = (
 def headline(review: PlanStatistics) -> str:
     """What a plan comes to, in one sentence."""
     if not review.count(CREATE):
-        return f"Nothing will be sent: none of {plural(review.documents, 'record')} is to be booked."
+        return f"Nothing will be sent: none of {format_quantity(review.documents, 'record')} is to be booked."
     period = _period(review)
     return (
-        f"{number(review.count(CREATE))} of {plural(review.documents, 'record')} will be sent to RMA"
+        f"{format_count(review.count(CREATE))} of {format_quantity(review.documents, 'record')} will be sent to RMA"
         + (f", dated {period}" if period else "")
         + "."
     )
@@ -74,13 +74,13 @@ def amount_of(tally: Tally) -> str:
     if not tally.gross_known + tally.net_known:
         return "–"
     if tally.gross_known == tally.documents:
-        return money(tally.amount)
-    return f"{money(tally.amount)} {'*' if tally.gross_known else 'net'}"
+        return format_amount(tally.amount)
+    return f"{format_amount(tally.amount)} {'*' if tally.gross_known else 'net'}"
 
 
 def sum_of(total: Decimal, known: int, documents: int) -> str:
     """A sum, with a star if it is not known of all documents."""
-    return "–" if not known else money(total) + ("" if known == documents else " *")
+    return "–" if not known else format_amount(total) + ("" if known == documents else " *")
 
 
 def starred(review: PlanStatistics) -> bool:
@@ -92,7 +92,7 @@ def _warnings_about_customers(customers: Iterable[Mapping[str, Any]]) -> Iterato
     """What full customers in invoices do to master data, field by field."""
     created = sorted({str(one["customernumber"]) for one in customers if one["action"] == "create"})
     if created:
-        yield f"{plural(len(created), 'customer')} would be created with invoices: {_first(created)}"
+        yield f"{format_quantity(len(created), 'customer')} would be created with invoices: {_first(created)}"
     for what, key in (("overwritten", "changed"), ("emptied, because the records leave them out", "lost")):
         fields: dict[str, set[str]] = {}
         for one in customers:
@@ -100,7 +100,7 @@ def _warnings_about_customers(customers: Iterable[Mapping[str, Any]]) -> Iterato
                 fields.setdefault(name, set()).add(str(one["customernumber"]))
         for name, numbers_of in sorted(fields.items()):
             whose = _first(sorted(numbers_of))
-            yield f"Master data: {name} of {plural(len(numbers_of), 'customer')} would be {what}: {whose}"
+            yield f"Master data: {name} of {format_quantity(len(numbers_of), 'customer')} would be {what}: {whose}"
 
 
 def _first(names: Sequence[str], most: int = 5) -> str:
@@ -119,13 +119,13 @@ def warnings(review: PlanStatistics) -> Iterator[str]:
     if review.busy_customers:
         busy = ", ".join(f"{customer} ({documents})" for customer, documents in review.busy)
         more = ", …" if review.busy_customers > len(review.busy) else ""
-        yield f"{plural(review.busy_customers, 'customer')} with more than {MANY} documents each: {busy}{more}"
+        yield f"{format_quantity(review.busy_customers, 'customer')} with more than {MANY} documents each: {busy}{more}"
     for currency in sorted({currency for name, _, currency in review.decisions if name == CREATE} - {"CHF"}):
         documents = sum(
             tally.documents for (name, _, one), tally in review.decisions.items() if (name, one) == (CREATE, currency)
         )
-        yield f"{plural(documents, 'document')} in {currency}, outside of the totals in CHF."
-    shapes = plural(len(review.shapes), "shape")
+        yield f"{format_quantity(documents, 'document')} in {currency}, outside of the totals in CHF."
+    shapes = format_quantity(len(review.shapes), "shape")
     yield f"{shapes} of document: the first of each is sent alone and verified before others follow."
 
 
@@ -133,14 +133,14 @@ def _warnings_about_documents(review: PlanStatistics) -> Iterator[str]:
     what: list[tuple[Sample, str]] = [
         (review.future, "dated in the future"),
         (review.old, "dated more than a year ago"),
-        (review.unusual, f"above {UNUSUAL} times the median of CHF {money(review.median)}"),
+        (review.unusual, f"above {UNUSUAL} times the median of CHF {format_amount(review.median)}"),
         (review.alike, "with the customer, date and amount of another one in this plan"),
         (review.zero, "with an amount of zero"),
         (review.unpriced, "whose amount only RMA knows"),
     ]
     for named, sentence in what:
         if named.count:
-            yield f"{plural(named.count, 'document')} {sentence}: {numbers(named)}"
+            yield f"{format_quantity(named.count, 'document')} {sentence}: {numbers(named)}"
 
 
 def numbers(named: Sample) -> str:
@@ -184,5 +184,4 @@ def zurich(moment: str) -> str:
     """A time in ISO 8601 as people in Zurich say it; empty stays empty."""
     if not moment:
         return ""
-    local = pendulum.instance(datetime.fromisoformat(moment)).in_timezone("Europe/Zurich")
-    return f"{local.format('YYYY-MM-DD HH:mm')} (Zurich)"
+    return format_minute(datetime.fromisoformat(moment))

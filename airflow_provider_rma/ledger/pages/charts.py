@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.html import Html, join, number, plural, tag
+from airflow_provider_rma.formatting import format_count, format_quantity
+from airflow_provider_rma.html import Html, join, tag
 from airflow_provider_rma.ledger.proof.prove import Verdict
 from airflow_provider_rma.ledger.result import MonthState, WindowResult
 
@@ -50,7 +51,7 @@ def amount(value: Decimal | None, missing: str = "–") -> str:
         return missing
     whole, _, places = format(value, "f").partition(".")
     sign, digits = ("−", whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{number(int(digits))}.{places.rstrip('0').ljust(2, '0')}"
+    return f"{sign}{format_count(int(digits))}.{places.rstrip('0').ljust(2, '0')}"
 
 
 def cells_of(proofs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Cell]]:
@@ -82,7 +83,7 @@ def heat_map(
         return join(_legend(windows, cells), _map(windows, [*doubtful, *clean], cells, names, whole=True))
     folded = tag(
         "details",
-        tag("summary", f"{plural(len(clean), 'account')} exact in every month"),
+        tag("summary", f"{format_quantity(len(clean), 'account')} exact in every month"),
         _map(windows, clean, cells, names, whole=False),
     )
     return join(_legend(windows, cells), _map(windows, doubtful, cells, names, whole=True), folded)
@@ -157,7 +158,7 @@ def volumes(windows: Sequence[WindowResult]) -> Html:
     width, height = _GAP + step * len(windows), _ABOVE + _HEIGHT + _BELOW
     drawn = [_bar(one, _GAP + step * place, highest) for place, one in enumerate(windows)]
     base = _shape("line", x1=0, x2=width, y1=_ABOVE + _HEIGHT, y2=_ABOVE + _HEIGHT, class_="base")
-    told = ", ".join(f"{one.window.name} {number(one.rows)}" for one in windows)
+    told = ", ".join(f"{one.window.name} {format_count(one.rows)}" for one in windows)
     picture = tag(
         "svg", drawn, base, width=str(width), height=str(height), viewBox=f"0 0 {width} {height}", role="img",
         aria_label=f"Postings by month: {told}", class_="volumes",
@@ -168,13 +169,14 @@ def volumes(windows: Sequence[WindowResult]) -> Html:
 def _bar(one: WindowResult, left: int, highest: int) -> Html:
     ground, middle = _ABOVE + _HEIGHT, left + _BAR // 2
     tall, before = (round(_HEIGHT * rows / highest) for rows in (one.rows, one.rows_before))
-    title = f"{one.window.name}: {plural(one.rows, 'posting')}, {number(one.rows_before)} before, {_STATES[one.state]}"
+    postings = f"{format_quantity(one.rows, 'posting')}, {format_count(one.rows_before)} before"
+    title = f"{one.window.name}: {postings}, {_STATES[one.state]}"
     mark = ground - before
     parts = [
         tag("title", title),
         _shape("rect", x=left, y=ground - tall, width=_BAR, height=tall, class_=_SHADES[one.state]),
         _shape("line", x1=left - 4, x2=left + _BAR + 4, y1=mark, y2=mark, class_="before"),
-        _shape("text", number(one.rows), x=middle, y=ground - max(tall, before) - 6, class_="count"),
+        _shape("text", format_count(one.rows), x=middle, y=ground - max(tall, before) - 6, class_="count"),
         _shape("text", one.window.name, x=middle, y=ground + 17, class_="month"),
         _shape("text", _STATES[one.state], x=middle, y=ground + 33, class_="state"),
     ]

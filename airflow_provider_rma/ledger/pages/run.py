@@ -14,7 +14,8 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.html import Html, facts, join, number, page, plural, section, table, tag, tiles
+from airflow_provider_rma.formatting import format_count, format_quantity
+from airflow_provider_rma.html import Html, facts, join, page, section, table, tag, tiles
 from airflow_provider_rma.ledger.changes import KINDS
 from airflow_provider_rma.ledger.pages.charts import SIGNS, STYLE, Cell, amount, cells_of, heat_map, volumes
 from airflow_provider_rma.ledger.proof.prove import PROVEN, Reason, ReasonCode, Verdict, gravest
@@ -151,7 +152,7 @@ def _sentences(result: LedgerResult) -> Iterator[str]:
     if result.verdict is not Verdict.EXACT:
         counts = Counter(one.verdict for one in result.windows)
         told = ", ".join(f"{counts[verdict]} {SIGNS[verdict][1]}" for verdict in Verdict if counts[verdict])
-        yield f"{plural(len(result.windows), 'month')}: {told}."
+        yield f"{format_quantity(len(result.windows), 'month')}: {told}."
     rejected = result.months(MonthState.REJECTED)
     if rejected:
         yield f"Not loaded, so the state of before stays: {', '.join(rejected)}."
@@ -160,7 +161,7 @@ def _sentences(result: LedgerResult) -> Iterator[str]:
     if kept:
         yield f"Loaded although not proven: {', '.join(kept)}."
     if result.remaining:
-        left = plural(len(result.remaining), "month")
+        left = format_quantity(len(result.remaining), "month")
         yield f"Stopped in time; not begun: {left}, {bounds(result.remaining)}. The next run with resume_since goes on."
 
 
@@ -174,13 +175,13 @@ def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Htm
     missing = proven + skipped < windows
     entries = [
         (f"{proven} of {windows + remaining}", "months proven", "", "attention" if missing else ""),
-        (number(result.rows), "postings read", f"{number(before)} of them before" if done else "", ""),
-        (number(changed), "months replaced", ", ".join(filter(None, below)), ""),
-        (number(rejected), "months not loaded", "", "attention" if rejected else ""),
-        (number(differing), "accounts with a difference", f"of {len(cells)}", "attention" if differing else ""),
+        (format_count(result.rows), "postings read", f"{format_count(before)} of them before" if done else "", ""),
+        (format_count(changed), "months replaced", ", ".join(filter(None, below)), ""),
+        (format_count(rejected), "months not loaded", "", "attention" if rejected else ""),
+        (format_count(differing), "accounts with a difference", f"of {len(cells)}", "attention" if differing else ""),
     ]
     if remaining:
-        entries.append((number(remaining), "months remain", "stopped in time", ""))
+        entries.append((format_count(remaining), "months remain", "stopped in time", ""))
     return tiles(entries)
 
 
@@ -207,7 +208,7 @@ def _reasons(told: Sequence[Reason]) -> Iterator[Html]:
         yield tag("div", lines, advice, class_="reason")
     if len(told) > _REASONS:
         left = len(told) - _REASONS
-        yield tag("p", f"{plural(left, 'further reason')} in the table proofs.", class_="note")
+        yield tag("p", f"{format_quantity(left, 'further reason')} in the table proofs.", class_="note")
 
 
 def _volume_note() -> Html:
@@ -223,7 +224,7 @@ def _changes(result: LedgerResult) -> Iterator[Html]:
     if not changed:
         return
     caption = "Vouchers, as against what was loaded before. The table changes of the warehouse has all of them."
-    counts = [(month, *(number(changes.counts[kind]) for kind in KINDS)) for month, changes in changed]
+    counts = [(month, *(format_count(changes.counts[kind]) for kind in KINDS)) for month, changes in changed]
     yield table(["Month", *(f">{kind.capitalize()}" for kind in KINDS)], counts, caption=caption)
     first = [
         (month, kind, _vouchers(changes.first[kind], changes.counts[kind]))
@@ -309,9 +310,9 @@ def _load(one: WindowResult) -> tuple[str, ...]:
         one.window.name,
         f"{sign} {word}",
         one.state.value,
-        number(one.rows),
-        number(one.rows_before),
+        format_count(one.rows),
+        format_count(one.rows_before),
         f"{one.attempts}×",
-        number(one.calls),
+        format_count(one.calls),
         f"{one.seconds:.1f}",
     )
