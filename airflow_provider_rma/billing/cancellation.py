@@ -10,15 +10,15 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow_provider_rma.billing.booked import booked_customer
-from airflow_provider_rma.billing.files import finish
 from airflow_provider_rma.billing.kinds.invoice import EXPECTED_AMOUNT, read_invoice
 from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
 from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.billing.run_record import log_summary
 from airflow_provider_rma.billing.totals import derive_totals
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError
@@ -125,7 +125,7 @@ def cancel(run: InvoiceRun, numbers: Iterable[str], how: Cancellation) -> RunSum
         except InvalidInputError as error:
             problems[number] = tuple(error.problems)
     if problems:
-        return _refuse(run, wanted, problems)
+        _refuse(run, wanted, problems)
     return run.bill(records)
 
 
@@ -149,7 +149,7 @@ def unusable_lines(original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]
             yield name, f"its lines as read add up to {total:.2f}, and {booked:.2f} are booked", remedy
 
 
-def _refuse(run: InvoiceRun, wanted: list[str], problems: Mapping[str, tuple[FieldProblem, ...]]) -> RunSummary:
+def _refuse(run: InvoiceRun, wanted: list[str], problems: Mapping[str, tuple[FieldProblem, ...]]) -> NoReturn:
     """Report that nothing is cancelled, and why."""
     summary = RunSummary("invoices", run.run, stopped="invoices that cannot be cancelled are among the numbers")
     rows = []
@@ -159,9 +159,10 @@ def _refuse(run: InvoiceRun, wanted: list[str], problems: Mapping[str, tuple[Fie
         if not reasons:
             row = DocumentResult(position, number, Outcome.HELD, (f"not sent: {summary.stopped}",))
         rows.append((row, {"invnumber": number}))
-    run.output.write(rows, summary)
+    run.output.write_outcomes(rows, summary)
+    log_summary(summary)
     every = [problem for found in problems.values() for problem in found]
-    return finish(summary, run.failing, InvalidInputError(every, advice="Nothing was sent."))
+    raise InvalidInputError(every, advice="Nothing was sent.")
 
 
 @dataclass(frozen=True)

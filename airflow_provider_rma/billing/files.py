@@ -1,24 +1,35 @@
-"""Outcome files, and the verdict of a run."""
+"""The files of a run: their names, their folders, what is written into them, and which of them are perishable."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
-import pendulum
+from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, RunSummary
 
-from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, Outcome, RunSummary
-from airflow_provider_rma.exceptions import BillingError, InDoubtError, RunMyAccountsError
+PLAN = "plan.ndjson"
+PLAN_SUMMARY = "plan.md"
+PLAN_PAGE = "plan.html"
+OUTCOMES = "outcomes.ndjson"
+REJECTS = "rejects.ndjson"
+RUN_PAGE = "outcomes.html"
+IMPORT_REPORT = "adopt.ndjson"
 
-log = logging.getLogger(__name__)
+#: Files that people act upon soon and that may hold personal data. Everything else stays whatever its age, above all
+#: evidence.
+PERISHABLE = frozenset({PLAN, PLAN_SUMMARY, PLAN_PAGE, OUTCOMES, REJECTS, RUN_PAGE})
+
+#: Folder of a tenant's chain of evidence, and of its import reports, within the tenant's folder.
+EVIDENCE_FOLDER = "evidence"
+IMPORT_FOLDER = "adopt"
 
 
 class FileSystem(Protocol):
-    """What is needed of an fsspec file system."""
+    """The part of an fsspec file system that a run needs."""
 
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
         """Make a folder."""
@@ -29,15 +40,11 @@ class FileSystem(Protocol):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where a run leaves its files.
-
-    The outcome file has a line of JSON for every record: number, outcome, reasons, booked totals. The rejects file has
-    the original records that are not in the books as meant, and can be given to the same operator again once corrected.
-    Both may hold personal data.
+    """The folder in which a run leaves its files.
 
     :param fs: an fsspec file system.
     :param folder: a folder on it, used by no other run.
-    :param url: the folder as a user names it; in front of file names in results.
+    :param url: the folder as a user names it; prefix of file names in results.
     """
 
     fs: FileSystem
@@ -45,85 +52,58 @@ class RunFolder:
     url: str
 
     def create(self, name: str) -> tuple[str, IO[bytes]]:
-        """Create a file in the folder; gives its path as a user names it, and a stream to write to."""
+        """Create a file in the folder.
+
+        :returns: its path as a user names it, and a stream to write to.
+        """
         self.fs.makedirs(self.folder, exist_ok=True)
         return f"{self.url}/{name}", self.fs.open(f"{self.folder}/{name}", "wb")
 
-    def text(self, name: str, content: str) -> str:
-        """Write a text file in UTF-8; gives its path as a user names it."""
+    def write_text(self, name: str, content: str) -> str:
+        """Write a text file in UTF-8.
+
+        :returns: its path as a user names it.
+        """
         path, stream = self.create(name)
         with stream:
             stream.write(content.encode())
         return path
 
-    def write(self, rows: Iterable[tuple[DocumentResult, Mapping[str, Any]]], summary: RunSummary) -> None:
-        """Write both files, counting the rows into the summary."""
+    def write_outcomes(self, results: Iterable[tuple[DocumentResult, Mapping[str, Any]]], summary: RunSummary) -> None:
+        """Write outcome and reject file, counting the results into the summary.
+
+        The outcome file has a line of JSON for every record: number, outcome, reasons, booked totals. The rejects file
+        has the original records that are not in the books as meant, and can be given to the same operator again once
+        corrected. Both may hold personal data.
+
+        :param results: outcome and original record of every record.
+        """
         rejected = 0
-        summary.outcome_path, outcomes = self.create("outcomes.ndjson")
-        rejects_path, rejects = self.create("rejects.ndjson")
+        summary.outcome_path, outcomes = self.create(OUTCOMES)
+        rejects_path, rejects = self.create(REJECTS)
         with outcomes, rejects:
-            for row, record in rows:
-                summary.add(row)
-                outcomes.write(_line(row.as_dict()))
-                if row.outcome not in GOOD:
+            for result, record in results:
+                summary.add(result)
+                outcomes.write(to_line(result.as_dict()))
+                if result.outcome not in GOOD:
                     rejected += 1
-                    rejects.write(_line(record))
+                    rejects.write(to_line(record))
         if rejected:
             summary.rejects_path = rejects_path
 
 
-def finish(summary: RunSummary, failing: Collection[Outcome], failure: RunMyAccountsError | None) -> RunSummary:
-    """Log the result and fail if it must.
-
-    :param failure: what ended the run early, if anything did.
-    :raises RunMyAccountsError: ``failure``.
-    :raises BillingError: if outcomes occurred that fail the run.
-    """
-    log.info("%s. Outcome file: %s", summary.describe(), summary.outcome_path)
-    if failure is not None:
-        raise failure
-    failed = summary.failed(failing)
-    if not failed and not summary.alarms:
-        return summary
-    counts = ", ".join(f"{count} {name}" for name, count in failed.items()) or "none"
-    message = f"{counts} of {sum(summary.counts.values())} {summary.kind}" + (
-        f"; stopped: {summary.stopped}" if summary.stopped else ""
-    )
-    message = "; ".join([message, *summary.alarms])
-    files = f"Reasons: {summary.outcome_path}; records to correct: {summary.rejects_path}."
-    if Outcome.UNKNOWN in failed:
-        raise InDoubtError(
-            message,
-            advice=f"{_when(summary.retry_at)}; clearing and retrying the task is safe. {files}",
-            counts=dict(summary.counts),
-            outcome_path=summary.outcome_path,
-        )
-    raise BillingError(message, advice=files, counts=dict(summary.counts), outcome_path=summary.outcome_path)
+def folder_name(name: str) -> str:
+    """Make a folder's name, safe on any storage, from the name of a tenant, a DAG or a run."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
 
 
-def hash_record(record: Mapping[str, Any]) -> bytes:
-    """A record of the input in the form over which inputs are hashed."""
-    return json.dumps(record, default=str, sort_keys=True).encode() + b"\n"
+def to_line(values: Mapping[str, Any]) -> bytes:
+    """Encode a line of NDJSON."""
+    return (json.dumps(values, ensure_ascii=False) + "\n").encode()
 
 
-def hash_records(records: Iterable[Mapping[str, Any]]) -> str:
-    """SHA-256 over the records of an input, in their order."""
-    digest = hashlib.sha256()
-    for record in records:
-        digest.update(hash_record(record))
-    return digest.hexdigest()
-
-
-def _when(retry_at: float | None) -> str:
-    """When a doubt resolves itself, as a sentence without its full stop."""
-    if retry_at is None:
-        return "A later attempt decides by reading"
-    until = pendulum.from_timestamp(retry_at, tz="Europe/Zurich").format("YYYY-MM-DD HH:mm:ss")
-    return f"An attempt after {until} (Zurich) decides by reading"
-
-
-def refused_numbers(outcomes: Iterable[bytes]) -> dict[str, str]:
-    """Numbers in an outcome file that are not in the books, with the reason.
+def read_refused_numbers(outcomes: Iterable[bytes]) -> dict[str, str]:
+    """Read from an outcome file which numbers are not in the books, with the reason.
 
     :param outcomes: lines of the file.
     """
@@ -135,5 +115,14 @@ def refused_numbers(outcomes: Iterable[bytes]) -> dict[str, str]:
     return refused
 
 
-def _line(values: Mapping[str, Any]) -> bytes:
-    return (json.dumps(values, ensure_ascii=False) + "\n").encode()
+def hash_record(record: Mapping[str, Any]) -> bytes:
+    """Encode a record of the input in the form over which inputs are hashed."""
+    return json.dumps(record, default=str, sort_keys=True).encode() + b"\n"
+
+
+def hash_records(records: Iterable[Mapping[str, Any]]) -> str:
+    """Hash the records of an input, in their order, with SHA-256."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(hash_record(record))
+    return digest.hexdigest()

@@ -1,21 +1,18 @@
-"""Remove files of former runs that hold personal data and are no longer needed."""
+"""Removal of files of former runs that hold personal data and are no longer needed."""
 
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-#: What a run leaves for people to act upon: plans with their pages, outcomes, rejects. Everything else stays, above all
-#: evidence, whatever its age.
-_PERISHABLE = re.compile(r"(?:plan|outcomes|rejects)\.(?:ndjson|parquet|md|html)")
+from airflow_provider_rma.billing.files import PERISHABLE
 
 
 @dataclass(frozen=True)
-class Expired:
+class ExpiredFile:
     """A file whose time is over.
 
     :param path: on its file system.
@@ -28,13 +25,8 @@ class Expired:
     size: int
 
 
-def folder_name(text: str) -> str:
-    """A tenant's (or DAG's, or run's) name as a folder's name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)
-
-
-def expired_files(fs: Any, folder: str, *, days: int, now: datetime | None = None) -> Iterator[Expired]:
-    """Plan, outcome and reject files below a folder that have not been written for ``days`` days.
+def list_expired(fs: Any, folder: str, *, days: int, now: datetime | None = None) -> Iterator[ExpiredFile]:
+    """List plan, outcome and reject files below a folder that have not been written for ``days`` days.
 
     :param fs: an fsspec file system.
     :param folder: a tenant's folder; nothing if it does not exist.
@@ -44,13 +36,13 @@ def expired_files(fs: Any, folder: str, *, days: int, now: datetime | None = Non
     if not fs.exists(folder):
         return
     for path, details in fs.find(folder, detail=True).items():
-        if _PERISHABLE.fullmatch(posixpath.basename(path)):
+        if posixpath.basename(path) in PERISHABLE:
             modified = _modified(fs, path)
             if modified is None or modified < limit:
-                yield Expired(path, modified, int(details.get("size") or 0))
+                yield ExpiredFile(path, modified, int(details.get("size") or 0))
 
 
-def remove(fs: Any, file: Expired, folder: str) -> None:
+def remove_file(fs: Any, file: ExpiredFile, folder: str) -> None:
     """Remove a file, and the folders below ``folder`` that are left empty by it."""
     fs.rm_file(file.path)
     parent = posixpath.dirname(file.path)

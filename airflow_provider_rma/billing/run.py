@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-import pendulum
-
-from airflow_provider_rma.billing.files import RunFolder, finish, hash_record
+from airflow_provider_rma.billing.files import PLAN, PLAN_PAGE, PLAN_SUMMARY, RunFolder, hash_record
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.invoice import Document, read_invoice
 from airflow_provider_rma.billing.numbers import read_number
@@ -23,12 +21,12 @@ from airflow_provider_rma.billing.pages.statistics import review_plan
 from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, load_plan, plan_lines, write_plan
 from airflow_provider_rma.billing.planner import Planner
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.run_record import Provenance, close_run
+from airflow_provider_rma.billing.run_record import Provenance, RunRecord
 from airflow_provider_rma.billing.send_queue import SendQueue
 from airflow_provider_rma.billing.sender import InvoiceSender
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, RunMyAccountsError
+from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
 
 log = logging.getLogger(__name__)
 
@@ -83,13 +81,13 @@ class InvoiceRun:
             header = PlanHeader(
                 config.tenant, config.origin, self.run, input_hash, closed_until=closed.isoformat() if closed else ""
             )
-            path, stream = self.output.create("plan.ndjson")
+            path, stream = self.output.create(PLAN)
             with stream:
                 digest = write_plan(stream, header, spool)
             review = review_plan(header, plan_lines(spool), plan_hash=digest)
         markdown = plan_markdown(review)
-        self.output.text("plan.md", markdown)
-        page = self.output.text("plan.html", plan_html(review))
+        self.output.write_text(PLAN_SUMMARY, markdown)
+        page = self.output.write_text(PLAN_PAGE, plan_html(review))
         log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, header.amount, path)
         return PlanResult(header, path, digest, markdown, page)
 
@@ -136,30 +134,16 @@ class InvoiceRun:
         return self._carry_out(summary, load)
 
     def _carry_out(self, summary: RunSummary, load: Callable[[WorkingSet], None]) -> RunSummary:
-        failure: RunMyAccountsError | None = None
-        started = pendulum.now("UTC")
-        with WorkingSet() as spool:
-            try:
-                load(spool)
-                planner = self._planner(spool)
-                planner.run()
-                summary.retry_at, summary.alarms = planner.retry_at, planner.alarms
-                self._send(spool, planner, summary)
-            except RunMyAccountsError as error:
-                failure = error
-            finally:
-                # Also when the task is being killed: what was sent must be on file.
-                close_run(
-                    spool.rows,
-                    summary,
-                    output=self.output,
-                    config=self.client.config,
-                    policy=self.policy,
-                    witness=self.witness,
-                    started=started,
-                    failure=failure,
-                )
-        return finish(summary, self.failing, failure)
+        with WorkingSet() as spool, self._record(summary, spool):
+            load(spool)
+            planner = self._planner(spool)
+            planner.run()
+            summary.retry_at, summary.alarms = planner.retry_at, planner.alarms
+            self._send(spool, planner, summary)
+        return summary
+
+    def _record(self, summary: RunSummary, spool: WorkingSet) -> RunRecord:
+        return RunRecord(summary, spool.rows, self.output, self.client.config, self.policy, self.failing, self.witness)
 
     def _planner(self, spool: WorkingSet) -> Planner:
         return Planner(spool, self.client, self.journal, self.policy, self.refused_customers)

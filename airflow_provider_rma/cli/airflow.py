@@ -96,8 +96,6 @@ def tenant_folder(conn_id: str, path: str | None = None) -> Any:
     :param path: the folder that tasks were given as ``output_path``; ``[rma] storage_path`` if None.
     """
     load_airflow()
-    from airflow_provider_rma.billing.retention import folder_name
-    from airflow_provider_rma.hooks.settings import storage_path
+    from airflow_provider_rma.hooks import settings
 
-    base = storage_folder(path) if path else storage_path()
-    return base / folder_name(hook_of(conn_id).config.tenant)
+    return settings.tenant_folder(hook_of(conn_id).config.tenant, str(storage_folder(path)) if path else None)

@@ -135,7 +135,7 @@ def _print_entry(entry: JournalRow, *, alive: bool) -> None:
     settles = local(entry.settles_at)
     facts = {
         "Number": entry.number,
-        "JournalState": f"{entry.state} ({_MEANING[entry.state]})",
+        "State": f"{entry.state} ({_MEANING[entry.state]})",
         "Document id": entry.document_id,
         "Net": f"{entry.net} {entry.currency or ''}".strip() if entry.net is not None else None,
         "Gross": f"{entry.gross} {entry.currency or ''}".strip() if entry.gross is not None else None,

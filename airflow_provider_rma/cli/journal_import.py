@@ -118,10 +118,12 @@ def _open(path: Any) -> IO[bytes]:
 
 
 def _output(report: str | None, conn_id: str, first: datetime, last: datetime) -> RunFolder:
-    from airflow_provider_rma.billing.files import RunFolder
+    from airflow_provider_rma.billing.files import IMPORT_FOLDER, RunFolder
 
     folder = (
-        storage_folder(report) if report else tenant_folder(conn_id) / "adopt" / f"{first:%Y-%m-%d}_{last:%Y-%m-%d}"
+        storage_folder(report)
+        if report
+        else tenant_folder(conn_id) / IMPORT_FOLDER / f"{first:%Y-%m-%d}_{last:%Y-%m-%d}"
     )
     return RunFolder(folder.fs, folder.path, str(folder))
 

@@ -30,7 +30,7 @@ def purge(conn_id: str, days: int | None, path: str | None, dry_run: bool, as_js
 
     Evidence and the journal are never removed: they hold no personal data of customers, and must remember.
     """
-    from airflow_provider_rma.billing.retention import expired_files, remove
+    from airflow_provider_rma.billing.retention import list_expired, remove_file
 
     load_airflow()
     from airflow_provider_rma.hooks.settings import retention_days
@@ -38,12 +38,12 @@ def purge(conn_id: str, days: int | None, path: str | None, dry_run: bool, as_js
     days = retention_days() if days is None else days
     folder = tenant_folder(conn_id, path)
     removed, kept = [], []
-    for file in list(expired_files(folder.fs, folder.path, days=days)):
+    for file in list(list_expired(folder.fs, folder.path, days=days)):
         if file.modified is None:
             kept.append(file)
             continue
         if not dry_run:
-            remove(folder.fs, file, folder.path)
+            remove_file(folder.fs, file, folder.path)
         removed.append(file)
         if not as_json:
             click.echo(f"{file.modified:%Y-%m-%d}  {file.path}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, conf
 
+from airflow_provider_rma.billing.files import folder_name
 from airflow_provider_rma.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def tenant_folder(tenant: str, base: str | None = None) -> ObjectStoragePath:
     """
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-    return (ObjectStoragePath(base) if base else storage_path()) / _safe(tenant)
+    return (ObjectStoragePath(base) if base else storage_path()) / folder_name(tenant)
 
 
 def run_folder(tenant: str, kind: str, ti: Any, base: str | None = None) -> ObjectStoragePath:
@@ -60,12 +60,7 @@ def run_folder(tenant: str, kind: str, ti: Any, base: str | None = None) -> Obje
     """
     task = ti.task_id if ti.map_index < 0 else f"{ti.task_id}-{ti.map_index}"
     parts = (kind, ti.dag_id, ti.run_id, f"{task}-try{ti.try_number}")
-    return tenant_folder(tenant, base).joinpath(*map(_safe, parts))
-
-
-def _safe(name: str) -> str:
-    """A name as part of a path on any storage."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    return tenant_folder(tenant, base).joinpath(*map(folder_name, parts))
 
 
 def retention_days() -> int:

@@ -155,11 +155,12 @@ class RecordsOperator(BaseOperator):
         from importlib.metadata import version
 
         from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
+        from airflow_provider_rma.billing.files import EVIDENCE_FOLDER
         from airflow_provider_rma.billing.run_record import Provenance
         from airflow_provider_rma.hooks.settings import journal_engine, tenant_folder
 
         config = client.config
-        folder = tenant_folder(config.tenant, self.output_path) / "evidence"
+        folder = tenant_folder(config.tenant, self.output_path) / EVIDENCE_FOLDER
         writer = EvidenceWriter(journal_engine(), folder.fs, folder.path, config.origin, config.tenant)
         return Provenance(writer, approver, {"apache-airflow": version("apache-airflow")})
 

@@ -128,13 +128,13 @@ class _InvoicesOperator(RecordsOperator):
         failing: frozenset[Outcome],
         approver: str = "",
     ) -> InvoiceRun:
-        from airflow_provider_rma.billing.files import refused_numbers
+        from airflow_provider_rma.billing.files import read_refused_numbers
         from airflow_provider_rma.billing.run import InvoiceRun
 
         refused: Mapping[str, str] = {}
         if self.customer_outcomes:
             with open_bytes(ObjectStoragePath(self.customer_outcomes)) as stream:
-                refused = refused_numbers(stream)
+                refused = read_refused_numbers(stream)
         policy = self._policy(client)
         return InvoiceRun(
             client,

@@ -16,7 +16,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import IO, Any
 
-from airflow_provider_rma.billing.files import RunFolder
+from airflow_provider_rma.billing.files import IMPORT_REPORT, RunFolder
 from airflow_provider_rma.billing.journal.model import Found, ImportCounts, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.journal_import.booked_index import BookedIndex, Shelved
@@ -183,7 +183,7 @@ class JournalImport:
         with WorkingSet() as spool, BookedIndex() as shelf:
             self._read_source(records, spool, shelf, report)
             self._read_books(spool, shelf, report)
-            report.path, stream = self.output.create("adopt.ndjson")
+            report.path, stream = self.output.create(IMPORT_REPORT)
             with stream:
                 matches = self._matches(spool, shelf, report, stream)
                 if self.write:

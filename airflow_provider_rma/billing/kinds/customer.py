@@ -15,9 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pendulum
-
-from airflow_provider_rma.billing.files import RunFolder, finish, hash_records
+from airflow_provider_rma.billing.files import RunFolder, hash_records
 from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.customer_fields import NOT_MANAGED, differing
@@ -25,7 +23,7 @@ from airflow_provider_rma.billing.numbers import normalize_number, read_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.progress import Progress
-from airflow_provider_rma.billing.run_record import Provenance, close_run
+from airflow_provider_rma.billing.run_record import Provenance, RunRecord
 from airflow_provider_rma.billing.sender import SendAttempt, note_down, refused, send_once, taken
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import (
@@ -33,7 +31,6 @@ from airflow_provider_rma.exceptions import (
     InvalidInputError,
     NotFoundError,
     RequestError,
-    RunMyAccountsError,
 )
 from airflow_provider_rma.schemas.customer import CustomerSchema
 
@@ -81,27 +78,21 @@ class CustomerRun:
         :raises BillingError: if an outcome occurred that fails the run; everything else was carried out.
         """
         summary = RunSummary("customers", self.run)
-        failure: RunMyAccountsError | None = None
-        started = pendulum.now("UTC")
         records = list(records)
         summary.input_hash = hash_records(records)
         rows: dict[int, DocumentResult] = {}
-        try:
+        record = RunRecord(
+            summary,
+            lambda: self._report(records, rows, record.stopped),
+            self.output,
+            self.client.config,
+            self.policy,
+            self.failing,
+            self.witness,
+        )
+        with record:
             self._carry_out(self._load(records, rows), rows, summary)
-        except RunMyAccountsError as error:
-            failure = error
-        finally:
-            close_run(
-                lambda: self._report(records, rows, summary, failure),
-                summary,
-                output=self.output,
-                config=self.client.config,
-                policy=self.policy,
-                witness=self.witness,
-                started=started,
-                failure=failure,
-            )
-        return finish(summary, self.failing, failure)
+        return summary
 
     def _load(self, records: Sequence[Mapping[str, Any]], rows: dict[int, DocumentResult]) -> dict[int, dict[str, Any]]:
         """Valid customers by position; the others get their row."""
@@ -232,10 +223,9 @@ class CustomerRun:
         self,
         records: Sequence[Mapping[str, Any]],
         rows: Mapping[int, DocumentResult],
-        summary: RunSummary,
-        failure: RunMyAccountsError | None,
+        stopped: str,
     ) -> Iterable[tuple[DocumentResult, Mapping[str, Any]]]:
-        reason = f"not sent: {summary.stopped or (failure.message if failure else 'the run ended early')}"
+        reason = f"not sent: {stopped or 'the run ended early'}"
         for position, record in enumerate(records, start=1):
             held = DocumentResult(position, read_number(record, "customernumber"), Outcome.HELD, (reason,))
             yield rows.get(position, held), record
