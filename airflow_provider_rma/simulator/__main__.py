@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     try:
         from airflow_provider_rma.simulator.http.auth import CURRENT_PREFIX
-        from airflow_provider_rma.simulator.server import Options, run
+        from airflow_provider_rma.simulator.server import ServerOptions, serve
         from airflow_provider_rma.simulator.settings import Settings
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn", "h11", "anyio"):
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     if not given.token.startswith(CURRENT_PREFIX) and not given.legacy_auth:
         parser.error(f"a token without the prefix {CURRENT_PREFIX} opens nothing unless --legacy-auth is given")
-    options = Options(
+    options = ServerOptions(
         db=given.db,
         host=given.host,
         port=given.port,
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     more = (lambda address: _connection(address, given.tenant, given.token)) if given.print_connection else None
     try:
-        run(options, more)
+        serve(options, more)
     except (OSError, ValueError) as error:
         print(f"The simulator could not start: {error}", file=sys.stderr)
         return 1

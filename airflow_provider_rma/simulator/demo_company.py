@@ -102,8 +102,8 @@ _PARTS: tuple[tuple[str, str, str, str, str, str, list[str]], ...] = (
 )
 
 
-def master() -> dict[str, Any]:
-    """Master data of the demo company, in the form of ``master.load_master``."""
+def build_master() -> dict[str, Any]:
+    """Master data of the demo company, in the form of ``master_tables.load_master``."""
     return {
         "tenant": {
             "company": "Steinbock Hüttenbedarf AG",

@@ -19,21 +19,21 @@ from starlette.routing import Mount, Route
 from uvicorn import Config, Server
 
 from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.books.worker import BooksWorker
 from airflow_provider_rma.simulator.faults.connection import TrackedProtocol
-from airflow_provider_rma.simulator.http.app import Interface
+from airflow_provider_rma.simulator.http.app import RestApi
 from airflow_provider_rma.simulator.http.auth import TokenAuth
-from airflow_provider_rma.simulator.http.control import Control
+from airflow_provider_rma.simulator.http.control import ControlApi
 from airflow_provider_rma.simulator.http.page import render
-from airflow_provider_rma.simulator.service import Service
+from airflow_provider_rma.simulator.http.service import Service
 from airflow_provider_rma.simulator.settings import Settings
-from airflow_provider_rma.simulator.worker import BooksWorker
 
 _GRACE_SECONDS = 1
 _PARENT_SECONDS = 0.5
 
 
 @dataclass
-class Options:
+class ServerOptions:
     """How to run, as given on the command line.
 
     :param db: SQLite file of the books; re-opened if it exists, else created from ``master`` or the demo company.
@@ -55,7 +55,7 @@ class Options:
     parent: int | None = None
 
 
-def open_books(options: Options) -> Books:
+def open_books(options: ServerOptions) -> Books:
     """The books of ``options.db``, created if the file does not exist."""
     if options.db.exists():
         return Books.open(options.db)
@@ -66,26 +66,26 @@ def open_books(options: Options) -> Books:
         return Books.create(options.db, load_master(options.master))
     from airflow_provider_rma.simulator import demo_company
 
-    return Books.create(options.db, demo_company.master())
+    return Books.create(options.db, demo_company.build_master())
 
 
-def application(service: Service) -> Starlette:
+def build_application(service: Service) -> Starlette:
     """The ASGI application: the interface under ``/api``, the control endpoint, and the page."""
 
     async def page(_: Request) -> Response:
-        content = await service.room.work(lambda books: render(books, service.tenant, service.settings.day))
+        content = await service.worker.work(lambda books: render(books, service.tenant, service.settings.day))
         return HTMLResponse(content)
 
     return Starlette(
         routes=[
             Route("/", page),
-            Mount("/__control__", routes=Control(service).routes()),
-            Mount("/api", app=Interface(service)),
+            Mount("/__control__", routes=ControlApi(service).routes()),
+            Mount("/api", app=RestApi(service)),
         ]
     )
 
 
-class _Announcing(Server):
+class _AnnouncingServer(Server):
     """uvicorn's server, which says on stdout when it answers."""
 
     def __init__(self, config: Config, announcement: str) -> None:
@@ -114,7 +114,7 @@ def _end_without(parent: int, ended: threading.Event) -> None:
             return
 
 
-def run(options: Options, more: Any = None) -> None:
+def serve(options: ServerOptions, more: Any = None) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
     :param more: called with the address; gives text that is printed after the ready line.
@@ -126,15 +126,15 @@ def run(options: Options, more: Any = None) -> None:
     address = f"{scheme}://{options.host}:{listening.getsockname()[1]}"
     service = Service(
         tenant=options.tenant,
-        keys=TokenAuth(options.token, legacy=options.legacy_auth),
-        room=BooksWorker(open_books(options)),
+        auth=TokenAuth(options.token, legacy=options.legacy_auth),
+        worker=BooksWorker(open_books(options)),
         settings=options.settings,
     )
     announcement = f"rma-simulator ready {address} tenant={options.tenant} db={options.db}"
     if more is not None:
         announcement += "\n" + more(address)
     config = Config(
-        application(service),
+        build_application(service),
         http=TrackedProtocol,
         ws="none",
         loop="asyncio",
@@ -152,9 +152,9 @@ def run(options: Options, more: Any = None) -> None:
     if options.parent is not None:
         threading.Thread(target=_end_without, args=(options.parent, ended), daemon=True).start()
     try:
-        _Announcing(config, announcement).run(sockets=[listening])
+        _AnnouncingServer(config, announcement).run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:
         ended.set()
-        service.room.close()
+        service.worker.close()

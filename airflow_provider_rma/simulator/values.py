@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from airflow_provider_rma.simulator.refusal import Refused
+from airflow_provider_rma.simulator.books.refusal import RefusalError
 
 ZURICH = ZoneInfo("Europe/Zurich")
 _FOUR_PLACES = Decimal("0.0001")
@@ -65,7 +65,7 @@ def read_day(text: str, field: str) -> date:
             return date.fromisoformat(text)
         given = datetime.fromisoformat(text if _DAY.fullmatch(text[:10]) else "")
     except ValueError as error:
-        raise Refused(f"'{text}' ist kein gültiges Datum ({field}).", field) from error
+        raise RefusalError(f"'{text}' ist kein gültiges Datum ({field}).", field) from error
     return given.date() if given.tzinfo is None else given.astimezone(ZURICH).date()
 
 
@@ -75,13 +75,13 @@ def read_query_day(text: str, field: str, today: date) -> date:
         return today + timedelta(days=_DAY_WORDS[text])
     if _DAY.fullmatch(text):
         return read_day(text, field)
-    raise Refused(f"'{text}' ist kein gültiges Datum ({field}), erwartet wird JJJJ-MM-TT.", field)
+    raise RefusalError(f"'{text}' ist kein gültiges Datum ({field}), erwartet wird JJJJ-MM-TT.", field)
 
 
 def read_number(text: str, field: str) -> Decimal:
     """A number with a decimal point, exponents allowed; infinite ones and NaN are refused."""
     if not _NUMBER.fullmatch(text.strip()) or abs(Decimal(text.strip())) >= _TOO_LARGE:
-        raise Refused(f"'{text}' ist keine gültige Zahl ({field}).", field)
+        raise RefusalError(f"'{text}' ist keine gültige Zahl ({field}).", field)
     return Decimal(text.strip())
 
 
@@ -93,4 +93,4 @@ def read_boolean(text: str, field: str, *, default: bool) -> bool:
         return True
     if text in ("false", "0"):
         return False
-    raise Refused(f"'{text}' ist kein gültiger Wahrheitswert ({field}).", field)
+    raise RefusalError(f"'{text}' ist kein gültiger Wahrheitswert ({field}).", field)

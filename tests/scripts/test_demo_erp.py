@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.simulator.demo_company import master
+from airflow_provider_rma.simulator.demo_company import build_master
 from scripts.demo_erp import create_erp, erp_total
 
 
@@ -121,7 +121,7 @@ def test_bookings_add_up_to_the_total(erp: sqlite3.Connection) -> None:
 
 
 def test_the_accounting_knows_its_articles_and_departments(erp: sqlite3.Connection) -> None:
-    company = master()
+    company = build_master()
     parts = {part["partnumber"]: part for part in company["parts"]}
     vat = {"standard": {"2201"}, "reduced": {"2202"}, "none": set()}
     for sku, name, unit, price, rate in rows(erp, "SELECT sku, name, unit, list_price, vat FROM articles"):

@@ -14,13 +14,13 @@ import pytest
 
 from airflow_provider_rma.simulator import demo_company
 from airflow_provider_rma.simulator.books.books import Books
-from airflow_provider_rma.simulator.books.master_tables import load_master, truth
-from airflow_provider_rma.simulator.refusal import Refused
+from airflow_provider_rma.simulator.books.master_tables import load_master, read_truth
+from airflow_provider_rma.simulator.books.refusal import RefusalError
 
 
 @pytest.fixture
 def books() -> Iterator[Books]:
-    books = Books.create(":memory:", demo_company.master())
+    books = Books.create(":memory:", demo_company.build_master())
     yield books
     books.close()
 
@@ -120,9 +120,9 @@ def test_numbers_need_not_be_unique_and_compare_exactly(books: Books) -> None:
 
 def test_a_failed_document_leaves_nothing(books: Books) -> None:
     before = books.post_invoice(booking())
-    with pytest.raises(Refused):
+    with pytest.raises(RefusalError):
         books.post_invoice(booking(incomeentries=[{"amount": "1", "income_accno": "9876"}]))
-    with pytest.raises(Refused):
+    with pytest.raises(RefusalError):
         books.resave(before, booking(taxentries=[{"amount": "1", "tax_accno": "2"}]))
     assert len(list(books.postings())) == 3
     assert len(books.latest_vouchers(10)) == 1
@@ -131,14 +131,14 @@ def test_a_failed_document_leaves_nothing(books: Books) -> None:
 
 def test_documents_written_together_stand_or_fall_together(books: Books) -> None:
     def two() -> None:
-        with books.together():
+        with books.in_one_transaction():
             books.post_invoice(booking("T-1"))
             books.post_invoice(booking("T-2", customernumber="K-999"))
 
-    with pytest.raises(Refused):
+    with pytest.raises(RefusalError):
         two()
     assert books.find_invoices("T-1") == []
-    with books.together():
+    with books.in_one_transaction():
         books.post_invoice(booking("T-1"))
     assert len(books.find_invoices("T-1")) == 1
 
@@ -161,7 +161,7 @@ def test_payments_have_lasting_ids(books: Books) -> None:
 
 def test_a_voucher_of_the_general_ledger_cannot_be_paid(books: Books) -> None:
     number = books.post_gl({"transdate": "2025-01-02", "lines": [{"accno": "1000", "debit": "1"}]})
-    with pytest.raises(Refused):
+    with pytest.raises(RefusalError):
         books.pay(number, {"amount": "1", "datepaid": "2025-01-02"})
 
 
@@ -256,7 +256,7 @@ def test_invoice_list_filters(books: Books) -> None:
 )
 def test_check_refuses_in_german(books: Books, document: dict[str, Any], field: str, word: str) -> None:
     books.set_close_date("2012-06-30")
-    with pytest.raises(Refused, match=word) as refusal:
+    with pytest.raises(RefusalError, match=word) as refusal:
         books.check_invoice(document)
     assert refusal.value.field == field
     assert str(refusal.value) == refusal.value.text
@@ -269,7 +269,7 @@ def test_check_accepts_what_the_interface_accepts(books: Books) -> None:
     books.check_invoice(articles(department="Department 2"))
     books.check_invoice(booking(customernumber="K-NEW", customer={"customernumber": "K-NEW"}))
     books.check_payment({"amount": "12.95", "datepaid": "2012-08-10", "payment_accno": "3800"})
-    with pytest.raises(Refused):
+    with pytest.raises(RefusalError):
         books.check_payment({"amount": "1", "datepaid": "2012-08-10", "payment_accno": "3800"}, link="AP_paid")
 
 
@@ -346,7 +346,7 @@ def test_master_file_must_be_complete(tmp_path: Path) -> None:
     ("value", "meaning"), [("true", True), (" True", True), ("false", False), ("", False), (True, True)]
 )
 def test_truth(value: Any, meaning: bool) -> None:
-    assert truth(value) is meaning
+    assert read_truth(value) is meaning
 
 
 # ---------------------------------------------------------------- storage
@@ -354,7 +354,7 @@ def test_truth(value: Any, meaning: bool) -> None:
 
 def test_books_survive_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "books.db"
-    books = Books.create(path, demo_company.master())
+    books = Books.create(path, demo_company.build_master())
     number = books.post_invoice(booking(None))  # type: ignore[arg-type]
     books.set_close_date("2011-12-31")
     before = books.document(number, today="2012-08-06")
@@ -368,11 +368,11 @@ def test_books_survive_a_restart(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Books.open(tmp_path / "absent.db")
     with pytest.raises(sqlite3.OperationalError):
-        Books.create(path, demo_company.master())
+        Books.create(path, demo_company.build_master())
 
 
 def test_two_connections_see_each_others_writes(tmp_path: Path) -> None:
-    writer = Books.create(tmp_path / "books.db", demo_company.master())
+    writer = Books.create(tmp_path / "books.db", demo_company.build_master())
     reader = Books.open(tmp_path / "books.db")
     number = writer.post_invoice(booking())
     writer.set_close_date("2011-12-31")
@@ -383,7 +383,7 @@ def test_two_connections_see_each_others_writes(tmp_path: Path) -> None:
 
 
 def test_a_long_read_sees_one_state(tmp_path: Path) -> None:
-    books = Books.create(tmp_path / "books.db", demo_company.master())
+    books = Books.create(tmp_path / "books.db", demo_company.build_master())
     for day in ("01", "02", "03"):
         books.post_invoice(booking(transdate=f"2025-01-{day}"))
     count, postings = books.counted_postings()
@@ -396,7 +396,7 @@ def test_a_long_read_sees_one_state(tmp_path: Path) -> None:
 
 
 def test_many_threads_post_at_once(tmp_path: Path) -> None:
-    books = Books.create(tmp_path / "books.db", demo_company.master())
+    books = Books.create(tmp_path / "books.db", demo_company.build_master())
 
     def work(worker: int) -> None:
         for turn in range(20):

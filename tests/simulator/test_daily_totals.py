@@ -80,8 +80,8 @@ def test_balances_are_the_sums_of_the_postings(tmp_path: Path) -> None:
 
 
 def test_balances_see_what_is_being_written_together() -> None:
-    books = Books.create(":memory:", demo_company.master())
-    with books.together():
+    books = Books.create(":memory:", demo_company.build_master())
+    with books.in_one_transaction():
         books.post_gl({"transdate": "2025-01-01", "reference": "G", "lines": [
             {"accno": "1000", "debit": "5"}, {"accno": "2800", "credit": "5"}]})  # fmt: skip
         assert [row["amount"] for row in books.balances("1000")] == [Decimal(5)]
@@ -94,10 +94,10 @@ def test_balances_see_what_is_being_written_together() -> None:
 
 
 def test_what_was_read_in_a_failed_transaction_is_forgotten(tmp_path: Path) -> None:
-    books = Books.create(tmp_path / "b.db", demo_company.master())
+    books = Books.create(tmp_path / "b.db", demo_company.build_master())
 
     def fail() -> None:
-        with books.together():
+        with books.in_one_transaction():
             books.save_customer({"customernumber": "K-5", "name": "Eins"})
             assert books.customer("K-5")
             raise RuntimeError
@@ -116,7 +116,7 @@ def test_closing_rows_are_of_the_moment_in_which_the_read_began(tmp_path: Path) 
     voucher = {"transdate": "2025-01-01", "reference": "G", "lines": [
         {"accno": "1000", "debit": "5"}, {"accno": "2800", "credit": "5"}]}  # fmt: skip
     for path in (":memory:", tmp_path / "b.db"):
-        books = Books.create(path, demo_company.master())
+        books = Books.create(path, demo_company.build_master())
         books.post_gl(voucher)
         count, rows = books.counted_postings("1000", "2025-01-01", "2025-12-31", include_closings=True)
         first = next(rows)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from airflow_provider_rma.simulator.faults.rules import Chaos, Rule
+from airflow_provider_rma.simulator.faults.rules import FaultRule, Faults
 from tests.simulator.test_http_lists import invoice
 from tests.support.simulator import SimulatorProcess
 
@@ -206,8 +206,8 @@ def test_a_fault_does_not_break_the_next_request_on_other_connections(simulator:
 
 
 def struck(seed: int) -> list[bool]:
-    chaos = Chaos()
-    chaos.rules.append(Rule("read", "lost", probability=0.3, seed=seed))
+    chaos = Faults()
+    chaos.rules.append(FaultRule("read", "lost", probability=0.3, seed=seed))
     return [chaos.strike("read_parts") is not None for _ in range(200)]
 
 
@@ -217,9 +217,9 @@ def test_chance_repeats_with_its_seed() -> None:
 
 
 def test_classes_of_requests() -> None:
-    rule = Rule("read", "lost")
+    rule = FaultRule("read", "lost")
     assert rule.matches("read_parts")
     assert not rule.matches("create_invoice")
     assert not rule.matches("reader")
-    assert Rule("any", "lost").matches("create_invoice")
-    assert not Rule("read_invoice", "lost").matches("read_invoices")
+    assert FaultRule("any", "lost").matches("create_invoice")
+    assert not FaultRule("read_invoice", "lost").matches("read_invoices")

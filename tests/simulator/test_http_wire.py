@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.http import wire
-from airflow_provider_rma.simulator.http.responses import JSON, XML, ResponseError, chosen_form, error_body
+from airflow_provider_rma.simulator.http.responses import JSON, XML, ResponseError, choose_form, error_body
 from airflow_provider_rma.simulator.http.wire import Listing
-from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.values import (
     double,
     four_decimals,
@@ -75,7 +75,7 @@ def test_a_moment_is_the_swiss_day_it_falls_on(text: str, day: str) -> None:
 
 @pytest.mark.parametrize("text", ["06.08.2012", "2012-13-01", "20120806", "2012-W32-1", "gestern", ""])
 def test_other_dates_are_refused(text: str) -> None:
-    with pytest.raises(Refused, match="kein gültiges Datum"):
+    with pytest.raises(RefusalError, match="kein gültiges Datum"):
         read_day(text, "transdate")
 
 
@@ -86,13 +86,13 @@ def test_query_days_may_be_words_but_no_moments() -> None:
         "2026-01-01",
         "2026-01-02",
     ]
-    with pytest.raises(Refused, match="JJJJ-MM-TT"):
+    with pytest.raises(RefusalError, match="JJJJ-MM-TT"):
         read_query_day("2026-01-01T00:00:00", "to", today)
 
 
 @pytest.mark.parametrize("text", ["1,5", "NaN", "Infinity", "1_000", "", "1e999", "1e16", "٣", "0x10", "--1"])
 def test_what_is_no_number_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="keine gültige Zahl"):
+    with pytest.raises(RefusalError, match="keine gültige Zahl"):
         read_number(text, "amount")
 
 
@@ -106,7 +106,7 @@ def test_booleans() -> None:
     assert read_boolean("1", "x", default=False)
     assert not read_boolean("false", "x", default=True)
     assert read_boolean("", "x", default=True)
-    with pytest.raises(Refused):
+    with pytest.raises(RefusalError):
         read_boolean("ja", "x", default=True)
 
 
@@ -196,11 +196,11 @@ def test_attributes_and_left_out_elements() -> None:
 def test_what_xml_cannot_carry_is_found_and_never_written() -> None:
     assert wire.has_unprintable({"a": [{"b": "x\x01"}]})
     assert not wire.has_unprintable({"a": ["ü\n\t", None]})
-    assert wire.escaped("a\x00b") == "a\ufffdb"
+    assert wire.escape("a\x00b") == "a\ufffdb"
 
 
 def test_pieces_are_bounded_and_complete() -> None:
-    pieces = list(wire.pieces_of("x" * 10_000 for _ in range(20)))
+    pieces = list(wire.encode_pieces("x" * 10_000 for _ in range(20)))
     assert sum(map(len, pieces)) == 200_000
     assert all(wire.PIECE <= len(piece) < wire.PIECE + 10_000 for piece in pieces[:-1])
 
@@ -218,12 +218,12 @@ def test_pieces_are_bounded_and_complete() -> None:
     ],
 )
 def test_form_by_accept(accept: str, form: str) -> None:
-    assert chosen_form(accept) == form
+    assert choose_form(accept) == form
 
 
 def test_no_form_fits() -> None:
     with pytest.raises(ResponseError) as caught:
-        chosen_form("text/html, application/json;q=0")
+        choose_form("text/html, application/json;q=0")
     assert caught.value.status == 406
 
 
@@ -232,15 +232,15 @@ def test_error_bodies() -> None:
     assert error_body("a < b", XML).decode().endswith("<error>a &lt; b</error>")
 
 
-def test_a_filled_mould_is_what_its_tree_would_be() -> None:
+def test_a_rendered_template_is_what_its_tree_would_be() -> None:
     texts = ("5 % & <b> \ue000", 'a "quoted"\nline\x01', "")
 
     def tree(one: str, two: str, three: str) -> wire.Tree:
         return {"@id": "7", "one": one, "sub": {"@two": two, "none": None, "list": Listing("x", [])}, "three": three}
 
-    mould = wire.Template(tree(wire.slot(0), wire.slot(1), wire.slot(2)))
+    template = wire.Template(tree(wire.slot(0), wire.slot(1), wire.slot(2)))
     plain: list[wire.Tree] = [tree(*texts), tree("a", "b", "100%")]
-    filled = [wire.Rendered(mould, texts), wire.Rendered(mould, ("a", "b", "100%"))]
+    filled = [wire.Rendered(template, texts), wire.Rendered(template, ("a", "b", "100%"))]
     for count in (1, 2):
         assert "".join(wire.xml_list(Listing("item", filled[:count], root="items"))) == "".join(
             wire.xml_list(Listing("item", plain[:count], root="items"))

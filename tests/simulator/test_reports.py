@@ -10,13 +10,13 @@ import pytest
 
 from airflow_provider_rma.simulator import demo_company
 from airflow_provider_rma.simulator.books.books import Books
-from airflow_provider_rma.simulator.books.reports import matches, natural
-from airflow_provider_rma.simulator.refusal import Refused
+from airflow_provider_rma.simulator.books.refusal import RefusalError
+from airflow_provider_rma.simulator.books.reports import apply_natural_sign, matches_pattern
 
 
 @pytest.fixture
 def books() -> Iterator[Books]:
-    books = Books.create(":memory:", demo_company.master())
+    books = Books.create(":memory:", demo_company.build_master())
     yield books
     books.close()
 
@@ -56,7 +56,7 @@ def year(books: Books) -> Books:
     ],
 )
 def test_wildcard(pattern: str, accno: str, fits: bool) -> None:
-    assert matches(pattern, accno) is fits
+    assert matches_pattern(pattern, accno) is fits
 
 
 def test_postings_carry_their_voucher(books: Books) -> None:
@@ -124,10 +124,10 @@ def test_balances_are_natural(year: Books) -> None:
 
 
 def test_contra_accounts_are_turned_once_more() -> None:
-    assert natural(Decimal(5), {"category": "A", "contra": False}) == Decimal(-5)
-    assert natural(Decimal(5), {"category": "A", "contra": True}) == Decimal(5)
-    assert natural(Decimal(5), {"category": "L", "contra": True}) == Decimal(-5)
-    assert str(natural(Decimal(0), {"category": "A", "contra": False})) == "0"
+    assert apply_natural_sign(Decimal(5), {"category": "A", "contra": False}) == Decimal(-5)
+    assert apply_natural_sign(Decimal(5), {"category": "A", "contra": True}) == Decimal(5)
+    assert apply_natural_sign(Decimal(5), {"category": "L", "contra": True}) == Decimal(-5)
+    assert str(apply_natural_sign(Decimal(0), {"category": "A", "contra": False})) == "0"
 
 
 def test_balances_of_a_period_with_and_without_openings(year: Books) -> None:
@@ -216,7 +216,7 @@ def test_closing_earlier_again_deletes_the_later_closings(year: Books) -> None:
 
 
 def test_closing_needs_its_equity_account(year: Books) -> None:
-    with pytest.raises(Refused, match="2999"):
+    with pytest.raises(RefusalError, match="2999"):
         year.year_end("2024-12-31", equity_accno="2999")
     assert len(year.latest_vouchers(10)) == 4
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_rma.simulator.books.rounding import decimals, number, rounded, stored
+from airflow_provider_rma.simulator.books.rounding import count_decimals, round_half_up, to_float, to_stored
 from tests.support.reference import rounding_triples
 
 
@@ -15,7 +15,7 @@ def test_every_triple_of_the_real_routine() -> None:
     for triple in rounding_triples():
         if abs(float(triple["value"])) > 1e14:
             continue  # beyond 15 digits the real routine itself is the exception
-        if stored(rounded(float(triple["value"]), triple["places"])) != Decimal(triple["result"]):
+        if to_stored(round_half_up(float(triple["value"]), triple["places"])) != Decimal(triple["result"]):
             wrong.append(triple)
     assert not wrong
 
@@ -32,27 +32,27 @@ def test_every_triple_of_the_real_routine() -> None:
     ],
 )
 def test_half_goes_away_from_zero_after_fifteen_digits(value: float, places: int, expected: float) -> None:
-    assert rounded(value, places) == expected
+    assert round_half_up(value, places) == expected
 
 
 def test_zero_has_no_sign() -> None:
-    assert str(stored(-0.0)) == "0"
-    assert str(stored(rounded(-0.001))) == "0"
+    assert str(to_stored(-0.0)) == "0"
+    assert str(to_stored(round_half_up(-0.001))) == "0"
 
 
 def test_stored_amounts_have_fifteen_digits() -> None:
-    assert str(stored(40 - 38.05)) == "1.95"
-    assert str(stored(600.0)) == "600"
+    assert str(to_stored(40 - 38.05)) == "1.95"
+    assert str(to_stored(600.0)) == "600"
 
 
 def test_empty_numbers_have_a_default() -> None:
-    assert number("") == number(None) == 0.0
-    assert number(None, 1.0) == 1.0
-    assert number(Decimal("8.10")) == 8.1
+    assert to_float("") == to_float(None) == 0.0
+    assert to_float(None, 1.0) == 1.0
+    assert to_float(Decimal("8.10")) == 8.1
 
 
 @pytest.mark.parametrize(
     ("text", "places"), [("24.50", 1), ("0.1234", 4), ("90", 0), ("1000", 0), (Decimal("0.15"), 2)]
 )
 def test_decimals_without_trailing_zeros(text: str | Decimal, places: int) -> None:
-    assert decimals(text) == places
+    assert count_decimals(text) == places

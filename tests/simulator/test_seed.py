@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from airflow_provider_rma.simulator.books.books import Books
-from airflow_provider_rma.simulator.seed.calendar import SeedPlan, euro, invoices_per_month, on_a_business_day
+from airflow_provider_rma.simulator.seed.calendar import SeedPlan, euro_rate, next_business_day, share_by_month
 from airflow_provider_rma.simulator.seed.run import SeedSummary, seed
 from tests.support.simulator import SimulatorProcess
 
@@ -133,16 +133,16 @@ def test_saving_a_seeded_document_again_changes_none_of_its_rows(books: Books) -
 
 
 def test_invoices_are_shared_out_by_season_without_a_rest() -> None:
-    months = invoices_per_month(SeedPlan(invoices=997, months=17))
+    months = share_by_month(SeedPlan(invoices=997, months=17))
     assert sum(months) == 997
     assert months[6] > months[0]
 
 
 def test_calendar() -> None:
-    assert on_a_business_day(date(2024, 6, 1)) == date(2024, 6, 3)
-    assert on_a_business_day(date(2024, 6, 2)) == date(2024, 6, 3)
-    assert on_a_business_day(date(2024, 6, 4)) == date(2024, 6, 4)
-    rates = {euro(date(2024, month, 1)) for month in range(1, 13)}
+    assert next_business_day(date(2024, 6, 1)) == date(2024, 6, 3)
+    assert next_business_day(date(2024, 6, 2)) == date(2024, 6, 3)
+    assert next_business_day(date(2024, 6, 4)) == date(2024, 6, 4)
+    rates = {euro_rate(date(2024, month, 1)) for month in range(1, 13)}
     assert len(rates) > 6
     assert all(Decimal("0.92") <= rate < Decimal("0.99") for rate in rates)
 
@@ -195,7 +195,7 @@ def test_the_ledger_is_streamed_and_never_held(seeded: tuple[Path, SeedSummary],
     """Four times as many postings take no more memory: the answer is made as it is sent."""
     path = tmp_path / "books.db"
     shutil.copy(seeded[0], path)
-    with closing(Books.open(path)) as books, books.together():
+    with closing(Books.open(path)) as books, books.in_one_transaction():
         lines = [{"accno": "6500", "debit": "1.25", "memo": "M" * 40}, {"accno": "1020", "credit": "1.25"}] * 400
         for day in range(1, 29):
             books.post_gl({"reference": f"L-{day}", "transdate": date(2026, 2, day), "lines": lines})

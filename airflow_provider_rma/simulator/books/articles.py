@@ -18,7 +18,7 @@ from airflow_provider_rma.simulator.books.posting import (
     Terms,
     document_sign,
 )
-from airflow_provider_rma.simulator.books.rounding import decimals, number, rounded, stored
+from airflow_provider_rma.simulator.books.rounding import count_decimals, round_half_up, to_float, to_stored
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ def post_articles(document: Document, lines: Sequence[ArticleTerms], terms: Term
     :param lines: account and tax rates of each line, in the same order.
     :param terms: the master data that concerns the document.
     """
-    rate = terms.rate_of(document)
+    rate = terms.exchange_rate(document)
     inclusive = bool(document.get("taxincluded"))
     sign = document_sign(document)
     computed, rest = _compute_lines(document["lines"], lines, terms.side, sign, rate)
@@ -50,26 +50,26 @@ def post_articles(document: Document, lines: Sequence[ArticleTerms], terms: Term
     gross = sum(line.gross for line in computed)
     net = sum(line.net for line in computed)
     tax = sum(taxes.values())
-    total = rounded(gross + rest if inclusive else net + rest + tax)
+    total = round_half_up(gross + rest if inclusive else net + rest + tax)
     posted = Posted(
-        amount=stored(total),
-        netamount=stored(rounded(net + rest)),
-        fxamount=stored(rounded(sum(line.fxgross for line in computed) + fxtaxes)),
-        exchangerate=stored(rate),
+        amount=to_stored(total),
+        netamount=to_stored(round_half_up(net + rest)),
+        fxamount=to_stored(round_half_up(sum(line.fxgross for line in computed) + fxtaxes)),
+        exchangerate=to_stored(rate),
         taxincluded=inclusive,
         duedate=document.get("duedate") or None,
     )
     # the cents that per-line rounding left over go on the row that is posted first
-    first_row_extra = rest + (rounded(gross - net - tax) if inclusive else 0.0)
+    first_row_extra = rest + (round_half_up(gross - net - tax) if inclusive else 0.0)
     transdate = document["transdate"]
     for line in sorted((line for line in computed if line.moves), key=lambda line: -line.net):
-        amount = rounded(line.net + first_row_extra)
+        amount = round_half_up(line.net + first_row_extra)
         first_row_extra = 0.0
-        posted.rows.append(PostingRow(line.accno, stored(terms.side * amount), transdate, project=line.project))
+        posted.rows.append(PostingRow(line.accno, to_stored(terms.side * amount), transdate, project=line.project))
     if total:
-        posted.rows.append(PostingRow(terms.arap_accno, stored(-terms.side * total), transdate))
+        posted.rows.append(PostingRow(terms.arap_accno, to_stored(-terms.side * total), transdate))
     for accno in sorted(taxes, key=_position(terms.tax_accnos)):
-        posted.rows.append(PostingRow(accno, stored(terms.side * taxes[accno]), transdate))
+        posted.rows.append(PostingRow(accno, to_stored(terms.side * taxes[accno]), transdate))
     return posted
 
 
@@ -86,27 +86,27 @@ def _compute_lines(
     computed = []
     left_over = 0.0
     for given, line in zip(inputs, lines, strict=True):
-        quantity = sign * number(given.get("quantity"))
+        quantity = sign * to_float(given.get("quantity"))
         fxgross = _sales_gross(given, quantity) if side > 0 else _purchase_gross(given, quantity)
         exact = fxgross * rate
-        gross = rounded(exact)
+        gross = round_half_up(exact)
         left_over += exact - gross
         computed.append(_Line(line.accno, gross, gross, fxgross, quantity != 0, given.get("projectnumber") or None))
-    return computed, rounded(left_over) if len(computed) > 1 else 0.0
+    return computed, round_half_up(left_over) if len(computed) > 1 else 0.0
 
 
 def _sales_gross(given: Document, quantity: float) -> float:
     """Sales discount the line: price times quantity times (1 - discount)."""
-    price = number(given.get("sellprice"))
-    return rounded(price * (1 - number(given.get("discount_percent")) / 100) * quantity)
+    price = to_float(given.get("sellprice"))
+    return round_half_up(price * (1 - to_float(given.get("discount_percent")) / 100) * quantity)
 
 
 def _purchase_gross(given: Document, quantity: float) -> float:
     """Purchases round the discount of one unit first, to the price's own decimals but at least two."""
     price = given.get("sellprice")
-    places = max(2, decimals(price or 0))
-    discount = rounded(number(price) * number(given.get("discount_percent")) / 100, places)
-    return rounded((number(price) - discount) * quantity)
+    places = max(2, count_decimals(price or 0))
+    discount = round_half_up(to_float(price) * to_float(given.get("discount_percent")) / 100, places)
+    return round_half_up((to_float(price) - discount) * quantity)
 
 
 def _taxes(computed: list[_Line], lines: Sequence[ArticleTerms], inclusive: bool) -> dict[str, float]:
@@ -122,9 +122,9 @@ def _taxes(computed: list[_Line], lines: Sequence[ArticleTerms], inclusive: bool
             sums[accno] = sums.get(accno, 0.0) + share
         if inclusive:
             # the carry reaches one line only: it is the rest of the line before, not a running sum
-            line.net = rounded(line.gross - rounded(tax - carry))
-            carry = rounded(tax) - tax
-    return {accno: rounded(amount) for accno, amount in sums.items()}
+            line.net = round_half_up(line.gross - round_half_up(tax - carry))
+            carry = round_half_up(tax) - tax
+    return {accno: round_half_up(amount) for accno, amount in sums.items()}
 
 
 def _fx_taxes(computed: list[_Line], lines: Sequence[ArticleTerms], inclusive: bool) -> float:
@@ -135,4 +135,4 @@ def _fx_taxes(computed: list[_Line], lines: Sequence[ArticleTerms], inclusive: b
     for line, terms in zip(computed, lines, strict=True):
         for accno, rate in terms.rates.items():
             sums[accno] = sums.get(accno, 0.0) + line.fxgross * rate
-    return sum(rounded(amount) for amount in sums.values())
+    return sum(round_half_up(amount) for amount in sums.values())

@@ -29,8 +29,8 @@ class Books(MasterDataStore):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._records = DocumentReader(store, self)
-        self._writer = DocumentWriter(store, self, self._records)
+        self._reader = DocumentReader(store, self)
+        self._writer = DocumentWriter(store, self, self._reader)
 
     @classmethod
     def create(cls, path: str | Path, master: Mapping[str, Any], *, bulk: bool = False) -> Books:
@@ -70,7 +70,7 @@ class Books(MasterDataStore):
         self._store.close()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def in_one_transaction(self) -> Iterator[None]:
         """Make one transaction of all that is written inside: for filling books quickly."""
         with self._store.write():
             yield
@@ -156,10 +156,10 @@ class Books(MasterDataStore):
         :param today: the day that decides what is overdue; without it the day in Zurich.
         :raises KeyError: if there is none.
         """
-        row = self._records.row(id)
-        result = self._records.header(row, iso(today) or today_in_zurich())
-        result["postings"] = self._records.postings(id, result["department"])
-        result["payments"] = self._records.payments(row)
+        row = self._reader.row(id)
+        result = self._reader.header(row, iso(today) or today_in_zurich())
+        result["postings"] = self._reader.postings(id, result["department"])
+        result["payments"] = self._reader.payments(row)
         return result
 
     def unpaid(self, id: int) -> Decimal:  # noqa: A002
@@ -167,7 +167,7 @@ class Books(MasterDataStore):
 
         :raises KeyError: if there is none.
         """
-        row = self._records.row(id)
+        row = self._reader.row(id)
         return Decimal(row["fxamount"]) - Decimal(row["fxpaid"])
 
     def find_invoices(self, number: str) -> list[int]:
@@ -210,7 +210,7 @@ class Books(MasterDataStore):
         for row in reports.iterate_documents(self._store.snapshot(), module, iso(from_date), iso(to_date)):
             if party is not None and row["party"] != party:
                 continue
-            document = self._records.header(row, day)
+            document = self._reader.header(row, day)
             if status is None or document["status"] in wanted:
                 yield document
 
@@ -236,7 +236,7 @@ class Books(MasterDataStore):
     def _account_ids(self, pattern: str) -> list[int] | None:
         if pattern.lower() == "x":
             return None
-        return [account["id"] for accno, account in self._accounts.items() if reports.matches(pattern, accno)]
+        return [account["id"] for accno, account in self._accounts.items() if reports.matches_pattern(pattern, accno)]
 
     def _filter(self, pattern: str, from_date: Day, to_date: Day) -> PostingFilter:
         return PostingFilter(self._account_ids(pattern), iso(from_date), iso(to_date))
@@ -342,7 +342,7 @@ class Books(MasterDataStore):
         :param main_currency: in CHF; otherwise without the exchange rows.
         """
         found = self.find_department(department) if department else None
-        narrowing = BalanceFilter(
+        balance_filter = BalanceFilter(
             department_id=(found["id"] if found else 0) if department else None,
             project=project,
             exclude_yearend=exclude_yearend,
@@ -350,15 +350,15 @@ class Books(MasterDataStore):
         )
         wanted = self._filter(accno_pattern, from_date, to_date)
         with self._store.view() as fetch:
-            sums = reports.raw_sums(fetch, wanted, narrowing)
+            sums = reports.raw_sums(fetch, wanted, balance_filter)
             if include_openings and wanted.from_date:
-                openings = reports.raw_sums(fetch, wanted.before(), narrowing)
+                openings = reports.raw_sums(fetch, wanted.before(), balance_filter)
                 sums = {accno: amount + openings.get(accno, ZERO) for accno, amount in sums.items()}
         return [
             {
                 "accno": accno,
                 "description": self._accounts[accno]["description"],
-                "amount": reports.natural(amount, self._accounts[accno]),
+                "amount": reports.apply_natural_sign(amount, self._accounts[accno]),
             }
             for accno, amount in sums.items()
         ]

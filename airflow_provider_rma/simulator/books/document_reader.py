@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_rma.simulator.books.master_data import MasterDataStore
 from airflow_provider_rma.simulator.books.posting import Posted, PostingRow
-from airflow_provider_rma.simulator.books.reports import status_of
+from airflow_provider_rma.simulator.books.reports import decide_status
 from airflow_provider_rma.simulator.books.rounding import ZERO
 from airflow_provider_rma.simulator.books.storage import Store
 
@@ -32,9 +32,9 @@ _POSTINGS = """
 class DocumentReader:
     """Reads documents from the books."""
 
-    def __init__(self, store: Store, registry: MasterDataStore) -> None:
+    def __init__(self, store: Store, master_data: MasterDataStore) -> None:
         self._store = store
-        self._registry = registry
+        self._master_data = master_data
 
     def row(self, document_id: int) -> sqlite3.Row:
         """The stored header of a document.
@@ -47,7 +47,7 @@ class DocumentReader:
         return rows[0]
 
     @staticmethod
-    def entered(row: sqlite3.Row) -> dict[str, Any]:
+    def as_entered(row: sqlite3.Row) -> dict[str, Any]:
         """The document as it was entered, without its payments; ``invnumber`` (or ``reference``) as it is now."""
         key = "reference" if row["module"] == "gl" else "invnumber"
         return {**json.loads(row["body"]), key: row["number"]}
@@ -57,16 +57,16 @@ class DocumentReader:
 
         :param today: the day that decides what is overdue, ISO.
         """
-        result = self.entered(row)
+        result = self.as_entered(row)
         result.update({key: row[key] for key in _COLUMNS})
         result["article"] = bool(row["article"])
         result["taxincluded"] = bool(row["taxincluded"])
         result["exchangerate"] = Decimal(row["exchangerate"]) if row["exchangerate"] else None
-        department = self._registry.department(row["department_id"])
+        department = self._master_data.department(row["department_id"])
         result["department"] = department["name"] if department else None
         if row["module"] != "gl":
             result.update({name: Decimal(row[name]) for name in AMOUNTS})
-            result["status"] = status_of(result["amount"], result["paid"], row["duedate"], today)
+            result["status"] = decide_status(result["amount"], result["paid"], row["duedate"], today)
         if not row["article"]:
             for name in _BOOKING_LISTS.get(row["module"], ()):
                 result[name] = result.get(name) or []
@@ -105,7 +105,7 @@ class DocumentReader:
         return self._store.fetch("SELECT * FROM payment WHERE document_id = ? ORDER BY payment_no", (document_id,))
 
 
-def posted_again(row: sqlite3.Row, entries: Iterable[sqlite3.Row]) -> Posted:
+def restore_posted(row: sqlite3.Row, entries: Iterable[sqlite3.Row]) -> Posted:
     """Give a stored document the shape it had when it was posted.
 
     :param row: its header.

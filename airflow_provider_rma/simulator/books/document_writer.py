@@ -10,15 +10,20 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.simulator.books.articles import post_articles
-from airflow_provider_rma.simulator.books.document_reader import AMOUNTS, DocumentReader, posted_again
+from airflow_provider_rma.simulator.books.document_reader import AMOUNTS, DocumentReader, restore_posted
 from airflow_provider_rma.simulator.books.master_data import MasterDataStore
-from airflow_provider_rma.simulator.books.master_tables import accno_list
-from airflow_provider_rma.simulator.books.payments import add_payments, form_payment, settle_form, surplus_rows
+from airflow_provider_rma.simulator.books.master_tables import read_accnos
+from airflow_provider_rma.simulator.books.payments import (
+    add_payments,
+    build_surplus_rows,
+    pay_by_form,
+    settle_paid_form,
+)
 from airflow_provider_rma.simulator.books.posting import ArticleTerms, Posted, PostingRow, Terms, post_booking
-from airflow_provider_rma.simulator.books.rounding import number, rounded, stored
-from airflow_provider_rma.simulator.books.storage import Store, units
-from airflow_provider_rma.simulator.books.vouchers import post_gl, year_end_rows
-from airflow_provider_rma.simulator.refusal import Refused
+from airflow_provider_rma.simulator.books.refusal import RefusalError
+from airflow_provider_rma.simulator.books.rounding import round_half_up, to_float, to_stored
+from airflow_provider_rma.simulator.books.storage import Store, to_units
+from airflow_provider_rma.simulator.books.vouchers import build_year_end_rows, post_gl
 
 _COUNTERS = {"ar": "customer_invoice", "ap": "vendor_invoice", "gl": "general_ledger"}
 _PARTY_KEYS = {"ar": "customernumber", "ap": "vendornumber", "gl": ""}
@@ -55,10 +60,10 @@ def iso_document(document: Mapping[str, Any]) -> dict[str, Any]:
 class DocumentWriter:
     """Posts, re-saves, pays and deletes documents; one transaction each."""
 
-    def __init__(self, store: Store, registry: MasterDataStore, records: DocumentReader) -> None:
+    def __init__(self, store: Store, master_data: MasterDataStore, reader: DocumentReader) -> None:
         self._store = store
-        self._registry = registry
-        self._records = records
+        self._master_data = master_data
+        self._reader = reader
 
     # ------------------------------------------------------------------ writing
 
@@ -70,7 +75,7 @@ class DocumentWriter:
     def resave(self, document_id: int, document: Mapping[str, Any]) -> None:
         """Replace a document by another state of it, under the same id and with new rows."""
         with self._store.write() as connection:
-            module = self._records.row(document_id)["module"]
+            module = self._reader.row(document_id)["module"]
             payment_ids = [row[0] for row in connection.execute(
                 "SELECT id FROM payment WHERE document_id = ? ORDER BY payment_no", (document_id,))]  # fmt: skip
             self._remove(document_id)
@@ -79,7 +84,7 @@ class DocumentWriter:
     def delete(self, document_id: int) -> None:
         """Delete a document with everything that belongs to it."""
         with self._store.write() as connection:
-            self._records.row(document_id)
+            self._reader.row(document_id)
             self._remove(document_id)
             connection.execute("DELETE FROM yearend WHERE document_id = ?", (document_id,))
 
@@ -87,11 +92,11 @@ class DocumentWriter:
         self, day: str, sums: Mapping[str, Decimal], equity_accno: str, reference: str | None, description: str
     ) -> int:
         """Post the closing voucher of a year and give its id; the caller lists it in table ``yearend``."""
-        if self._registry.account(equity_accno) is None:
-            raise Refused(f"Das Konto '{equity_accno}' ist nicht vorhanden.", "equity_accno")
+        if self._master_data.account(equity_accno) is None:
+            raise RefusalError(f"Das Konto '{equity_accno}' ist nicht vorhanden.", "equity_accno")
         with self._store.write():
             number_text = reference or self._next_number("gl")
-            rows = year_end_rows(sums.items(), day, equity_accno, number_text)
+            rows = build_year_end_rows(sums.items(), day, equity_accno, number_text)
             document = {"reference": number_text, "transdate": day, "description": description}
             document_id = self._store.next_id()
             self._insert(document_id, "gl", number_text, document, Posted(rows=rows), article=False)
@@ -111,26 +116,26 @@ class DocumentWriter:
         """Enter one payment on a saved document, by either way of the ledger."""
         given = iso_document(payment)
         with self._store.write():
-            row = self._records.row(document_id)
+            row = self._reader.row(document_id)
             if row["module"] == "gl":
-                raise Refused("Eine Buchung im Hauptbuch kann nicht bezahlt werden.", "id")
+                raise RefusalError("Eine Buchung im Hauptbuch kann nicht bezahlt werden.", "id")
             if route == "save_again":
-                document = self._records.entered(row)
-                document["payments"] = [*self._records.payment_bodies(document_id), given]
+                document = self._reader.as_entered(row)
+                document["payments"] = [*self._reader.payment_bodies(document_id), given]
                 self.resave(document_id, document)
             else:
                 self._pay_by_form(row, given)
-            return self._records.payments(row)[-1]
+            return self._reader.payments(row)[-1]
 
     def _pay_by_form(self, row: sqlite3.Row, given: dict[str, Any]) -> None:
         document_id, module = row["id"], row["module"]
-        document = self._records.entered(row)
+        document = self._reader.as_entered(row)
         terms = self._terms(module, document)
-        payment_no = self._records.payment_count(document_id) + 1
+        payment_no = self._reader.payment_count(document_id) + 1
         # only the settlement of a foreign currency looks at what was posted before
-        entries = self._records.posting_rows(document_id) if terms.is_foreign(document) else []
-        posted = posted_again(row, entries)
-        new_rows = form_payment(posted, document, given, payment_no, terms)
+        entries = self._reader.posting_rows(document_id) if terms.is_foreign(document) else []
+        posted = restore_posted(row, entries)
+        new_rows = pay_by_form(posted, document, given, payment_no, terms)
         self._insert_rows(document_id, new_rows)
         self._insert_payment(document_id, payment_no, given, None)
         if terms.is_foreign(document) and posted.fxpaid == posted.fxamount:
@@ -138,7 +143,7 @@ class DocumentWriter:
             ids += range(self._last_entry_id() - len(new_rows) + 1, self._last_entry_id() + 1)
             posted.rows += new_rows
             several = bool(row["article"]) and len(document["lines"]) > 1
-            settlement = settle_form(posted, terms, first_row_rewritten=several)
+            settlement = settle_paid_form(posted, terms, first_row_rewritten=several)
             for index, amount in settlement.changed.items():
                 self._change(ids[index], amount)
             self._insert_rows(document_id, settlement.added)
@@ -146,8 +151,8 @@ class DocumentWriter:
             "UPDATE document SET paid = ?, fxpaid = ?, datepaid = ? WHERE id = ?",
             (str(posted.paid), str(posted.fxpaid), posted.datepaid, document_id),
         )
-        surplus = number(given.get("form_total")) - number(given.get("amount")) if given.get("form_total") else 0.0
-        if rounded(surplus) > 0:
+        surplus = to_float(given.get("form_total")) - to_float(given.get("amount")) if given.get("form_total") else 0.0
+        if round_half_up(surplus) > 0:
             self._write_surplus(module, document, given, terms, surplus)
 
     def _write_surplus(
@@ -155,8 +160,8 @@ class DocumentWriter:
     ) -> None:
         """Write what the form's total exceeds its invoices by as a document of its own, amount 0 (D8)."""
         day = given["datepaid"]
-        rows = surplus_rows(surplus, day, str(given.get("payment_accno") or terms.payment_accno), terms)
-        posted = Posted(paid=stored(rounded(surplus)), duedate=day, datepaid=day, rows=rows)
+        rows = build_surplus_rows(surplus, day, str(given.get("payment_accno") or terms.payment_accno), terms)
+        posted = Posted(paid=to_stored(round_half_up(surplus)), duedate=day, datepaid=day, rows=rows)
         key = _PARTY_KEYS[module]
         document = {key: paid_document[key], "transdate": day, "currency": terms.default_currency}
         self._insert(self._store.next_id(), module, self._next_number(module), document, posted, article=False)
@@ -168,7 +173,7 @@ class DocumentWriter:
         payments = document.pop("payments", None) or []
         terms = self._terms(module, document)
         if module == "gl":
-            posted = Posted(rows=post_gl(document, terms), exchangerate=stored(terms.rate_of(document)))
+            posted = Posted(rows=post_gl(document, terms), exchangerate=to_stored(terms.exchange_rate(document)))
         elif article:
             document["lines"] = [self._complete_line(module, line) for line in document["lines"]]
             posted = post_articles(document, self._line_terms(module, document, terms), terms)
@@ -186,21 +191,21 @@ class DocumentWriter:
     def _complete_line(self, module: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Fill a line from its article: text, unit, price and account, each only if the line is silent."""
         line = dict(given)
-        part = self._registry.part(str(line.get("partnumber") or ""))
+        part = self._master_data.part(str(line.get("partnumber") or ""))
         if part is None:
-            raise Refused(f"Der Artikel '{line.get('partnumber') or ''}' ist nicht vorhanden.", "partnumber")
+            raise RefusalError(f"Der Artikel '{line.get('partnumber') or ''}' ist nicht vorhanden.", "partnumber")
         price, accno = ("sellprice", "income_accno") if module == "ar" else ("lastcost", "expense_accno")
         for key, source in (("description", "description"), ("unit", "unit"), ("sellprice", price)):
             if line.get(key) is None:
                 line[key] = part[source]
         if str(line.get(accno) or "0") == "0":
             line[accno] = part[accno]
-        line["tax_accnos"] = accno_list(line.get("tax_accnos")) or list(part["tax_accnos"])
+        line["tax_accnos"] = read_accnos(line.get("tax_accnos")) or list(part["tax_accnos"])
         return line
 
     def _line_terms(self, module: str, document: Mapping[str, Any], terms: Terms) -> list[ArticleTerms]:
         key = "income_accno" if module == "ar" else "expense_accno"
-        rate = {accno: float(self._registry.tax_rate(accno, document["transdate"])) for accno in terms.tax_accnos}
+        rate = {accno: float(self._master_data.tax_rate(accno, document["transdate"])) for accno in terms.tax_accnos}
         return [
             ArticleTerms(
                 str(line[key]), {accno: rate[accno] for accno in terms.tax_accnos if accno in line["tax_accnos"]}
@@ -209,15 +214,15 @@ class DocumentWriter:
         ]
 
     def _terms(self, module: str, document: Mapping[str, Any]) -> Terms:
-        tenant = self._registry.tenant
+        tenant = self._master_data.tenant
         party: Mapping[str, Any] = {"arap_accno": "", "payment_accno": "", "tax_accnos": []}
         if module != "gl":
             kind = "customer" if module == "ar" else "vendor"
             key = str(document.get(f"{kind}number") or "")
-            found = self._registry.customer(key) if module == "ar" else self._registry.vendor(key)
+            found = self._master_data.customer(key) if module == "ar" else self._master_data.vendor(key)
             if found is None:
                 name = "Kunde" if module == "ar" else "Lieferant"
-                raise Refused(f"Der {name} mit der Nummer '{key}' ist nicht vorhanden.", f"{kind}number")
+                raise RefusalError(f"Der {name} mit der Nummer '{key}' ist nicht vorhanden.", f"{kind}number")
             party = found
         return Terms(
             side=-1 if module == "ap" else 1,
@@ -230,7 +235,7 @@ class DocumentWriter:
         )
 
     def _next_number(self, module: str) -> str:
-        return self._registry.next_number(_COUNTERS[module])
+        return self._master_data.next_number(_COUNTERS[module])
 
     # ------------------------------------------------------------------ rows of the tables
 
@@ -242,7 +247,7 @@ class DocumentWriter:
         self, document_id: int, module: str, number_text: str, document: Mapping[str, Any], posted: Posted, *,
         article: bool,
     ) -> None:  # fmt: skip
-        department = self._registry.find_department(str(document.get("department") or ""))
+        department = self._master_data.find_department(str(document.get("department") or ""))
         amounts = [str(getattr(posted, name)) if module != "gl" else None for name in AMOUNTS]
         self._store.connection.execute(
             _INSERT_DOCUMENT,
@@ -256,7 +261,7 @@ class DocumentWriter:
                 posted.duedate,
                 posted.datepaid,
                 document.get("description"),
-                document.get("currency") or self._registry.tenant["default_currency"],
+                document.get("currency") or self._master_data.tenant["default_currency"],
                 str(posted.exchangerate),
                 posted.taxincluded,
                 *amounts,
@@ -273,16 +278,16 @@ class DocumentWriter:
         self._store.connection.executemany(
             _INSERT_POSTING,
             [
-                (document_id, self._account_id(row.accno), str(row.amount), units(row.amount), row.transdate,
-                 row.source, row.memo, row.fx, row.payment_no, self._registry.project_id(row.project))
+                (document_id, self._account_id(row.accno), str(row.amount), to_units(row.amount), row.transdate,
+                 row.source, row.memo, row.fx, row.payment_no, self._master_data.project_id(row.project))
                 for row in rows
             ],
         )  # fmt: skip
 
     def _account_id(self, accno: str) -> int:
-        account = self._registry.account(accno)
+        account = self._master_data.account(accno)
         if account is None or account["charttype"] != "A":
-            raise Refused(f"Das Konto '{accno}' ist nicht vorhanden.", "accno")
+            raise RefusalError(f"Das Konto '{accno}' ist nicht vorhanden.", "accno")
         return int(account["id"])
 
     def _last_entry_id(self) -> int:
@@ -290,7 +295,7 @@ class DocumentWriter:
 
     def _change(self, entry_id: int, amount: Decimal) -> None:
         self._store.connection.execute(
-            "UPDATE posting SET amount = ?, units = ? WHERE entry_id = ?", (str(amount), units(amount), entry_id)
+            "UPDATE posting SET amount = ?, units = ? WHERE entry_id = ?", (str(amount), to_units(amount), entry_id)
         )
 
     def _insert_payment(

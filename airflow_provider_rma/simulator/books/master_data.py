@@ -9,7 +9,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.books.master_tables import linked, part_values, party_values, today_in_zurich
+from airflow_provider_rma.simulator.books.master_tables import (
+    list_linked_accnos,
+    part_values,
+    party_values,
+    today_in_zurich,
+)
 from airflow_provider_rma.simulator.books.rounding import ZERO
 from airflow_provider_rma.simulator.books.storage import Store
 
@@ -37,7 +42,7 @@ class MasterDataStore:
     @property
     def tenant(self) -> dict[str, Any]:
         """The tenant's settings as they are in the file now: ``company``, ``closedto`` (ISO or ``None``), ..."""
-        return dict(self._store.remembered("tenant", self._read_tenant))
+        return dict(self._store.read_cached("tenant", self._read_tenant))
 
     def _read_tenant(self) -> dict[str, Any]:
         tenant: dict[str, Any] = json.loads(self._store.fetch("SELECT value FROM meta WHERE key = 'tenant'")[0][0])
@@ -119,7 +124,7 @@ class MasterDataStore:
         if not number:
             return None
         query = "SELECT id FROM project WHERE number = ?"
-        rows = self._store.remembered(("project", number), lambda: self._store.fetch(query, (number,)))
+        rows = self._store.read_cached(("project", number), lambda: self._store.fetch(query, (number,)))
         return int(rows[0][0]) if rows else None
 
     # ------------------------------------------------------------------ articles, customers, vendors
@@ -130,7 +135,7 @@ class MasterDataStore:
 
     def part(self, number: str) -> dict[str, Any] | None:
         """One article by its exact number."""
-        found = self._store.remembered(("part", number), lambda: self._read_part(number))
+        found = self._store.read_cached(("part", number), lambda: self._read_part(number))
         return dict(found) if found else None
 
     def _read_part(self, number: str) -> dict[str, Any] | None:
@@ -158,7 +163,7 @@ class MasterDataStore:
         return [_entity(row, f"{kind}number") for row in rows]
 
     def _party(self, kind: str, number: str) -> dict[str, Any] | None:
-        found = self._store.remembered(("party", kind, number), lambda: self._read_party(kind, number))
+        found = self._store.read_cached(("party", kind, number), lambda: self._read_party(kind, number))
         return dict(found) if found else None
 
     def _read_party(self, kind: str, number: str) -> dict[str, Any] | None:
@@ -188,7 +193,7 @@ class MasterDataStore:
                 "arap_accno": arap_accno,
                 "payment_accno": tenant["payment_accno"],
                 "curr": values.get("currency") or tenant["default_currency"],
-                "tax_accnos": linked(self._accounts.values(), tax_link),
+                "tax_accnos": list_linked_accnos(self._accounts.values(), tax_link),
                 "created": known["created"] if known else today_in_zurich(),
             }
             return self._save_body("party", known, (kind, number), party_values(values, defaults))

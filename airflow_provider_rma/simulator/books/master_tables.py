@@ -51,12 +51,12 @@ def today_in_zurich() -> str:
     return datetime.now(ZURICH).date().isoformat()
 
 
-def accno_list(value: Any) -> list[str]:
+def read_accnos(value: Any) -> list[str]:
     """Give account numbers as a list, from a list or from blank-separated text."""
     return value.split() if isinstance(value, str) else [str(accno) for accno in value or []]
 
 
-def truth(value: Any) -> bool:
+def read_truth(value: Any) -> bool:
     """Read a yes or no as Python or as text."""
     return value.strip().lower() == "true" if isinstance(value, str) else bool(value)
 
@@ -69,18 +69,18 @@ def party_values(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict
     """
     result: dict[str, Any] = {key: _text(values.get(key)) or defaults.get(key) or "" for key in PARTY_TEXTS}
     result["terms"] = int(values["terms"]) if values.get("terms") not in (None, "") else None
-    result["taxfree"] = truth(values.get("taxfree"))
-    result["remittancevoucher"] = truth(values.get("remittancevoucher"))
+    result["taxfree"] = read_truth(values.get("taxfree"))
+    result["remittancevoucher"] = read_truth(values.get("remittancevoucher"))
     given = values.get("tax_accnos")
     # an empty list says "no tax", an empty text says nothing
-    result["tax_accnos"] = accno_list(defaults["tax_accnos"] if given in (None, "") else given)
+    result["tax_accnos"] = read_accnos(defaults["tax_accnos"] if given in (None, "") else given)
     return result
 
 
 def part_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """Complete an article; ``tax_accnos`` becomes a list, all other fields text."""
     result: dict[str, Any] = {key: _text(values.get(key)) for key in _PART_TEXTS}
-    result["tax_accnos"] = accno_list(values.get("tax_accnos"))
+    result["tax_accnos"] = read_accnos(values.get("tax_accnos"))
     return result
 
 
@@ -146,6 +146,6 @@ def _write_account(store: Store, account: Mapping[str, Any]) -> None:
     )
 
 
-def linked(accounts: Iterable[Mapping[str, Any]], link: str) -> list[str]:
+def list_linked_accnos(accounts: Iterable[Mapping[str, Any]], link: str) -> list[str]:
     """Numbers of the accounts that carry a link, in order of number."""
     return sorted(account["accno"] for account in accounts if link in account["link"].split(":"))

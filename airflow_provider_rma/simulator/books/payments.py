@@ -18,7 +18,7 @@ from airflow_provider_rma.simulator.books.posting import (
     Terms,
     document_sign,
 )
-from airflow_provider_rma.simulator.books.rounding import ZERO, number, rounded, stored
+from airflow_provider_rma.simulator.books.rounding import ZERO, round_half_up, to_float, to_stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class _Payment:
 
 
 def _read(given: Document, payment_no: int, document: Document, terms: Terms, sign: int) -> _Payment:
-    rate = number(given.get("exchangerate"), terms.rate_of(document)) if terms.is_foreign(document) else 1.0
+    rate = to_float(given.get("exchangerate"), terms.exchange_rate(document)) if terms.is_foreign(document) else 1.0
     return _Payment(
         given,
         payment_no,
-        sign * number(given.get("amount")),
+        sign * to_float(given.get("amount")),
         rate,
         str(given.get("payment_accno") or terms.payment_accno),
         str(given.get("datepaid") or document["transdate"]),
@@ -49,7 +49,7 @@ def _bank_row(payment: _Payment, side: int) -> PostingRow:
     """The payment account's row: it alone carries source and memo, and the decimals as given."""
     return PostingRow(
         payment.accno,
-        stored(-side * payment.amount),
+        to_stored(-side * payment.amount),
         payment.day,
         source=payment.given.get("source") or None,
         memo=payment.given.get("memo") or None,
@@ -76,49 +76,49 @@ def add_payments(posted: Posted, document: Document, given: Sequence[Document], 
         if not payment.amount:
             continue
         exact = payment.amount * rate - (0.0 if article else carry)
-        settled = rounded(exact)
+        settled = round_half_up(exact)
         carry = settled - exact
         paid += settled
         fxpaid += payment.amount
         days.append(payment.day)
-        posted.rows.append(PostingRow(terms.arap_accno, stored(terms.side * settled), payment.day))
+        posted.rows.append(PostingRow(terms.arap_accno, to_stored(terms.side * settled), payment.day))
         posted.rows.append(_bank_row(payment, terms.side))
         _add_differences(posted, payment, settled, terms, article or terms.is_foreign(document))
-    posted.fxpaid = stored(fxpaid)
-    posted.paid = stored(rounded(paid))
+    posted.fxpaid = to_stored(fxpaid)
+    posted.paid = to_stored(round_half_up(paid))
     if days:
         posted.datepaid = max(days) if article else days[-1]
-    if rounded(fxpaid) == float(posted.fxamount):
+    if round_half_up(fxpaid) == float(posted.fxamount):
         settle = _settle_article if article else _settle_booking
         settle(posted, document, terms, paid)
 
 
 def _add_differences(posted: Posted, payment: _Payment, settled: float, terms: Terms, with_bank: bool) -> None:
-    chf = rounded(payment.amount * payment.rate)
-    gain = rounded(chf - settled) if payment.rate != float(posted.exchangerate) else 0.0
+    chf = round_half_up(payment.amount * payment.rate)
+    gain = round_half_up(chf - settled) if payment.rate != float(posted.exchangerate) else 0.0
     if gain:
         credit = terms.side * gain
-        posted.rows.append(PostingRow(terms.gain_or_loss(credit), stored(credit), payment.day, fx=True))
-    bank = stored(payment.amount - settled - gain) if with_bank else ZERO
+        posted.rows.append(PostingRow(terms.gain_or_loss(credit), to_stored(credit), payment.day, fx=True))
+    bank = to_stored(payment.amount - settled - gain) if with_bank else ZERO
     if bank:
         posted.rows.append(PostingRow(payment.accno, terms.side * bank, payment.day, fx=True))
 
 
 def _settle_booking(posted: Posted, document: Document, terms: Terms, paid: float) -> None:
     """A fully paid booking document whose CHF amounts differ: the difference goes to exchange gain or loss."""
-    open_amount = rounded(float(posted.amount) - paid)
+    open_amount = round_half_up(float(posted.amount) - paid)
     if not open_amount:
         return
     posted.datepaid = posted.datepaid or document["transdate"]
     posted.paid = posted.amount
-    credit = stored(terms.side * open_amount)
+    credit = to_stored(terms.side * open_amount)
     posted.rows.append(PostingRow(terms.arap_accno, credit, posted.datepaid))
     posted.rows.append(PostingRow(terms.gain_or_loss(float(-credit)), -credit, posted.datepaid))
 
 
 def _settle_article(posted: Posted, document: Document, terms: Terms, paid: float) -> None:
     """A fully paid article document whose CHF amounts differ: the invoice itself is adjusted."""
-    difference = stored(rounded(paid - float(posted.amount)))
+    difference = to_stored(round_half_up(paid - float(posted.amount)))
     if not difference or not posted.rows:
         return
     first = posted.rows[0].accno
@@ -129,9 +129,7 @@ def _settle_article(posted: Posted, document: Document, terms: Terms, paid: floa
     posted.rows.append(PostingRow(terms.arap_accno, -change, document["transdate"], memo=ADJUSTMENT_MEMO))
 
 
-def form_payment(
-    posted: Posted, document: Document, given: Document, payment_no: int, terms: Terms
-) -> list[PostingRow]:
+def pay_by_form(posted: Posted, document: Document, given: Document, payment_no: int, terms: Terms) -> list[PostingRow]:
     """Compute the rows that the payment form appends to a saved document, and update its header.
 
     :param posted: the saved document with its rows; header changed in place, rows untouched.
@@ -142,21 +140,21 @@ def form_payment(
     """
     payment = _read(given, payment_no, document, terms, document_sign(document))
     side = terms.side
-    settled = rounded(payment.amount * float(posted.exchangerate))
-    chf = rounded(payment.amount * payment.rate)
-    rows = [PostingRow(terms.arap_accno, stored(side * settled), payment.day), _bank_row(payment, side)]
+    settled = round_half_up(payment.amount * float(posted.exchangerate))
+    chf = round_half_up(payment.amount * payment.rate)
+    rows = [PostingRow(terms.arap_accno, to_stored(side * settled), payment.day), _bank_row(payment, side)]
     if terms.is_foreign(document):
-        if bank := rounded(payment.amount - chf):
-            rows.append(PostingRow(payment.accno, stored(side * bank), payment.day, fx=True))
-        if gain := rounded(chf - settled):
-            rows.append(PostingRow(terms.gain_or_loss(side * gain), stored(side * gain), payment.day, fx=True))
-    posted.paid = stored(rounded(float(posted.paid) + settled))
-    posted.fxpaid = stored(float(posted.fxpaid) + rounded(payment.amount))
+        if bank := round_half_up(payment.amount - chf):
+            rows.append(PostingRow(payment.accno, to_stored(side * bank), payment.day, fx=True))
+        if gain := round_half_up(chf - settled):
+            rows.append(PostingRow(terms.gain_or_loss(side * gain), to_stored(side * gain), payment.day, fx=True))
+    posted.paid = to_stored(round_half_up(float(posted.paid) + settled))
+    posted.fxpaid = to_stored(float(posted.fxpaid) + round_half_up(payment.amount))
     posted.datepaid = payment.day
     return rows
 
 
-def surplus_rows(amount: float, day: str, payment_accno: str, terms: Terms) -> list[PostingRow]:
+def build_surplus_rows(amount: float, day: str, payment_accno: str, terms: Terms) -> list[PostingRow]:
     """Rows of the document that the payment form creates when its total exceeds the invoices it pays.
 
     :param amount: the surplus, CHF.
@@ -164,7 +162,7 @@ def surplus_rows(amount: float, day: str, payment_accno: str, terms: Terms) -> l
     :param payment_accno: account on which the money arrived.
     :param terms: the master data that concerns the customer or vendor.
     """
-    credit = stored(terms.side * rounded(amount))
+    credit = to_stored(terms.side * round_half_up(amount))
     return [
         PostingRow(terms.arap_accno, credit, day),
         PostingRow(payment_accno, -credit, day),
@@ -184,7 +182,7 @@ class Settlement:
     added: list[PostingRow]
 
 
-def settle_form(posted: Posted, terms: Terms, *, first_row_rewritten: bool) -> Settlement:
+def settle_paid_form(posted: Posted, terms: Terms, *, first_row_rewritten: bool) -> Settlement:
     """Level a foreign-currency document that the payment form has just paid in full.
 
     The receivable is brought to zero on the first payment, then every date of the document is levelled with
@@ -206,7 +204,7 @@ def settle_form(posted: Posted, terms: Terms, *, first_row_rewritten: bool) -> S
         order = [i for i in order if i not in payments] + payments
     for day, noise in _sums_by_day(rows, order, result.changed).items():
         if noise:
-            _level(rows, day, rounded(-noise), terms, result)
+            _level(rows, day, round_half_up(-noise), terms, result)
     return result
 
 
@@ -223,6 +221,6 @@ def _level(rows: Sequence[PostingRow], day: str, credit: float, terms: Terms, re
     exchange = {terms.gain_accno, terms.loss_accno}
     for index, row in enumerate(rows):
         if row.transdate == day and row.fx and row.accno in exchange:
-            result.changed[index] = row.amount + stored(credit)
+            result.changed[index] = row.amount + to_stored(credit)
             return
-    result.added.append(PostingRow(terms.gain_or_loss(credit), stored(credit), day, fx=True))
+    result.added.append(PostingRow(terms.gain_or_loss(credit), to_stored(credit), day, fx=True))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.books.rounding import ZERO, number, rounded, stored
+from airflow_provider_rma.simulator.books.rounding import ZERO, round_half_up, to_float, to_stored
 
 Document = Mapping[str, Any]
 
@@ -92,9 +92,9 @@ class Terms:
         """Whether the document is in another currency than the books."""
         return (document.get("currency") or self.default_currency) != self.default_currency
 
-    def rate_of(self, document: Document) -> float:
+    def exchange_rate(self, document: Document) -> float:
         """CHF for one unit of the document's currency; 1 in the books' own currency."""
-        return number(document.get("exchangerate"), 1.0) if self.is_foreign(document) else 1.0
+        return to_float(document.get("exchangerate"), 1.0) if self.is_foreign(document) else 1.0
 
     def gain_or_loss(self, credit: float) -> str:
         """Account that takes an exchange difference: gain for a credit, loss for a debit or for nothing."""
@@ -115,7 +115,7 @@ def post_booking(document: Document, terms: Terms) -> Posted:
     :param terms: the master data that concerns it.
     """
     sign = document_sign(document)
-    rate = terms.rate_of(document)
+    rate = terms.exchange_rate(document)
     entries = _entries(document, sign)
     taxes = _taxes(document, terms, sign)
     entry_sum = sum(amount for _, amount, _ in entries)
@@ -126,19 +126,19 @@ def post_booking(document: Document, terms: Terms) -> Posted:
         entries = _without_tax(entries, entry_sum, tax_sum)
 
     posted = Posted(
-        exchangerate=stored(rate),
+        exchangerate=to_stored(rate),
         taxincluded=asked_inclusive,
         duedate=document.get("duedate") or document["transdate"],
-        fxamount=stored(rounded(entry_sum if asked_inclusive else entry_sum + tax_sum)),
+        fxamount=to_stored(round_half_up(entry_sum if asked_inclusive else entry_sum + tax_sum)),
     )
     writer = _BookingWriter(posted, terms, document["transdate"], rate, terms.is_foreign(document))
     net = writer.write([(accno, amount, memo, False) for accno, amount, memo in entries])
     tax = writer.write([(accno, amount, None, ticked) for accno, amount, ticked in taxes])
-    posted.netamount = stored(rounded(net))
-    amount = rounded(net + tax)
-    posted.amount = stored(amount)
+    posted.netamount = to_stored(round_half_up(net))
+    amount = round_half_up(net + tax)
+    posted.amount = to_stored(amount)
     if amount:
-        posted.rows.append(PostingRow(terms.arap_accno, stored(-terms.side * amount), document["transdate"]))
+        posted.rows.append(PostingRow(terms.arap_accno, to_stored(-terms.side * amount), document["transdate"]))
     return posted
 
 
@@ -151,7 +151,7 @@ def _entries(document: Document, sign: int) -> list[tuple[str, float, str | None
     return [
         (str(entry[key]), sign * amount, entry.get("description") or None)
         for entry in entries or []
-        if (amount := number(entry.get("amount")))
+        if (amount := to_float(entry.get("amount")))
     ]
 
 
@@ -164,7 +164,7 @@ def _taxes(document: Document, terms: Terms, sign: int) -> list[tuple[str, float
     ticked = set()
     for entry in document.get("taxentries") or []:
         accno = str(entry["tax_accno"])
-        amounts[accno] = amounts.get(accno, 0.0) + sign * number(entry.get("amount"))
+        amounts[accno] = amounts.get(accno, 0.0) + sign * to_float(entry.get("amount"))
         if entry.get("checked"):
             ticked.add(accno)
     return [(accno, amount, accno in ticked) for accno, amount in amounts.items()]
@@ -178,7 +178,7 @@ def _without_tax(
     carry = 0.0
     for accno, amount, memo in entries:
         share = tax_sum * amount / entry_sum - carry
-        part = rounded(share)
+        part = round_half_up(share)
         carry = part - share
         result.append((accno, amount - part, memo))
     return result
@@ -202,15 +202,17 @@ class _BookingWriter:
         total = carry = 0.0
         for accno, amount, memo, even_if_zero in items:
             exact = amount * self.rate - carry
-            chf = rounded(exact)
+            chf = round_half_up(exact)
             carry = chf - exact
             total += chf
-            row = rounded(amount)
+            row = round_half_up(amount)
             if row or even_if_zero:
                 self._append(accno, row, memo, fx=False)
-            if self.foreign and (difference := rounded(chf - row)):
+            if self.foreign and (difference := round_half_up(chf - row)):
                 self._append(accno, difference, None, fx=True)
         return total
 
     def _append(self, accno: str, amount: float, memo: str | None, *, fx: bool) -> None:
-        self.posted.rows.append(PostingRow(accno, stored(self.terms.side * amount), self.transdate, memo=memo, fx=fx))
+        self.posted.rows.append(
+            PostingRow(accno, to_stored(self.terms.side * amount), self.transdate, memo=memo, fx=fx)
+        )

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.simulator.books.storage import FRACTION, WHOLE, Fetch, total
+from airflow_provider_rma.simulator.books.storage import FRACTION, WHOLE, Fetch, join_sum
 
 _COLUMNS = """
     SELECT p.entry_id, p.document_id AS id, a.accno, a.description AS account_description, p.transdate,
@@ -29,7 +29,7 @@ OPENING_REFERENCE = "Eröffnungssaldo"
 CLOSING_REFERENCE = "Schlusssaldo"
 
 
-def matches(pattern: str, accno: str) -> bool:
+def matches_pattern(pattern: str, accno: str) -> bool:
     """Whether an account number fits a pattern: ``x`` is one digit, a lone ``x`` is every account (documented)."""
     if pattern.lower() == "x":
         return True
@@ -124,30 +124,32 @@ class BalanceFilter:
     exclude_fx: bool = False
 
 
-def raw_sums(fetch: Fetch, wanted: PostingFilter, narrowing: BalanceFilter | None = None) -> dict[str, Decimal]:
+NO_FILTER = BalanceFilter()
+
+
+def raw_sums(fetch: Fetch, wanted: PostingFilter, balance_filter: BalanceFilter = NO_FILTER) -> dict[str, Decimal]:
     """Raw sums by account number (credit positive), in order of number; rows of 0 count as a movement.
 
     Department and project are a property of the postings; everything else is answered from the daily totals.
     """
-    narrowed = narrowing or BalanceFilter()
     where, parameters = wanted.where(zero_rows=True)
-    if narrowed.exclude_fx:
+    if balance_filter.exclude_fx:
         where += " AND p.fx = 0"
-    if narrowed.department_id is not None or narrowed.project:
-        source, values = _narrowed_postings(where, parameters, narrowed)
+    if balance_filter.department_id is not None or balance_filter.project:
+        source, values = _filtered_postings(where, parameters, balance_filter)
     else:
-        source, values = _daily_totals(where, parameters, narrowed)
+        source, values = _daily_totals(where, parameters, balance_filter)
     rows = fetch(
         f"SELECT a.accno, SUM(whole), SUM(fraction) FROM ({source}) p JOIN account a ON a.id = p.account_id "  # noqa: S608
         "GROUP BY a.accno HAVING SUM(lines) > 0 ORDER BY a.accno",
         values,
     )
-    return {accno: total(whole, fraction) for accno, whole, fraction in rows}
+    return {accno: join_sum(whole, fraction) for accno, whole, fraction in rows}
 
 
-def _daily_totals(where: str, parameters: list[Any], narrowed: BalanceFilter) -> tuple[str, list[Any]]:
+def _daily_totals(where: str, parameters: list[Any], balance_filter: BalanceFilter) -> tuple[str, list[Any]]:
     source = f"SELECT p.account_id, p.lines, p.whole, p.fraction FROM daily p WHERE {where}"  # noqa: S608
-    if not narrowed.exclude_yearend:
+    if not balance_filter.exclude_yearend:
         return source, parameters
     closings = (
         f"SELECT p.account_id, -1, -({WHOLE}), -({FRACTION}) FROM posting p "  # noqa: S608
@@ -156,21 +158,21 @@ def _daily_totals(where: str, parameters: list[Any], narrowed: BalanceFilter) ->
     return f"{source} UNION ALL {closings}", [*parameters, *parameters]
 
 
-def _narrowed_postings(where: str, parameters: list[Any], narrowed: BalanceFilter) -> tuple[str, list[Any]]:
+def _filtered_postings(where: str, parameters: list[Any], balance_filter: BalanceFilter) -> tuple[str, list[Any]]:
     values = list(parameters)
-    if narrowed.exclude_yearend:
+    if balance_filter.exclude_yearend:
         where += " AND p.document_id NOT IN (SELECT document_id FROM yearend)"
-    if narrowed.department_id is not None:
+    if balance_filter.department_id is not None:
         where += " AND p.document_id IN (SELECT id FROM document WHERE department_id = ?)"
-        values.append(narrowed.department_id)
-    if narrowed.project:
+        values.append(balance_filter.department_id)
+    if balance_filter.project:
         where += " AND p.project_id = (SELECT id FROM project WHERE number = ? OR description = ?)"
-        values += [narrowed.project, narrowed.project]
+        values += [balance_filter.project, balance_filter.project]
     columns = f"p.account_id, 1 AS lines, {WHOLE} AS whole, {FRACTION} AS fraction"
     return f"SELECT {columns} FROM posting p WHERE {where}", values  # noqa: S608
 
 
-def natural(amount: Decimal, account: Mapping[str, Any]) -> Decimal:
+def apply_natural_sign(amount: Decimal, account: Mapping[str, Any]) -> Decimal:
     """Turn a raw sum into the sign in which a balance is shown.
 
     Assets and expenses are positive when debited; a contra account is turned once more (ledger code, D27).
@@ -179,7 +181,7 @@ def natural(amount: Decimal, account: Mapping[str, Any]) -> Decimal:
     return -amount if turned and amount else amount
 
 
-def status_of(amount: Decimal, paid: Decimal, duedate: str | None, today: str) -> str:
+def decide_status(amount: Decimal, paid: Decimal, duedate: str | None, today: str) -> str:
     """Status of an invoice: paid exactly, overdue since the due date has passed, or open.
 
     An over-paid invoice counts as open, one of amount 0 as paid (ledger code, D7).

@@ -13,7 +13,7 @@ ZERO = Decimal(0)
 _QUANTA = {places: Decimal(1).scaleb(-places) for places in range(13)}
 
 
-def stored(value: float) -> Decimal:
+def to_stored(value: float) -> Decimal:
     """Give the decimal that ends up in the books for a double: 15 significant digits, no negative zero.
 
     :param value: any finite double.
@@ -22,7 +22,7 @@ def stored(value: float) -> Decimal:
     return result if result else ZERO
 
 
-def rounded(value: float, places: int = 2) -> float:
+def round_half_up(value: float, places: int = 2) -> float:
     """Round as the ledger does: 15 significant digits first, then half away from zero.
 
     :param value: the double to round.
@@ -31,7 +31,7 @@ def rounded(value: float, places: int = 2) -> float:
     return float(Decimal(f"{value:.15g}").quantize(_QUANTA[places], ROUND_HALF_UP)) + 0.0
 
 
-def number(value: object, default: float = 0.0) -> float:
+def to_float(value: object, default: float = 0.0) -> float:
     """Read a number as it was handed over (text, Decimal, int); empty means the default.
 
     :param value: the value; ``None`` and ``""`` are empty.
@@ -42,7 +42,7 @@ def number(value: object, default: float = 0.0) -> float:
     return float(str(value))
 
 
-def decimals(value: object) -> int:
+def count_decimals(value: object) -> int:
     """Count the decimal places with which a number was written, without trailing zeros.
 
     :param value: the number as text or Decimal.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rma.simulator.refusal import Refused
+from airflow_provider_rma.simulator.books.refusal import RefusalError
 
 if TYPE_CHECKING:
     from airflow_provider_rma.simulator.books.books import Books
@@ -22,23 +22,23 @@ def check_invoice(books: Books, document: Mapping[str, Any]) -> None:
 
     :param books: the tenant's books.
     :param document: the invoice with neutral names; with a full ``customer`` its number need not be known yet.
-    :raises Refused: with a German sentence and the field.
+    :raises RefusalError: with a German sentence and the field.
     """
     if not str(document.get("invnumber") or ""):
-        raise Refused("Die Rechnungsnummer fehlt.", "invnumber")
+        raise RefusalError("Die Rechnungsnummer fehlt.", "invnumber")
     _check_content(document)
     _check_period(books, document.get("transdate"), "transdate")
     if not document.get("customer") and books.customer(str(document.get("customernumber") or "")) is None:
-        raise Refused(
+        raise RefusalError(
             f"Der Kunde mit der Nummer '{document.get('customernumber') or ''}' ist nicht vorhanden.", "customernumber"
         )
     for field, accno in _accounts(document):
         _check_account(books, accno, field)
     for line in document.get("lines") or []:
         if books.part(str(line.get("partnumber") or "")) is None:
-            raise Refused(f"Der Artikel '{line.get('partnumber') or ''}' ist nicht vorhanden.", "partnumber")
+            raise RefusalError(f"Der Artikel '{line.get('partnumber') or ''}' ist nicht vorhanden.", "partnumber")
     if document.get("department") and books.find_department(str(document["department"])) is None:
-        raise Refused(f"Die Abteilung '{document['department']}' ist nicht vorhanden.", "department")
+        raise RefusalError(f"Die Abteilung '{document['department']}' ist nicht vorhanden.", "department")
     for payment in document.get("payments") or []:
         check_payment(books, payment)
 
@@ -49,7 +49,7 @@ def check_payment(books: Books, payment: Mapping[str, Any], *, link: str = "AR_p
     :param books: the tenant's books.
     :param payment: ``datepaid``, ``payment_accno`` (empty: the default account), ``amount``.
     :param link: what the account must carry: ``AR_paid`` for invoices, ``AP_paid`` for purchases.
-    :raises Refused: with a German sentence and the field.
+    :raises RefusalError: with a German sentence and the field.
     """
     _check_period(books, payment.get("datepaid"), "datepaid")
     accno = str(payment.get("payment_accno") or "")
@@ -57,24 +57,24 @@ def check_payment(books: Books, payment: Mapping[str, Any], *, link: str = "AR_p
         return
     account = _check_account(books, accno, "payment_accno")
     if link not in account["link"].split(":"):
-        raise Refused(f"Das Konto '{accno}' ist kein Zahlungskonto.", "payment_accno")
+        raise RefusalError(f"Das Konto '{accno}' ist kein Zahlungskonto.", "payment_accno")
 
 
 def _check_content(document: Mapping[str, Any]) -> None:
     by_article = "lines" in document
     by_booking = any(document.get(name) for name in _METHODS)
     if by_article and by_booking:
-        raise Refused("Eine Rechnung hat entweder Artikel oder Buchungszeilen, nicht beides.", "parts")
+        raise RefusalError("Eine Rechnung hat entweder Artikel oder Buchungszeilen, nicht beides.", "parts")
     if not document.get("lines") and not by_booking:
-        raise Refused("Die Rechnung hat keine Positionen.", "parts" if by_article else "incomeentries")
+        raise RefusalError("Die Rechnung hat keine Positionen.", "parts" if by_article else "incomeentries")
 
 
 def _check_period(books: Books, day: Any, field: str) -> None:
     closed = books.tenant.get("closedto")
     if not day:
-        raise Refused("Das Datum fehlt.", field)
+        raise RefusalError("Das Datum fehlt.", field)
     if closed and str(day) <= closed:
-        raise Refused(f"Das Datum {day} liegt in einer abgeschlossenen Periode (bis {closed}).", field)
+        raise RefusalError(f"Das Datum {day} liegt in einer abgeschlossenen Periode (bis {closed}).", field)
 
 
 def _accounts(document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -93,5 +93,5 @@ def _accounts(document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _check_account(books: Books, accno: str, field: str) -> Mapping[str, Any]:
     account = books.account(accno)
     if account is None or account["charttype"] != "A":
-        raise Refused(f"Das Konto '{accno}' ist nicht vorhanden.", field)
+        raise RefusalError(f"Das Konto '{accno}' ist nicht vorhanden.", field)
     return account

@@ -88,12 +88,12 @@ COMMIT;
 """  # noqa: S608
 
 
-def units(amount: Decimal) -> int:
+def to_units(amount: Decimal) -> int:
     """Give an amount in CHF as an integer of 1e-8 CHF; what is smaller is lost."""
     return int(amount.scaleb(8).to_integral_value())
 
 
-def total(whole: int | None, fraction: int | None) -> Decimal:
+def join_sum(whole: int | None, fraction: int | None) -> Decimal:
     """Give a sum in CHF, from the sums of ``WHOLE`` and ``FRACTION``."""
     if whole is None:
         return ZERO
@@ -169,7 +169,7 @@ class Store:
                 self._memo.clear()
                 self._next_id = None
 
-    def remembered(self, key: Hashable, read: Callable[[], T]) -> T:
+    def read_cached(self, key: Hashable, read: Callable[[], T]) -> T:
         """Give what ``read`` gives; within a transaction it is read once, since nobody else can change it then."""
         with self.lock:
             if not self.connection.in_transaction:

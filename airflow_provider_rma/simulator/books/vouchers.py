@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from airflow_provider_rma.simulator.books.posting import Document, PostingRow, Terms
-from airflow_provider_rma.simulator.books.rounding import ZERO, number, rounded, stored
+from airflow_provider_rma.simulator.books.rounding import ZERO, round_half_up, to_float, to_stored
 
 #: Decimal places of the general-ledger module (money elsewhere has 2).
 GL_PLACES = 8
@@ -23,17 +23,17 @@ def post_gl(document: Document, terms: Terms) -> list[PostingRow]:
     :param terms: carries the books' currency.
     """
     rows: list[PostingRow] = []
-    rate = terms.rate_of(document)
+    rate = terms.exchange_rate(document)
     day = document["transdate"]
     for line in document.get("lines") or []:
-        amount = number(line.get("credit")) - number(line.get("debit"))
+        amount = to_float(line.get("credit")) - to_float(line.get("debit"))
         source, memo = line.get("source") or None, line.get("memo") or None
         if not (amount or source or memo):
             continue
         accno = str(line["accno"])
-        rows.append(PostingRow(accno, stored(amount), day, source=source, memo=memo))
-        if difference := rounded(amount * (rate - 1), GL_PLACES):
-            rows.append(PostingRow(accno, stored(difference), day, fx=True))
+        rows.append(PostingRow(accno, to_stored(amount), day, source=source, memo=memo))
+        if difference := round_half_up(amount * (rate - 1), GL_PLACES):
+            rows.append(PostingRow(accno, to_stored(difference), day, fx=True))
     _level_differences(rows)
     return rows
 
@@ -46,7 +46,9 @@ def _level_differences(rows: list[PostingRow]) -> None:
     differences[0].amount -= sum((row.amount for row in differences), ZERO)
 
 
-def year_end_rows(sums: Iterable[tuple[str, Decimal]], day: str, equity_accno: str, reference: str) -> list[PostingRow]:
+def build_year_end_rows(
+    sums: Iterable[tuple[str, Decimal]], day: str, equity_accno: str, reference: str
+) -> list[PostingRow]:
     """Give the rows of a closing voucher: every income and expense account to zero, the result to equity.
 
     :param sums: account number and raw sum (credit positive, CHF) of the period being closed.

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from airflow_provider_rma.simulator.faults.connection import ClientConnection, head
-from airflow_provider_rma.simulator.faults.rules import Rule
+from airflow_provider_rma.simulator.faults.rules import FaultRule
 from airflow_provider_rma.simulator.http.responses import error_body
 
 _PAGE = "<!DOCTYPE html><html><head><title>Wartung</title></head><body><h1>Wartungsarbeiten</h1></body></html>"
@@ -18,7 +18,7 @@ class NoResponseError(Exception):
     """The connection is to be closed without an answer."""
 
 
-async def strike_instead(rule: Rule | None, form: str, *, after_commit: bool) -> Response | None:
+async def respond_with_fault(rule: FaultRule | None, form: str, *, after_commit: bool) -> Response | None:
     """What a fault answers in place of the real answer; ``None`` if the real one is to be given.
 
     Called once before a request is carried out and once after.
@@ -43,7 +43,7 @@ async def strike_instead(rule: Rule | None, form: str, *, after_commit: bool) ->
     return None
 
 
-async def deliver(response: Response, rule: Rule | None, scope: Any, receive: Any, send: Any) -> None:
+async def deliver(response: Response, rule: FaultRule | None, scope: Any, receive: Any, send: Any) -> None:
     """Send the answer as it is, in drops (``slow_answer``), or only its beginning (``truncated``)."""
     if rule is None or rule.fault not in ("slow_answer", "truncated"):
         await response(scope, receive, send)
@@ -64,11 +64,11 @@ async def deliver(response: Response, rule: Rule | None, scope: Any, receive: An
         await line.send(_cut(rule, response.status_code, headers, body))
 
 
-def _chunked(rule: Rule) -> bool:
+def _chunked(rule: FaultRule) -> bool:
     return rule.fault == "truncated" and rule.framing in ("chunked", "close")
 
 
-def _cut(rule: Rule, status: int, headers: list[tuple[str, str]], body: bytes) -> bytes:
+def _cut(rule: FaultRule, status: int, headers: list[tuple[str, str]], body: bytes) -> bytes:
     if not body:
         return head(status, headers)[:8]  # within the status line: later, nothing would be missing from an empty answer
     sent = body[: len(body) // 2 if rule.at is None else rule.at]

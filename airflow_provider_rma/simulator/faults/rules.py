@@ -21,7 +21,7 @@ FRAMINGS = ("content_length", "chunked", "close", "intact")
 
 
 @dataclass
-class Rule:
+class FaultRule:
     """One fault for one class of requests.
 
     :param request_class: ``create_invoice``, ``read_invoices``, ...; a first word (``read``, ``save``) stands for all
@@ -55,7 +55,7 @@ class Rule:
     status: int | None = None
     fired: int = 0
     seen: int = 0
-    _dice: random.Random = field(default_factory=random.Random, repr=False)
+    _random: random.Random = field(default_factory=random.Random, repr=False)
 
     def __post_init__(self) -> None:
         if self.fault not in FAULTS:
@@ -65,13 +65,13 @@ class Rule:
         # Numbers of the control endpoint arrive as their text, so that amounts stay exact.
         self.seconds = float(self.seconds)
         self.probability = None if self.probability is None else float(self.probability)
-        self._dice = random.Random(self.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
+        self._random = random.Random(self.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
 
     @classmethod
-    def from_json(cls, given: Mapping[str, Any]) -> Rule:
+    def from_json(cls, given: Mapping[str, Any]) -> FaultRule:
         """A rule from its JSON form; the class of requests is called ``class`` there."""
         values = {("request_class" if key == "class" else key): value for key, value in given.items()}
-        known = {one.name for one in fields(cls)} - {"fired", "seen", "_dice"}
+        known = {one.name for one in fields(cls)} - {"fired", "seen", "_random"}
         unknown = sorted(set(values) - known)
         if unknown or not {"request_class", "fault"} <= set(values):
             raise ValueError(f"a rule needs class and fault; unknown: {', '.join(unknown) or 'nothing'}")
@@ -79,7 +79,7 @@ class Rule:
 
     def to_json(self) -> dict[str, Any]:
         """The rule with what it has done so far: ``seen`` matching requests, ``fired`` at some of them."""
-        values = {key: value for key, value in asdict(self).items() if key != "_dice"}
+        values = {key: value for key, value in asdict(self).items() if key != "_random"}
         return {"class": values.pop("request_class"), **values}
 
     def matches(self, request_class: str) -> bool:
@@ -91,18 +91,18 @@ class Rule:
         self.seen += 1
         if self.seen <= self.skip or (self.count is not None and self.fired >= self.count):
             return False
-        if self.probability is not None and self._dice.random() >= self.probability:
+        if self.probability is not None and self._random.random() >= self.probability:
             return False
         self.fired += 1
         return True
 
 
-class Chaos:
+class Faults:
     """The rules in force, asked in order; the first that strikes decides."""
 
     def __init__(self) -> None:
-        self.rules: list[Rule] = []
+        self.rules: list[FaultRule] = []
 
-    def strike(self, request_class: str) -> Rule | None:
+    def strike(self, request_class: str) -> FaultRule | None:
         """The rule that hits this request, if any."""
         return next((rule for rule in self.rules if rule.matches(request_class) and rule.strikes()), None)

@@ -12,23 +12,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
 from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.faults.connection import ClientConnection
-from airflow_provider_rma.simulator.faults.delivery import NoResponseError, deliver, strike_instead
-from airflow_provider_rma.simulator.faults.rules import Rule
+from airflow_provider_rma.simulator.faults.delivery import NoResponseError, deliver, respond_with_fault
+from airflow_provider_rma.simulator.faults.rules import FaultRule
 from airflow_provider_rma.simulator.http import wire
-from airflow_provider_rma.simulator.http.operations import OPERATIONS, Call, Operation
+from airflow_provider_rma.simulator.http.operations import OPERATIONS, ApiRequest, Operation
 from airflow_provider_rma.simulator.http.responses import (
     JSON,
     XML,
     ResponseError,
     Result,
-    chosen_form,
+    choose_form,
+    compress,
     error_body,
-    gzipped,
-    pieces,
+    write_pieces,
 )
-from airflow_provider_rma.simulator.refusal import Refused
-from airflow_provider_rma.simulator.service import Service
+from airflow_provider_rma.simulator.http.service import Service
 
 log = logging.getLogger(__name__)
 _LARGEST_BODY = 32 * 1024 * 1024
@@ -46,7 +46,7 @@ class HttpExchange:
     params: dict[str, str] = field(default_factory=dict)
 
 
-class Interface:
+class RestApi:
     """ASGI application of everything under ``/api``.
 
     :param service: the running simulator.
@@ -59,11 +59,11 @@ class Interface:
         request = Request(scope, receive)
         path = scope["raw_path"].decode("ascii").partition("?")[0]
         exchange = HttpExchange(request, [unquote(part) for part in path.strip("/").split("/")])
-        rule: Rule | None = None
+        rule: FaultRule | None = None
         try:
             self._find(exchange)
             self._admit(exchange)
-            rule = self.service.chaos.strike(exchange.operation.request_class) if exchange.operation else None
+            rule = self.service.faults.strike(exchange.operation.request_class) if exchange.operation else None
             response = await self._respond(exchange, rule)
         except ResponseError as problem:
             response = self._refuse(exchange, problem)
@@ -95,33 +95,33 @@ class Interface:
             exchange.operation, exchange.params = found[request.method]
             exchange.name = f"{request.method} {exchange.operation.template}"
         self.service.received[exchange.name] += 1
-        exchange.form = chosen_form(request.headers.get("accept", ""))
+        exchange.form = choose_form(request.headers.get("accept", ""))
         if not found or segments[1] != "latest":
             raise ResponseError(404, "Die Ressource wurde nicht gefunden.")
         if exchange.operation is None:
             raise ResponseError(405, "Die Methode ist nicht erlaubt.", {"Allow": ", ".join(sorted(found))})
 
     def _admit(self, exchange: HttpExchange) -> None:
-        self.service.keys.check(exchange.request)
+        self.service.auth.check(exchange.request)
         if exchange.segments[3] != self.service.tenant:
             status = self.service.settings.unknown_tenant
             text = "Kein Zugriff auf diesen Mandanten." if status == 403 else "Der Mandant wurde nicht gefunden."
             raise ResponseError(status, text)
 
-    async def _respond(self, exchange: HttpExchange, rule: Rule | None) -> Response:
+    async def _respond(self, exchange: HttpExchange, rule: FaultRule | None) -> Response:
         operation = exchange.operation
         assert operation is not None  # noqa: S101 - _find has raised otherwise
-        call = Call(
+        call = ApiRequest(
             params=exchange.params,
             query=dict(exchange.request.query_params),
             content=await self._content(exchange, operation),
             settings=self.service.settings,
         )
-        before = await strike_instead(rule, exchange.form, after_commit=False)
+        before = await respond_with_fault(rule, exchange.form, after_commit=False)
         if before is not None:
             return before
         response = await self._perform(exchange, operation, call)
-        return await strike_instead(rule, exchange.form, after_commit=True) or response
+        return await respond_with_fault(rule, exchange.form, after_commit=True) or response
 
     async def _content(self, exchange: HttpExchange, operation: Operation) -> wire.Mapped:
         if operation.body_root is None:
@@ -142,16 +142,16 @@ class Interface:
             raise ResponseError(400, "Der Inhalt enthält ein unzulässiges Zeichen.")
         return content
 
-    async def _perform(self, exchange: HttpExchange, operation: Operation, call: Call) -> Response:
+    async def _perform(self, exchange: HttpExchange, operation: Operation, call: ApiRequest) -> Response:
         def perform(books: Books) -> Result:
             return operation.perform(books, call)
 
         try:
             if operation.method == "GET":
                 return await self._read(exchange, perform)
-            result = await self.service.room.work(perform)
+            result = await self.service.worker.work(perform)
             return self._written(exchange, result)
-        except Refused as refused:
+        except RefusalError as refused:
             raise ResponseError(400, refused.text) from refused
         except ResponseError:
             raise
@@ -162,7 +162,7 @@ class Interface:
     def _written(self, exchange: HttpExchange, result: Result) -> Response:
         if result is None:
             return Response(status_code=204)
-        content = b"".join(pieces(result, exchange.form, self.service.settings.empty_list))
+        content = b"".join(write_pieces(result, exchange.form, self.service.settings.empty_list))
         return Response(content, media_type=exchange.form)
 
     async def _read(self, exchange: HttpExchange, perform: Callable[[Books], Result]) -> Response:
@@ -172,11 +172,11 @@ class Interface:
         def write(books: Books) -> Iterator[bytes]:
             result = perform(books)
             assert result is not None  # noqa: S101 - every GET has content
-            plain = pieces(result, exchange.form, settings.empty_list)
-            return gzipped(plain) if squeeze else plain
+            plain = write_pieces(result, exchange.form, settings.empty_list)
+            return compress(plain) if squeeze else plain
 
         headers = {"Content-Encoding": "gzip"} if squeeze else {}
-        stream = self.service.room.stream(write)
+        stream = self.service.worker.stream(write)
         first, second = await anext(stream, b""), await anext(stream, None)
         if second is None:
             return Response(first, headers=headers, media_type=exchange.form)

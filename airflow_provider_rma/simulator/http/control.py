@@ -16,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from airflow_provider_rma.simulator.books.books import Books
-from airflow_provider_rma.simulator.faults.rules import Rule
+from airflow_provider_rma.simulator.books.refusal import RefusalError
+from airflow_provider_rma.simulator.faults.rules import FaultRule
 from airflow_provider_rma.simulator.http.responses import ResponseError
-from airflow_provider_rma.simulator.refusal import Refused
-from airflow_provider_rma.simulator.service import Service
+from airflow_provider_rma.simulator.http.service import Service
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -35,7 +35,7 @@ def _plain(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
-class Control:
+class ControlApi:
     """The handlers of the control endpoint.
 
     :param service: the running simulator.
@@ -74,7 +74,7 @@ class Control:
     def _guarded(self, handler: Callable[[Request, Any], Awaitable[Any]]) -> Handler:
         async def answer(request: Request) -> Response:
             try:
-                self.service.keys.check_control(request)
+                self.service.auth.check_control(request)
                 body = await request.body()
                 given = json.loads(body, parse_float=str) if body else {}
                 return _Json(await handler(request, given))
@@ -82,7 +82,7 @@ class Control:
                 return _Json({"error": problem.text}, problem.status)
             except KeyError as error:
                 return _Json({"error": f"not found or not given: {error}"}, 404)
-            except (ValueError, TypeError, Refused) as error:
+            except (ValueError, TypeError, RefusalError) as error:
                 return _Json({"error": str(error)}, 400)
 
         return answer
@@ -91,7 +91,7 @@ class Control:
         """A handler that hands the body to the books and answers with the id of what was saved."""
 
         async def handler(_: Request, given: Any) -> Any:
-            return {"id": await self.service.room.work(lambda books: call(books, given))}
+            return {"id": await self.service.worker.work(lambda books: call(books, given))}
 
         return handler
 
@@ -116,29 +116,31 @@ class Control:
 
     async def chaos(self, _: Request, __: Any) -> Any:
         """The rules in force, and how often each has struck."""
-        return {"rules": [rule.to_json() for rule in self.service.chaos.rules]}
+        return {"rules": [rule.to_json() for rule in self.service.faults.rules]}
 
     async def add_chaos(self, request: Request, given: Any) -> Any:
         """Add one rule, or several as a list."""
-        self.service.chaos.rules += [Rule.from_json(one) for one in (given if isinstance(given, list) else [given])]
+        self.service.faults.rules += [
+            FaultRule.from_json(one) for one in (given if isinstance(given, list) else [given])
+        ]
         return await self.chaos(request, given)
 
     async def end_chaos(self, _: Request, __: Any) -> Any:
         """Drop all rules."""
-        self.service.chaos.rules.clear()
+        self.service.faults.rules.clear()
         return {"rules": []}
 
     async def close_date(self, _: Request, given: Any) -> Any:
         """Close the books up to a day; ``null`` opens them."""
-        await self.service.room.work(lambda books: books.set_close_date(given["day"]))
+        await self.service.worker.work(lambda books: books.set_close_date(given["day"]))
         return {"day": given["day"]}
 
     async def invoices(self, request: Request, _: Any) -> Any:
         """Ids of the invoices with the number given as ``number``; without it the number of ids per number."""
         number = request.query_params.get("number")
         if number is not None:
-            return {"ids": await self.service.room.work(lambda books: books.find_invoices(number))}
-        return {"counts": await self.service.room.work(self._count_by_number)}
+            return {"ids": await self.service.worker.work(lambda books: books.find_invoices(number))}
+        return {"counts": await self.service.worker.work(self._count_by_number)}
 
     def _count_by_number(self, books: Books) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -149,18 +151,18 @@ class Control:
     async def document(self, request: Request, _: Any) -> Any:
         """A document with its amounts, lines, payments and postings."""
         number = request.path_params["id"]
-        return await self.service.room.work(lambda books: books.document(number, today=self.service.settings.day))
+        return await self.service.worker.work(lambda books: books.document(number, today=self.service.settings.day))
 
     async def resave(self, request: Request, given: Any) -> Any:
         """Save a document again; all its posting lines get new ids."""
         number = request.path_params["id"]
-        await self.service.room.work(lambda books: books.resave(number, given))
+        await self.service.worker.work(lambda books: books.resave(number, given))
         return {"id": number}
 
     async def delete(self, request: Request, _: Any) -> Any:
         """Delete a document; nothing of it stays."""
         number = request.path_params["id"]
-        await self.service.room.work(lambda books: books.delete(number))
+        await self.service.worker.work(lambda books: books.delete(number))
         return {}
 
     async def pay(self, request: Request, given: Any) -> Any:
@@ -168,10 +170,10 @@ class Control:
         number = request.path_params["id"]
         payment = {name: value for name, value in given.items() if name != "route"}
         route = given.get("route", "payment_form")
-        return await self.service.room.work(lambda books: books.pay(number, payment, route))
+        return await self.service.worker.work(lambda books: books.pay(number, payment, route))
 
     async def unbalance(self, request: Request, given: Any) -> Any:
         """Put a document out of balance by an amount in CHF."""
         number = request.path_params["id"]
-        await self.service.room.work(lambda books: books.unbalance(number, str(given.get("amount", "0.01"))))
+        await self.service.worker.work(lambda books: books.unbalance(number, str(given.get("amount", "0.01"))))
         return {"id": number}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.http import serialise, wire
 from airflow_provider_rma.simulator.http.parse import read_customer, read_invoice
 from airflow_provider_rma.simulator.http.responses import ResponseError, Result, WireEntity
 from airflow_provider_rma.simulator.http.wire import Listing
-from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.settings import Settings
 from airflow_provider_rma.simulator.values import read_boolean, read_query_day
 
@@ -19,7 +19,7 @@ _STATUSES = ("OPEN", "PAID", "OVERDUE")
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiRequest:
     """What an operation is given.
 
     :param params: parts of the path, such as ``number``.
@@ -56,7 +56,7 @@ class Operation:
     method: str
     path: tuple[str, ...]
     request_class: str
-    perform: Callable[[Books, Call], Result]
+    perform: Callable[[Books, ApiRequest], Result]
     body_root: str | None = None
 
     @property
@@ -77,12 +77,12 @@ class Operation:
         return found
 
 
-def list_customers(books: Books, _: Call) -> Result:
+def list_customers(books: Books, _: ApiRequest) -> Result:
     """All customers."""
     return Listing("customer", map(serialise.customer_tree, books.customers()), root="customers")
 
 
-def get_customer(books: Books, call: Call) -> Result:
+def get_customer(books: Books, call: ApiRequest) -> Result:
     """One customer by exact number, or 404."""
     customer = books.customer(call.params["number"])
     if customer is None:
@@ -90,22 +90,22 @@ def get_customer(books: Books, call: Call) -> Result:
     return WireEntity("customer", serialise.customer_tree(customer))
 
 
-def save_customer(books: Books, call: Call) -> Result:
+def save_customer(books: Books, call: ApiRequest) -> Result:
     """Create or overwrite a customer."""
     books.save_customer(read_customer(call.content, _languages(books)))
     return None
 
 
-def list_parts(books: Books, _: Call) -> Result:
+def list_parts(books: Books, _: ApiRequest) -> Result:
     """All articles of the master data."""
     return Listing("part", map(serialise.part_tree, books.parts()), root="parts")
 
 
-def list_invoices(books: Books, call: Call) -> Result:
+def list_invoices(books: Books, call: ApiRequest) -> Result:
     """Invoices by date (from the close date to today unless told otherwise), status and customer."""
     status = call.query.get("status") or None
     if status is not None and status not in _STATUSES:
-        raise Refused(f"Der Status '{status}' ist nicht bekannt (status).", "status")
+        raise RefusalError(f"Der Status '{status}' ist nicht bekannt (status).", "status")
     closed = books.tenant.get("closedto")
     found = books.invoices(
         from_date=call.day("from", date.fromisoformat(closed) if closed else None),
@@ -118,7 +118,7 @@ def list_invoices(books: Books, call: Call) -> Result:
     return Listing("invoice", trees, root="invoices")
 
 
-def get_invoice(books: Books, call: Call) -> Result:
+def get_invoice(books: Books, call: ApiRequest) -> Result:
     """One invoice by exact number; of several with that number the first that was posted."""
     number = call.params["number"]
     ids = books.find_invoices(number)
@@ -128,38 +128,38 @@ def get_invoice(books: Books, call: Call) -> Result:
     return WireEntity("invoice", serialise.invoice_tree(document, books.customer(document["customernumber"])))
 
 
-def create_invoice(books: Books, call: Call) -> Result:
+def create_invoice(books: Books, call: ApiRequest) -> Result:
     """Post an invoice; the customer inside is created or overwritten once the invoice is found acceptable."""
     document = read_invoice(call.content, _languages(books))
     books.check_invoice(document)
     number = document["invnumber"]
     if call.settings.duplicates == "refuse" and books.find_invoices(number):
-        raise Refused(f"Eine Rechnung mit der Nummer '{number}' existiert bereits.", "invnumber")
+        raise RefusalError(f"Eine Rechnung mit der Nummer '{number}' existiert bereits.", "invnumber")
     customer = document.pop("customer", None)
-    with books.together():
+    with books.in_one_transaction():
         if customer is not None:
             books.save_customer(customer)
         books.post_invoice(document)
     return None
 
 
-def list_charts(books: Books, _: Call) -> Result:
+def list_charts(books: Books, _: ApiRequest) -> Result:
     """All accounts, without the headings of the chart."""
     accounts = (one for one in books.accounts() if one["charttype"] == "A")
     return Listing("chart", map(serialise.chart_tree, accounts), root="charts")
 
 
-def list_departments(books: Books, _: Call) -> Result:
+def list_departments(books: Books, _: ApiRequest) -> Result:
     """All departments."""
     return Listing("department", map(serialise.department_tree, books.departments()), root="departments")
 
 
-def list_projects(books: Books, _: Call) -> Result:
+def list_projects(books: Books, _: ApiRequest) -> Result:
     """All projects."""
     return Listing("project", map(serialise.project_tree, books.projects()), root="projects")
 
 
-def list_transactions(books: Books, call: Call) -> Result:
+def list_transactions(books: Books, call: ApiRequest) -> Result:
     """Posting lines of the accounts that fit a pattern, with their number announced."""
     pattern = call.params["accno"]
     unknown = "x" not in pattern.lower() and all(one["accno"] != pattern for one in books.accounts())
@@ -181,7 +181,7 @@ def list_transactions(books: Books, call: Call) -> Result:
     )
 
 
-def trial_balance(books: Books, call: Call) -> Result:
+def trial_balance(books: Books, call: ApiRequest) -> Result:
     """Balances of the accounts that moved, in the sign in which a balance is shown."""
     rows = books.balances(
         accno_pattern=call.query.get("accno") or "x",

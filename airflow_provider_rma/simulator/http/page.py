@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.http.page_style import STYLE
-from airflow_provider_rma.simulator.http.wire import escaped
+from airflow_provider_rma.simulator.http.wire import escape
 
 Values = Mapping[str, Any]
 
@@ -46,14 +46,14 @@ def render(books: Books, tenant: str, today: date) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
-<title>{escaped(str(company))}: books of {escaped(tenant)}</title>
+<title>{escape(str(company))}: books of {escape(tenant)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <header>
-<p class="kicker">Simulated Run my Accounts · tenant <strong>{escaped(tenant)}</strong></p>
-<h1 translate="no">{escaped(str(company))}</h1>
-<p class="state">{_day(today.isoformat())} · amounts in {escaped(books.tenant["default_currency"])} · {state}</p>
+<p class="kicker">Simulated Run my Accounts · tenant <strong>{escape(tenant)}</strong></p>
+<h1 translate="no">{escape(str(company))}</h1>
+<p class="state">{_day(today.isoformat())} · amounts in {escape(books.tenant["default_currency"])} · {state}</p>
 {_figures(books, balances, open_invoices)}
 <nav aria-label="Sections"><a href="#accounts">Accounts</a> <a href="#open">Open invoices</a>
 <a href="#vouchers">Latest vouchers</a></nav>
@@ -122,8 +122,8 @@ def _open_row(one: Values, names: Mapping[str, str], today: date) -> str:
     number = one.get("customernumber") or ""
     part = f"<small>of {money(one['amount'])}</small>" if one["paid"] else ""
     return (
-        f'<tr><th scope="row" translate="no">{escaped(one["invnumber"])}</th>'
-        f'<td translate="no">{escaped(names.get(number, number))}</td><td>{_day(due) if due else "none"} {mark}</td>'
+        f'<tr><th scope="row" translate="no">{escape(one["invnumber"])}</th>'
+        f'<td translate="no">{escape(names.get(number, number))}</td><td>{_day(due) if due else "none"} {mark}</td>'
         f'<td class="n">{money(one["amount"] - one["paid"])}{part}</td></tr>'
     )
 
@@ -147,7 +147,7 @@ def _account_class(digit: str, rows: list[dict[str, Any]], contra: set[str]) -> 
     title = _CLASSES.get(digit, "Other")
     total = sum((-row["amount"] if row["accno"] in contra else row["amount"] for row in rows), Decimal(0))
     lines = "".join(
-        f'<tr><th scope="row">{escaped(row["accno"])}</th><td translate="no">{escaped(row["description"])}</td>'
+        f'<tr><th scope="row">{escape(row["accno"])}</th><td translate="no">{escape(row["description"])}</td>'
         f'<td class="n">{money(row["amount"])}</td></tr>'
         for row in rows
     )
@@ -170,8 +170,8 @@ def _voucher(one: Values, names: Mapping[str, str]) -> str:
     kind = "Credit note" if one["module"] == "ar" and one["amount"] < 0 else _KINDS[one["module"]]
     texts = [names.get(party, party), one.get("description") or "", one.get("department") or ""]
     rows = "".join(_posting_row(row) for row in one["postings"])
-    return f"""<article><h3><span>{kind}</span> <b translate="no">{escaped(one["number"])}</b></h3>
-<p translate="no">{" · ".join([_day(one["transdate"]), *(escaped(text) for text in texts if text)])}</p>
+    return f"""<article><h3><span>{kind}</span> <b translate="no">{escape(one["number"])}</b></h3>
+<p translate="no">{" · ".join([_day(one["transdate"]), *(escape(text) for text in texts if text)])}</p>
 <table><thead><tr><th scope="col">Account</th><th scope="col" class="n">Debit</th><th scope="col" class="n">Credit</th>
 </tr></thead><tbody>{rows}</tbody></table></article>"""
 
@@ -179,9 +179,9 @@ def _voucher(one: Values, names: Mapping[str, str]) -> str:
 def _posting_row(row: Values) -> str:
     amount = row["amount"]
     debit, credit = ("", money(amount)) if amount >= 0 else (money(-amount), "")
-    memo = f"<small>{escaped(row['memo'])}</small>" if row.get("memo") else ""
+    memo = f"<small>{escape(row['memo'])}</small>" if row.get("memo") else ""
     return (
-        f'<tr><td translate="no"><b>{escaped(row["accno"])}</b> {escaped(row["account_description"])}{memo}</td>'
+        f'<tr><td translate="no"><b>{escape(row["accno"])}</b> {escape(row["account_description"])}{memo}</td>'
         f'<td class="n">{debit}</td><td class="n">{credit}</td></tr>'
     )
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.http.wire import Mapped, items_inside
-from airflow_provider_rma.simulator.refusal import Refused
 from airflow_provider_rma.simulator.values import read_boolean, read_day, read_number
 
 CUSTOMER_TEXTS: dict[str, int | None] = {
@@ -80,7 +80,7 @@ def read_customer(content: Mapped, languages: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = _texts(given, CUSTOMER_TEXTS, "customer")
     for name in ("customernumber", "name"):
         if not values[name]:
-            raise Refused(f"Das Feld '{name}' des Kunden fehlt.")
+            raise RefusalError(f"Das Feld '{name}' des Kunden fehlt.")
     _check_language(values["language_code"], languages)
     accounts = _text(given, "tax_accnos", "customer")
     if accounts:
@@ -109,7 +109,7 @@ def read_invoice(content: Mapped, languages: list[str]) -> dict[str, Any]:
         values["customer"] = read_customer(given["customer"], languages)
         values["customernumber"] = values["customer"]["customernumber"]
     if not values["customernumber"]:
-        raise Refused("Der Kunde fehlt: customer oder customernumber muss angegeben werden.", "customernumber")
+        raise RefusalError("Der Kunde fehlt: customer oder customernumber muss angegeben werden.", "customernumber")
     _read_positions(given, values)
     return {name: value for name, value in values.items() if value != ""}
 
@@ -117,7 +117,7 @@ def read_invoice(content: Mapped, languages: list[str]) -> dict[str, Any]:
 def _read_days(given: dict[str, Mapped], values: dict[str, Any]) -> None:
     transdate = _text(given, "transdate", "invoice")
     if not transdate:
-        raise Refused("Das Rechnungsdatum (transdate) fehlt.")
+        raise RefusalError("Das Rechnungsdatum (transdate) fehlt.")
     values["transdate"] = read_day(transdate, "transdate").isoformat()
     duedate = _text(given, "duedate", "invoice")
     values["duedate"] = read_day(duedate, "duedate").isoformat() if duedate else None
@@ -157,12 +157,12 @@ def _line(given: dict[str, Mapped]) -> dict[str, Any]:
 
 def _check_language(code: str, languages: list[str]) -> None:
     if code and code not in languages:
-        raise Refused(f"Die Sprache '{code}' ist unbekannt und muss zuerst eingerichtet werden.")
+        raise RefusalError(f"Die Sprache '{code}' ist unbekannt und muss zuerst eingerichtet werden.")
 
 
 def _entity(content: Mapped, name: str) -> dict[str, Mapped]:
     if not isinstance(content, dict):
-        raise Refused(f"Der Inhalt ist kein gültiges Objekt ({name}).")
+        raise RefusalError(f"Der Inhalt ist kein gültiges Objekt ({name}).")
     return content
 
 
@@ -170,7 +170,9 @@ def _texts(given: Mapping[str, Mapped], limits: Mapping[str, int | None], entity
     values = {name: _text(given, name, entity) for name in limits}
     for name, limit in limits.items():
         if limit is not None and len(values[name]) > limit:
-            raise Refused(f"Der Wert von '{name}' ist zu lang ({len(values[name])} Zeichen, erlaubt sind {limit}).")
+            raise RefusalError(
+                f"Der Wert von '{name}' ist zu lang ({len(values[name])} Zeichen, erlaubt sind {limit})."
+            )
     return values
 
 
@@ -183,7 +185,7 @@ def _text(given: Mapping[str, Mapped], name: str, entity: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Refused(f"Das Feld '{name}' ({entity}) ist kein Text.")
+        raise RefusalError(f"Das Feld '{name}' ({entity}) ist kein Text.")
     return value
 
 
@@ -191,7 +193,7 @@ def _number(given: Mapping[str, Mapped], name: str, entity: str, default: str | 
     text = _text(given, name, entity)
     if text == "":
         if default is None:
-            raise Refused(f"Das Feld '{name}' ({entity}) fehlt.")
+            raise RefusalError(f"Das Feld '{name}' ({entity}) fehlt.")
         return default
     return format(read_number(text, name), "f")
 
@@ -199,5 +201,5 @@ def _number(given: Mapping[str, Mapped], name: str, entity: str, default: str | 
 def _whole(text: str, name: str) -> int:
     number = read_number(text, name)
     if number != int(number) or abs(number) > 32767:
-        raise Refused(f"'{text}' ist keine gültige ganze Zahl ({name}).")
+        raise RefusalError(f"'{text}' ist keine gültige ganze Zahl ({name}).")
     return int(number)

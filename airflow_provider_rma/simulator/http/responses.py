@@ -40,23 +40,23 @@ class ResponseError(Exception):
         self.headers = headers or {}
 
 
-def pieces(result: WireEntity | wire.Listing, media: str, empty: str) -> Iterator[bytes]:
+def write_pieces(result: WireEntity | wire.Listing, media: str, empty: str) -> Iterator[bytes]:
     """The result in ``media``, in pieces; ``empty`` is the form of an empty list in JSON."""
     if isinstance(result, WireEntity):
         texts = wire.xml_document(result.root, result.tree) if media == XML else wire.json_document(result.tree, empty)
     else:
         texts = wire.xml_list(result) if media == XML else wire.json_list(result, empty)
-    return wire.pieces_of(texts)
+    return wire.encode_pieces(texts)
 
 
 def error_body(text: str, media: str) -> bytes:
     """An error in the form the client asked for: ``{ "error": "..." }`` or an ``error`` element."""
     if media == JSON:
         return f'{{ "error": {json.dumps(text, ensure_ascii=False)} }}'.encode()
-    return (wire.XML_DECLARATION + f"<error>{wire.escaped(text)}</error>").encode()
+    return (wire.XML_DECLARATION + f"<error>{wire.escape(text)}</error>").encode()
 
 
-def gzipped(plain: Iterator[bytes]) -> Iterator[bytes]:
+def compress(plain: Iterator[bytes]) -> Iterator[bytes]:
     """The same pieces as one gzip stream."""
     squeezing = zlib.compressobj(wbits=31)
     for piece in plain:
@@ -64,7 +64,7 @@ def gzipped(plain: Iterator[bytes]) -> Iterator[bytes]:
     yield squeezing.flush()
 
 
-def chosen_form(accept: str) -> str:
+def choose_form(accept: str) -> str:
     """XML or JSON, by the ``Accept`` header: XML unless JSON is preferred; 406 when neither is accepted."""
     best, form = 0.0, None
     for entry in accept.split(",") if accept.strip() else ["*/*"]:

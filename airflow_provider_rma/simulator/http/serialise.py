@@ -136,17 +136,17 @@ def chart_tree(account: Values) -> Tree:
 
 
 def transactions(postings: Iterable[Values]) -> Iterator[Rendered]:
-    """Posting lines, one mould for each department."""
-    moulds: dict[int, Template] = {}
+    """Posting lines, one template for each department."""
+    templates: dict[int, Template] = {}
     for posting in postings:
         department = posting["department"]
         key = department["id"] if department else 0
-        mould = moulds.get(key)
-        if mould is None:
-            mould = moulds[key] = Template(_transaction_tree([slot(number) for number in range(13)], department))
+        template = templates.get(key)
+        if template is None:
+            template = templates[key] = Template(_transaction_tree([slot(number) for number in range(13)], department))
         accno = posting["accno"]
         yield Rendered(
-            mould,
+            template,
             (
                 str(posting["id"]),
                 accno,

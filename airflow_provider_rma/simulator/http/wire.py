@@ -73,14 +73,14 @@ class Template:
 
 @dataclass(slots=True)
 class Rendered:
-    """A mould with its texts."""
+    """A template with its texts."""
 
-    mould: Template
+    template: Template
     texts: tuple[str, ...]
 
 
 def slot(number: int) -> str:
-    """Place of a text in a mould."""
+    """Place of a text in a template."""
     return f"\ue000{number}\ue001"
 
 
@@ -94,7 +94,7 @@ _QUOTED_SLOT = re.compile('"\ue000[0-9]+\ue001"')
 def read_xml(body: bytes, root: str) -> Mapped:
     """Content of an XML document whose root element must be ``root``; repeated elements become lists."""
     parser = expat.ParserCreate()
-    builder = _Builder(root)
+    builder = _XmlReader(root)
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.text.append
@@ -108,7 +108,7 @@ def read_xml(body: bytes, root: str) -> Mapped:
     return builder.result
 
 
-class _Builder:
+class _XmlReader:
     def __init__(self, root: str) -> None:
         self.root = root
         self.result: Mapped = None
@@ -224,11 +224,11 @@ def _element(name: str, value: str | Tree | Listing | Rendered | None) -> str:
         texts = value.texts
         # one search for all of them: nearly always there is nothing to escape
         escaping = _SPECIAL.search(" ".join(texts))
-        return value.mould.xml(name) % (tuple(map(escaped, texts)) if escaping else texts)
+        return value.template.xml(name) % (tuple(map(escape, texts)) if escaping else texts)
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"<{name}>{escaped(value)}</{name}>"
+        return f"<{name}>{escape(value)}</{name}>"
     if isinstance(value, Listing):
         inner = "".join([_element(value.item, one) for one in value.items])
         return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"
@@ -238,10 +238,10 @@ def _element(name: str, value: str | Tree | Listing | Rendered | None) -> str:
 
 
 def _attributes(tree: Any) -> str:
-    return "".join([f' {key[1:]}="{escaped(one)}"' for key, one in tree.items() if key[0] == "@" and one is not None])
+    return "".join([f' {key[1:]}="{escape(one)}"' for key, one in tree.items() if key[0] == "@" and one is not None])
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Text for XML or HTML; what XML 1.0 cannot carry becomes the replacement character."""
     if not _SPECIAL.search(text):
         return text
@@ -282,7 +282,7 @@ EMPTY_FORMS = tuple(_EMPTY)
 
 def _json_item(value: Tree | Rendered, empty: str) -> str:
     if isinstance(value, Rendered):
-        return value.mould.json(empty) % tuple(map(_json_string, value.texts))
+        return value.template.json(empty) % tuple(map(_json_string, value.texts))
     return _json_text(_jsonable(value, empty))
 
 
@@ -300,7 +300,7 @@ def _jsonable(value: str | Tree | Listing | Rendered, empty: str) -> Any:
     return {key: one for key, one in pairs if one is not _MISSING}
 
 
-def pieces_of(texts: Iterable[str]) -> Iterator[bytes]:
+def encode_pieces(texts: Iterable[str]) -> Iterator[bytes]:
     """UTF-8 pieces of at least ``PIECE`` bytes (the last one may be smaller)."""
     waiting: list[str] = []
     size = 0

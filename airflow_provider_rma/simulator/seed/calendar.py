@@ -52,7 +52,7 @@ def list_months(start: date, count: int) -> list[tuple[date, date]]:
     return result
 
 
-def invoices_per_month(plan: SeedPlan) -> list[int]:
+def share_by_month(plan: SeedPlan) -> list[int]:
     """Share the invoices out over the months, by season and growth, so that none is lost in rounding."""
     months = list_months(plan.start, plan.months)
     weights = [_SEASON[first.month - 1] * (100 + _GROWTH * (first.year - plan.start.year)) for first, _ in months]
@@ -63,26 +63,26 @@ def invoices_per_month(plan: SeedPlan) -> list[int]:
     return result
 
 
-def business_days(first: date, last: date) -> list[date]:
+def list_business_days(first: date, last: date) -> list[date]:
     """Mondays to Fridays of a period, both ends inclusive."""
     days = (first + timedelta(days=index) for index in range((last - first).days + 1))
     return [day for day in days if day.weekday() < _SATURDAY]
 
 
-def spread(count: int, days: Sequence[date], dice: Random) -> dict[date, int]:
+def spread(count: int, days: Sequence[date], rng: Random) -> dict[date, int]:
     """Share documents out over days; a quarter of them falls on the last two."""
     result = dict.fromkeys(days, 0)
     for _ in range(count):
-        usual = dice.random() < 0.75
-        result[days[int(dice.random() * len(days))] if usual else days[-1 - int(dice.random() * 2)]] += 1
+        usual = rng.random() < 0.75
+        result[days[int(rng.random() * len(days))] if usual else days[-1 - int(rng.random() * 2)]] += 1
     return result
 
 
-def on_a_business_day(day: date) -> date:
+def next_business_day(day: date) -> date:
     """The day itself, or the Monday after it."""
     return day + timedelta(days=max(0, 7 - day.weekday())) if day.weekday() >= _SATURDAY else day
 
 
-def euro(day: date) -> Decimal:
+def euro_rate(day: date) -> Decimal:
     """CHF for a euro in a month: invented, between 0.92 and 0.99."""
     return Decimal(920 + (day.year * 12 + day.month) * 37 % 70) / 1000

@@ -44,9 +44,9 @@ class Partner:
 FOREIGN_CUSTOMER = Partner("K-900", "EUR", taxed=False)
 
 
-def master() -> dict[str, Any]:
+def build_master() -> dict[str, Any]:
     """Master data of the books before the first document."""
-    result = demo_company.master()
+    result = demo_company.build_master()
     known = {account["accno"] for account in result["accounts"]}
     result["accounts"] += [
         {"accno": accno, "description": description, "charttype": "A", "category": category, "link": link}
@@ -58,7 +58,7 @@ def master() -> dict[str, Any]:
     return result
 
 
-def customers(count: int, dice: Random, start: date) -> list[tuple[Partner, dict[str, Any]]]:
+def invent_customers(count: int, rng: Random, start: date) -> list[tuple[Partner, dict[str, Any]]]:
     """Invent customers: every 25th pays in euro, every 25th is abroad and pays no tax.
 
     :param count: how many.
@@ -66,7 +66,7 @@ def customers(count: int, dice: Random, start: date) -> list[tuple[Partner, dict
     """
     result = []
     for index in range(count):
-        values = _party("customer", f"K-{10001 + index}", f"{_pick(dice, _KINDS)} {_name(dice, index)}", dice, start)
+        values = _party("customer", f"K-{10001 + index}", f"{_pick(rng, _KINDS)} {_name(rng, index)}", rng, start)
         partner = Partner(values["customernumber"])
         if index % 25 == 7:
             partner = Partner(values["customernumber"], "EUR", taxed=False)
@@ -78,36 +78,36 @@ def customers(count: int, dice: Random, start: date) -> list[tuple[Partner, dict
     return result
 
 
-def vendors(count: int, dice: Random, start: date) -> list[tuple[Partner, dict[str, Any]]]:
+def invent_vendors(count: int, rng: Random, start: date) -> list[tuple[Partner, dict[str, Any]]]:
     """Invent vendors; all of them charge tax, in CHF."""
     result = []
     for index in range(count):
-        values = _party("vendor", f"L-{1001 + index}", f"{_pick(dice, _TRADES)} {_name(dice, index)}", dice, start)
+        values = _party("vendor", f"L-{1001 + index}", f"{_pick(rng, _TRADES)} {_name(rng, index)}", rng, start)
         result.append((Partner(values["vendornumber"]), values))
     return result
 
 
-def _party(kind: str, number: str, name: str, dice: Random, start: date) -> dict[str, Any]:
-    zipcode, city = _pick(dice, _CITIES)
+def _party(kind: str, number: str, name: str, rng: Random, start: date) -> dict[str, Any]:
+    zipcode, city = _pick(rng, _CITIES)
     return {
         f"{kind}number": number,
         "name": name[:64],
         "created": start.isoformat(),
-        "address1": f"Hüttenweg {1 + dice.randrange(180)}",
+        "address1": f"Hüttenweg {1 + rng.randrange(180)}",
         "zipcode": zipcode,
         "city": city,
         "country": "Schweiz",
-        "terms": _pick(dice, (10, 20, 30, 30, 30, 60)),
+        "terms": _pick(rng, (10, 20, 30, 30, 30, 60)),
         "bank_iban": "CH9300762011623852957",
-        "language_code": _pick(dice, ("de", "de", "de", "fr", "it")),
+        "language_code": _pick(rng, ("de", "de", "de", "fr", "it")),
         "email": f"{number.lower()}@example.invalid",
         "typeofcontact": "company",
     }
 
 
-def _name(dice: Random, index: int) -> str:
-    return f"{_pick(dice, _NAMES)} {index + 1} {_pick(dice, _FORMS)}"
+def _name(rng: Random, index: int) -> str:
+    return f"{_pick(rng, _NAMES)} {index + 1} {_pick(rng, _FORMS)}"
 
 
-def _pick(dice: Random, values: Any) -> Any:
-    return values[int(dice.random() * len(values))]
+def _pick(rng: Random, values: Any) -> Any:
+    return values[int(rng.random() * len(values))]

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from airflow_provider_rma.simulator.books.books import Books
-from airflow_provider_rma.simulator.seed.calendar import euro, on_a_business_day
+from airflow_provider_rma.simulator.seed.calendar import euro_rate, next_business_day
 
 _CENT = Decimal("0.01")
 
@@ -34,25 +34,25 @@ class Payment:
     foreign: bool
 
 
-def draw(dice: Random, document_id: int, document: dict[str, Any], share: float) -> tuple[date, Payment] | None:
+def draw_payment(rng: Random, document_id: int, document: dict[str, Any], share: float) -> tuple[date, Payment] | None:
     """Whether, when and how a document gets paid; ``None`` if never."""
-    if dice.random() >= share:
+    if rng.random() >= share:
         return None
     foreign = document["currency"] != "CHF"
     sale = "customernumber" in document
-    way = _way(dice) if sale and not foreign else "full"
+    way = _way(rng) if sale and not foreign else "full"
     due = date.fromisoformat(document["duedate"])
     posted = date.fromisoformat(document["transdate"])
     if way == "skonto":
-        day = posted + timedelta(days=REST + dice.randrange(5))
+        day = posted + timedelta(days=REST + rng.randrange(5))
     else:
-        day = max(posted + timedelta(days=REST), due + timedelta(days=dice.randrange(30) - 8))
-        day += timedelta(days=40 if dice.random() < 0.03 else 0)
-    return on_a_business_day(day), Payment(document_id, way, foreign)
+        day = max(posted + timedelta(days=REST), due + timedelta(days=rng.randrange(30) - 8))
+        day += timedelta(days=40 if rng.random() < 0.03 else 0)
+    return next_business_day(day), Payment(document_id, way, foreign)
 
 
-def _way(dice: Random) -> str:
-    chance = dice.randrange(100)
+def _way(rng: Random) -> str:
+    chance = rng.randrange(100)
     for way, share in _WAYS:
         if chance < share:
             return way
@@ -60,23 +60,23 @@ def _way(dice: Random) -> str:
     return _WAYS[0][0]
 
 
-def enter(books: Books, dice: Random, payment: Payment, day: date) -> tuple[date, Payment] | None:
+def enter_payment(books: Books, rng: Random, payment: Payment, day: date) -> tuple[date, Payment] | None:
     """Enter a payment and give the one that follows it, if it was a part."""
     unpaid = books.unpaid(payment.document_id)
     if not unpaid:
         return None
     source = f"Bank {day:%d.%m.}"
     if payment.foreign:
-        _pay(books, payment, day, unpaid, "1021", source, exchangerate=str(euro(day)))
+        _pay(books, payment, day, unpaid, "1021", source, exchangerate=str(euro_rate(day)))
     elif payment.way == "skonto":
         _pay_with(books, payment, day, (unpaid * 2 / 100).quantize(_CENT), "3800", "2 % Skonto")
     elif payment.way == "charges" and unpaid > 100:
-        _pay_with(books, payment, day, Decimal(500 + 5 * dice.randrange(300)) / 100, "6940", "Spesen der Bank")
+        _pay_with(books, payment, day, Decimal(500 + 5 * rng.randrange(300)) / 100, "6940", "Spesen der Bank")
     elif payment.way == "parts" and unpaid > 100:
         _pay(books, payment, day, (unpaid / 2).quantize(_CENT), "1020", source)
-        return on_a_business_day(day + timedelta(days=30)), Payment(payment.document_id, "rest", foreign=False)
+        return next_business_day(day + timedelta(days=30)), Payment(payment.document_id, "rest", foreign=False)
     elif payment.way == "wrong":
-        _pay(books, payment, day, unpaid + Decimal(dice.randrange(-200, 200)) / 100, "1020", source)
+        _pay(books, payment, day, unpaid + Decimal(rng.randrange(-200, 200)) / 100, "1020", source)
     else:
         route = "save_again" if payment.way == "saved" else "payment_form"
         _pay(books, payment, day, unpaid, "1020", source, route=route)

@@ -18,9 +18,9 @@ from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.seed import company, payments
 from airflow_provider_rma.simulator.seed.calendar import (
     SeedPlan,
-    business_days,
-    invoices_per_month,
+    list_business_days,
     list_months,
+    share_by_month,
     spread,
 )
 from airflow_provider_rma.simulator.seed.documents import DocumentMaker
@@ -67,9 +67,9 @@ def seed(path: Path, plan: SeedPlan, report: Report = lambda _: None) -> SeedSum
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        books = Books.create(unfinished, company.master(), bulk=True)
+        books = Books.create(unfinished, company.build_master(), bulk=True)
         try:
-            Company(books, plan, report).run()
+            SeededCompany(books, plan, report).run()
             documents, postings = books.count_documents(), books.count_rows()
         finally:
             books.close()
@@ -81,30 +81,30 @@ def seed(path: Path, plan: SeedPlan, report: Report = lambda _: None) -> SeedSum
     return SeedSummary(documents, postings, plan.start, plan.last_day, seconds, path.stat().st_size)
 
 
-class Company:
+class SeededCompany:
     """A company while its years go by, day after day.
 
-    :param books: new books of ``company.master``.
+    :param books: new books of ``company.build_master``.
     """
 
     def __init__(self, books: Books, plan: SeedPlan, report: Report) -> None:
         self._books, self._plan, self._report = books, plan, report
-        self._dice = Random(plan.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
-        customers = company.customers(plan.customers, self._dice, plan.start)
-        vendors = company.vendors(max(5, plan.customers // 8), self._dice, plan.start)
-        with books.together():
+        self._rng = Random(plan.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
+        customers = company.invent_customers(plan.customers, self._rng, plan.start)
+        vendors = company.invent_vendors(max(5, plan.customers // 8), self._rng, plan.start)
+        with books.in_one_transaction():
             for _, values in customers:
                 books.save_customer(values)
             for _, values in vendors:
                 books.save_vendor(values)
         self._documents = DocumentMaker(
             books,
-            self._dice,
+            self._rng,
             [*(partner for partner, _ in customers), company.FOREIGN_CUSTOMER],
             [partner for partner, _ in vendors],
         )
         turnover = Decimal(plan.invoices * _AVERAGE_INVOICE) / plan.months
-        self._vouchers = VoucherMaker(books, self._dice, turnover)
+        self._vouchers = VoucherMaker(books, self._rng, turnover)
         self._numbers: dict[str, int] = {}
         self._cash_ids: list[int] = []
         self._later: list[tuple[date, int, Task]] = []
@@ -113,28 +113,28 @@ class Company:
     def run(self) -> None:
         """Post everything, one transaction a month."""
         plan, told, started = self._plan, 0.0, time.monotonic()
-        with self._books.together():
+        with self._books.in_one_transaction():
             self._at(plan.start)
-            self._books.post_gl(self._vouchers.opening(plan.start))
-        for (first, last), invoices in zip(list_months(plan.start, plan.months), invoices_per_month(plan), strict=True):
-            with self._books.together():
+            self._books.post_gl(self._vouchers.draw_opening(plan.start))
+        for (first, last), invoices in zip(list_months(plan.start, plan.months), share_by_month(plan), strict=True):
+            with self._books.in_one_transaction():
                 self._month(first, last, invoices)
             seconds = time.monotonic() - started
             if seconds - told >= 1 or last == plan.last_day:
                 self._report(f"{first:%Y-%m}  {self._books.count_rows()} postings  {seconds:.0f} s")
                 told = seconds
-        with self._books.together():
+        with self._books.in_one_transaction():
             self._end()
 
     def _at(self, day: date) -> None:
         self._books.set_clock(lambda: datetime.combine(day, clock_time(10), UTC))
 
     def _month(self, first: date, last: date, invoices: int) -> None:
-        days = business_days(first, last)
-        sales = spread(invoices, days, self._dice)
-        purchases = spread(int(invoices * _PURCHASES), days, self._dice)
-        cash = spread(invoices // _INVOICES_PER_CASH_VOUCHER, days, self._dice)
-        regular = self._vouchers.of_month(first, last)
+        days = list_business_days(first, last)
+        sales = spread(invoices, days, self._rng)
+        purchases = spread(int(invoices * _PURCHASES), days, self._rng)
+        cash = spread(invoices // _INVOICES_PER_CASH_VOUCHER, days, self._rng)
+        regular = self._vouchers.draw_monthly(first, last)
         for offset in range((last - first).days + 1):
             day = first + timedelta(days=offset)
             self._at(day)
@@ -144,7 +144,7 @@ class Company:
             for _ in range(purchases.get(day, 0)):
                 self._buy(day)
             for _ in range(cash.get(day, 0)):
-                self._cash_ids.append(self._books.post_gl(self._vouchers.petty_cash(day)))
+                self._cash_ids.append(self._books.post_gl(self._vouchers.draw_petty_cash(day)))
             for on, voucher in regular:
                 if on == day:
                     self._books.post_gl(voucher)
@@ -152,7 +152,7 @@ class Company:
 
     def _close_periods(self, last: date) -> None:
         if last.month % 3 == 0:
-            for voucher in self._vouchers.settlements(last):
+            for voucher in self._vouchers.draw_settlements(last):
                 self._books.post_gl(voucher)
         if last.month == 12 and last < self._plan.last_day:
             # the accountant closes a year in spring
@@ -170,7 +170,7 @@ class Company:
                 task(day)
         if self._plan.last_day.month == 12:
             self._close_year(self._plan.last_day)
-        for document_id in self._dice.sample(self._cash_ids, min(self._plan.unbalanced, len(self._cash_ids))):
+        for document_id in self._rng.sample(self._cash_ids, min(self._plan.unbalanced, len(self._cash_ids))):
             self._books.unbalance(document_id)
 
     # ------------------------------------------------------------------ documents
@@ -181,26 +181,26 @@ class Company:
         return f"{key}-{self._numbers[key]:06d}"
 
     def _sell(self, day: date) -> None:
-        document = self._documents.invoice(self._number("RE", day), day)
-        if self._dice.random() < _DELETED:
+        document = self._documents.draw_invoice(self._number("RE", day), day)
+        if self._rng.random() < _DELETED:
             mistaken = self._books.post_invoice(document)
             self._on(day + timedelta(days=1), lambda _: self._books.delete(mistaken))
         self._follow(self._books.post_invoice(document), document, self._plan.payments)
 
     def _buy(self, day: date) -> None:
-        document = self._documents.purchase(self._number("ER", day), day)
+        document = self._documents.draw_purchase(self._number("ER", day), day)
         self._follow(self._books.post_purchase(document), document, _PURCHASES_PAID if self._plan.payments else 0.0)
 
     def _follow(self, document_id: int, document: dict[str, Any], paid: float) -> None:
         """Plan what will happen to a document: saved again within days, paid later."""
         day = date.fromisoformat(document["transdate"])
-        if self._dice.random() < _RESAVED:
-            amended = self._documents.amended(document)
+        if self._rng.random() < _RESAVED:
+            amended = self._documents.amend(document)
             self._on(
-                day + timedelta(days=1 + self._dice.randrange(payments.REST - 1)),
+                day + timedelta(days=1 + self._rng.randrange(payments.REST - 1)),
                 lambda _: self._books.resave(document_id, amended),
             )
-        payment = payments.draw(self._dice, document_id, document, paid)
+        payment = payments.draw_payment(self._rng, document_id, document, paid)
         if payment is not None:
             self._on(payment[0], _Paying(self, payment[1]))
 
@@ -214,7 +214,7 @@ class Company:
 
     def pay(self, payment: payments.Payment, day: date) -> None:
         """Enter a payment that is due, and plan the second one where it was a part."""
-        following = payments.enter(self._books, self._dice, payment, day)
+        following = payments.enter_payment(self._books, self._rng, payment, day)
         if following is not None:
             self._on(following[0], _Paying(self, following[1]))
 
@@ -223,7 +223,7 @@ class Company:
 class _Paying:
     """The task of entering a payment: at the end of the period, such tasks are left undone."""
 
-    company: Company
+    company: SeededCompany
     payment: payments.Payment
 
     def __call__(self, day: date) -> None:

@@ -33,29 +33,29 @@ _EXPENSES = (
 )
 
 
-def delivery(dice: Random) -> str:
+def delivery(rng: Random) -> str:
     """Title of an invoice, 20 to 70 characters."""
-    return f"{_pick(dice, _DELIVERIES)}, {_pick(dice, _PLACES)}, Auftrag {1000 + dice.randrange(9000)}"
+    return f"{_pick(rng, _DELIVERIES)}, {_pick(rng, _PLACES)}, Auftrag {1000 + rng.randrange(9000)}"
 
 
-def line(dice: Random) -> str:
+def line(rng: Random) -> str:
     """Text of a line or an entry."""
-    return f"{_pick(dice, _DELIVERIES)} {_pick(dice, _PLACES)}"
+    return f"{_pick(rng, _DELIVERIES)} {_pick(rng, _PLACES)}"
 
 
-def expense(dice: Random) -> str:
+def expense(rng: Random) -> str:
     """Title of a purchase."""
-    return f"{_pick(dice, _EXPENSES)} {1 + dice.randrange(999)}, {_pick(dice, _PLACES)}"
+    return f"{_pick(rng, _EXPENSES)} {1 + rng.randrange(999)}, {_pick(rng, _PLACES)}"
 
 
-def notes(dice: Random) -> str:
+def notes(rng: Random) -> str:
     """Notes: none on most documents, a sentence or two on some, a long text of several lines on a few."""
-    chance = dice.random()
+    chance = rng.random()
     if chance < 0.7:
         return ""
-    sentences = 1 + int(dice.random() * 2) if chance < 0.98 else 8 + int(dice.random() * 8)
-    return ("\n" if sentences > 2 else " ").join(_pick(dice, _SENTENCES) for _ in range(sentences))
+    sentences = 1 + int(rng.random() * 2) if chance < 0.98 else 8 + int(rng.random() * 8)
+    return ("\n" if sentences > 2 else " ").join(_pick(rng, _SENTENCES) for _ in range(sentences))
 
 
-def _pick(dice: Random, values: tuple[str, ...]) -> str:
-    return values[int(dice.random() * len(values))]
+def _pick(rng: Random, values: tuple[str, ...]) -> str:
+    return values[int(rng.random() * len(values))]

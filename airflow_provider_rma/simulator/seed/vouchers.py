@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.seed import texts
-from airflow_provider_rma.simulator.seed.calendar import euro
+from airflow_provider_rma.simulator.seed.calendar import euro_rate
 
 _FIVE = Decimal("0.05")
 _ASSETS = ("1500", "1510", "1520", "1530", "1590")
@@ -23,13 +23,13 @@ class VoucherMaker:
     """Draws general-ledger vouchers.
 
     :param books: the books; the VAT voucher clears what they show.
-    :param dice: where every choice comes from.
+    :param rng: where every choice comes from.
     :param turnover: CHF of sales in an ordinary month; wages, rent and assets follow from it.
     """
 
-    def __init__(self, books: Books, dice: Random, turnover: Decimal) -> None:
+    def __init__(self, books: Books, rng: Random, turnover: Decimal) -> None:
         self._books = books
-        self._dice = dice
+        self._rng = rng
         self._turnover = turnover
         self._departments = [one["name"] for one in books.departments()]
         self._numbers: dict[int, int] = {}
@@ -42,7 +42,7 @@ class VoucherMaker:
     def _share(self, percent: int) -> Decimal:
         return max(Decimal(1), (self._turnover * percent / 100 / _FIVE).to_integral_value()) * _FIVE
 
-    def opening(self, day: date) -> dict[str, Any]:
+    def draw_opening(self, day: date) -> dict[str, Any]:
         """What the company starts with."""
         assets = [_debit("1020", self._share(300), "Bank"), _debit("1000", self._share(10), "Kasse")]
         assets += [_debit(accno, self._share(120), "Anlagen") for accno in _ASSETS]
@@ -51,7 +51,7 @@ class VoucherMaker:
         lines = [*assets, _credit("2400", loan, "Darlehen"), _credit("2800", whole - loan, "Aktienkapital")]
         return self._voucher(day, "Eröffnungsbilanz", lines)
 
-    def of_month(self, first: date, last: date) -> list[tuple[date, dict[str, Any]]]:
+    def draw_monthly(self, first: date, last: date) -> list[tuple[date, dict[str, Any]]]:
         """The vouchers that every month has, and the day of each; VAT is apart (``vat``)."""
         month = f"{_MONTHS[first.month - 1]} {first.year}"
         pay_day = first.replace(day=25)
@@ -68,7 +68,7 @@ class VoucherMaker:
         return self._voucher(day, text, [_debit(debit, amount, text), _credit(credit, amount, text)])
 
     def _wages(self, day: date, month: str) -> dict[str, Any]:
-        gross = [self._share(8 + self._dice.randrange(3)) for _ in range(3)]
+        gross = [self._share(8 + self._rng.randrange(3)) for _ in range(3)]
         social = self._share(3)
         lines = [_debit("5000", amount, f"Lohngruppe {index}") for index, amount in enumerate(gross, start=1)]
         lines += [_debit("5700", social, "Arbeitgeberbeiträge"), _credit("2270", 2 * social, "AHV, ALV, BVG, UVG")]
@@ -82,21 +82,21 @@ class VoucherMaker:
     def _change_euro(self, day: date) -> dict[str, Any]:
         amount = self._share(1)
         lines = [_debit("1020", amount, "Wechsel"), _credit("1021", amount, "Wechsel")]
-        return self._voucher(day, "Wechsel Euro in Franken", lines, currency="EUR", exchangerate=str(euro(day)))
+        return self._voucher(day, "Wechsel Euro in Franken", lines, currency="EUR", exchangerate=str(euro_rate(day)))
 
-    def petty_cash(self, day: date) -> dict[str, Any]:
+    def draw_petty_cash(self, day: date) -> dict[str, Any]:
         """A voucher of the till, by a department."""
-        department = self._departments[int(self._dice.random() * len(self._departments))]
+        department = self._departments[int(self._rng.random() * len(self._departments))]
         voucher = self._plain(
             day,
-            texts.expense(self._dice),
-            _CASH_ACCNOS[int(self._dice.random() * len(_CASH_ACCNOS))],
+            texts.expense(self._rng),
+            _CASH_ACCNOS[int(self._rng.random() * len(_CASH_ACCNOS))],
             "1000",
-            Decimal(100 + self._dice.randrange(4000)) * _FIVE,
+            Decimal(100 + self._rng.randrange(4000)) * _FIVE,
         )
         return voucher | {"department": department}
 
-    def settlements(self, day: date) -> Iterator[dict[str, Any]]:
+    def draw_settlements(self, day: date) -> Iterator[dict[str, Any]]:
         """At the end of a quarter: VAT to one account, social insurance paid, the till filled up."""
         taxes = {accno: self._raw(accno, day) for accno in ("1170", "1171", "2201", "2202")}
         lines = [_turned(accno, -amount) for accno, amount in taxes.items() if amount]

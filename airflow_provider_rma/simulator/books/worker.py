@@ -19,17 +19,17 @@ T = TypeVar("T")
 class BooksWorker:
     """The books of one tenant, for use from the event loop.
 
-    :param books: the books; closed with the room.
+    :param books: the books; closed with the worker.
     """
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._desk = ThreadPoolExecutor(1, thread_name_prefix="books")
-        self._copyist = ThreadPoolExecutor(1, thread_name_prefix="books-long-reads")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="books")
+        self._long_reads = ThreadPoolExecutor(1, thread_name_prefix="books-long-reads")
 
     async def work(self, task: Callable[[Books], T]) -> T:
         """Run a task on the books, one after the other; what it began it finishes, even if nobody waits."""
-        return await asyncio.get_running_loop().run_in_executor(self._desk, task, self._books)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, task, self._books)
 
     async def stream(self, task: Callable[[Books], Iterator[bytes]]) -> AsyncIterator[bytes]:
         """Run a task that yields pieces, one piece at a time."""
@@ -39,17 +39,17 @@ class BooksWorker:
             pieces = task(self._books)
             return next(pieces, None), pieces
 
-        piece, pieces = await loop.run_in_executor(self._desk, begin)
+        piece, pieces = await loop.run_in_executor(self._writer, begin)
         try:
             while piece is not None:
                 yield piece
-                piece = await loop.run_in_executor(self._copyist, next, pieces, None)
+                piece = await loop.run_in_executor(self._long_reads, next, pieces, None)
         finally:
             if hasattr(pieces, "close"):
-                self._copyist.submit(pieces.close)
+                self._long_reads.submit(pieces.close)
 
     def close(self) -> None:
         """Finish what is being written and close the books."""
-        self._desk.shutdown()
-        self._copyist.shutdown()
+        self._writer.shutdown()
+        self._long_reads.shutdown()
         self._books.close()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from airflow_provider_rma.simulator.faults.rules import Chaos
+from airflow_provider_rma.simulator.books.worker import BooksWorker
+from airflow_provider_rma.simulator.faults.rules import Faults
 from airflow_provider_rma.simulator.http.auth import TokenAuth
 from airflow_provider_rma.simulator.settings import Settings
-from airflow_provider_rma.simulator.worker import BooksWorker
 
 
 @dataclass
@@ -16,18 +16,18 @@ class Service:
     """One running simulator.
 
     :param tenant: the tenant ("Mandant") the key opens.
-    :param keys: which key in which place opens it.
-    :param room: the books.
+    :param auth: which key in which place opens it.
+    :param worker: the books.
     :param settings: the switches.
-    :param chaos: faults on purpose.
+    :param faults: faults on purpose.
     :param received: requests that arrived, by method and path template.
     :param answered: answers by method, path template and status (``lost`` if there was none).
     """
 
     tenant: str
-    keys: TokenAuth
-    room: BooksWorker
+    auth: TokenAuth
+    worker: BooksWorker
     settings: Settings = field(default_factory=Settings)
-    chaos: Chaos = field(default_factory=Chaos)
+    faults: Faults = field(default_factory=Faults)
     received: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refused(Exception):  # noqa: N818 - the books refuse; it is no error of theirs
+class RefusalError(Exception):
     """A business rule refuses what was asked.
 
     :param text: a German sentence, as the service would answer it.
