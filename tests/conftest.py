@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support.payloads import Payloads, payload_sets
 from tests.support.postgres import PostgresServer, find_binaries
-from tests.support.reference import SHARED
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("patient", deadline=None)
@@ -51,12 +51,10 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def shared_dir() -> Path:
-    """Folder of the reference data beside the checkout."""
-    if not SHARED.exists():
-        pytest.skip("the reference data is not beside this checkout")
-    return SHARED
+@pytest.fixture(scope="session", params=payload_sets().values(), ids=payload_sets().keys())
+def payloads(request: pytest.FixtureRequest) -> Payloads:
+    """Requests and answers in the documented shapes: our own, and the vendor's if they are on this machine."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

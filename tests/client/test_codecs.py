@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from airflow_provider_rma.exceptions import (
     RejectedError,
     UnexpectedResponseError,
 )
+from tests.support.payloads import Payloads
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]{0,8}", fullmatch=True).map(
     lambda name: f"{name}_" if name.lower() in ("html", "error") else name
@@ -286,16 +285,16 @@ def test_xml_names_are_checked_and_null_is_left_out() -> None:
     assert b"<invoice/>" in encode({"a": None}, "xml", "invoice")
 
 
-def test_published_bodies_decode_alike_in_both_forms(shared_dir: Path) -> None:
-    examples = shared_dir / "rma-api" / "examples"
-    xml = decode((examples / "invoice-post-parts-customernumber.xml").read_bytes(), "xml", "invoice")
-    mapped = decode((examples / "invoice-post-parts-customernumber.json").read_bytes(), "json", "invoice")
+def test_published_bodies_decode_alike_in_both_forms(payloads: Payloads) -> None:
+    xml = decode(payloads.read("invoice-post-parts-customernumber.xml"), "xml", "invoice")
+    mapped = decode(payloads.read("invoice-post-parts-customernumber.json"), "json", "invoice")
     assert set(xml) == set(mapped)
-    assert xml["parts"]["part"]["quantity"] == mapped["parts"]["part"]["quantity"] == "5.0"
-    source = json.loads((examples / "invoice-list-partial.json").read_bytes())
-    assert decode((examples / "invoice-list-partial.json").read_bytes(), "json", "invoices") == source
-    stream = iter_decode([(examples / "transactions-partial.xml").read_bytes()], "xml", "transactions", "transaction")
-    assert [row["amount"] for row in stream] == ["-50.0", "-106.92"]
+    quantity = payloads.articles.quantity
+    assert xml["parts"]["part"]["quantity"] == mapped["parts"]["part"]["quantity"] == quantity
+    source = payloads.mapped("invoice-list-partial.json")
+    assert decode(payloads.read("invoice-list-partial.json"), "json", "invoices") == source
+    stream = iter_decode([payloads.read("transactions-partial.xml")], "xml", "transactions", "transaction")
+    assert [row["amount"] for row in stream] == [str(posting.amount) for posting in payloads.postings]
     assert stream.attributes == {"number_of_transaction": "5"}
 
 

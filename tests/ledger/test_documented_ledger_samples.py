@@ -1,12 +1,10 @@
-"""The documented samples of the ledger, served over HTTP, give the documented values."""
+"""Answers of the ledger in the documented shapes, served over HTTP, give the values that they state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,16 +16,15 @@ from airflow_provider_rma.ledger.postings.stream import read_postings, receive_p
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.balances import read_statement
 from airflow_provider_rma.ledger.windows import Window
+from tests.support.payloads import Payloads, Posting
 from tests.support.scripted_server import ScriptedServer, answer
 
-WINDOWS = {"R-001": Window.of(date(2015, 10, 22)), "A1.3": Window.of(date(2017, 3, 2))}
 
-
-def transactions(shared_dir: Path, reference: str, announced: int = 1) -> bytes:
+def transactions(payloads: Payloads, posting: Posting, announced: int = 1) -> bytes:
     """The sample with one of its two postings: they lie in different months. It announces five and breaks off."""
-    text = (shared_dir / "rma-api/examples/transactions-partial.xml").read_text(encoding="utf-8")
+    text = payloads.read("transactions-partial.xml").decode()
     head, *postings = text.split("<transaction>")
-    (wanted,) = [posting for posting in postings if f"<reference>{reference}<" in posting]
+    (wanted,) = [text for text in postings if f"<reference>{posting.reference}<" in text]
     head = head.replace('"5"', f'"{announced}"')
     return f"{head}<transaction>{wanted.partition('</transaction>')[0]}</transaction></transactions>".encode()
 
@@ -50,38 +47,32 @@ def read(body: bytes, window: Window) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.parametrize(
-    ("reference", "expected"),
-    [
-        ("R-001", {"voucher_id": 10204, "accno": "1000", "account_name": "Kasse", "transdate": date(2015, 10, 22),
-                   "amount": Decimal(-50), "debit": Decimal(50), "entry_id": 102}),
-        ("A1.3", {"voucher_id": 10246, "accno": "1020", "account_name": None, "transdate": date(2017, 3, 2),
-                  "amount": Decimal("-106.92"), "debit": Decimal("106.92"), "entry_id": 145}),
-    ],
-)  # fmt: skip
-def test_documented_postings(shared_dir: Path, reference: str, expected: dict[str, Any]) -> None:
-    (row,) = read(transactions(shared_dir, reference), WINDOWS[reference])
-    common = {
-        "module": "ar", "reference": reference, "credit": 0, "description": None, "source": None, "memo": None,
-        "notes": None, "intnotes": None, "department_id": 10319, "department_name": "Entwickliung",
-        "department_role": "P", "extra": None,
+@pytest.mark.parametrize("number", [0, 1])
+def test_documented_postings(payloads: Payloads, number: int) -> None:
+    posting = payloads.postings[number]
+    (row,) = read(transactions(payloads, posting), Window.of(posting.day))
+    expected = {
+        "voucher_id": posting.voucher_id, "accno": posting.accno, "transdate": posting.day, "amount": posting.amount,
+        "debit": max(-posting.amount, Decimal(0)), "credit": max(posting.amount, Decimal(0)),
+        "entry_id": posting.entry_id, "account_name": {"1000": "Kasse"}.get(posting.accno), "module": "ar",
+        "reference": posting.reference, "description": None, "source": None, "memo": None, "notes": None,
+        "intnotes": None, "extra": None,
     }  # fmt: skip
-    assert {name: row[name] for name in expected | common} == expected | common
+    expected |= payloads.department
+    assert {name: row[name] for name in expected} == expected
 
 
-def test_the_documented_sample_as_it_stands_is_incomplete(shared_dir: Path) -> None:
+def test_the_documented_sample_as_it_stands_is_incomplete(payloads: Payloads) -> None:
     """It announces five postings and shows two."""
+    posting = payloads.postings[0]
     with pytest.raises(RestartMonthError, match="announced 5 entries and sent 1"):
-        read(transactions(shared_dir, "R-001", announced=5), WINDOWS["R-001"])
+        read(transactions(payloads, posting, announced=5), Window.of(posting.day))
 
 
-def test_the_documented_trial_balance(shared_dir: Path) -> None:
-    body = (shared_dir / "rma-api/examples/trial-balance-v2.xml").read_bytes()
-    with serving(body) as client:
-        statement = read_statement(client, WINDOWS["R-001"], AccountKinds(), "xml")
-    assert {accno: stated.closing for accno, stated in statement.accounts.items()} == {
-        "2010": Decimal("41557.65"), "2011": Decimal("-12827.85"), "2012": Decimal("7723.70"),
-        "2013": Decimal(4776), "2014": Decimal("2731.30"),
-    }  # fmt: skip
+def test_the_documented_trial_balance(payloads: Payloads) -> None:
+    with serving(payloads.read("trial-balance-v2.xml")) as client:
+        statement = read_statement(client, Window.of(payloads.postings[0].day), AccountKinds(), "xml")
+    expected = {accno: Decimal(amount) for accno, amount in payloads.balances.items()}
+    assert {accno: stated.closing for accno, stated in statement.accounts.items()} == expected
     assert all(stated.change == 0 and stated.basis == "to" for stated in statement.accounts.values())
-    assert statement.names["2010"] == "Verbindlichkeiten für AHV"
+    assert statement.names[next(iter(expected))] == payloads.first_account

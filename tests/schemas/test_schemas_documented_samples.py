@@ -1,87 +1,83 @@
-"""The documented payloads read as what they say, and are written as they stand."""
+"""Payloads in the documented shapes read as what they say, and are written as they stand."""
 
 from __future__ import annotations
 
 import json
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from airflow_provider_rma.schemas.payment import PaymentSchema
+from tests.support.payloads import OURS, Payloads
 
-PAYMENTS = {
-    "payment-post-transferkonto.json": ("648.0", "1090"),
-    "payment-post-bankspesen-1-zahlung.json": ("644.0", "1030"),
-    "payment-post-bankspesen-2-spesen.json": ("4.0", "6940"),
-    "payment-post-preisnachlass-1-zahlung.json": ("448.0", "1030"),
-    "payment-post-preisnachlass-2-nachlass.json": ("200.0", "3801"),
-}
+INVOICES = pytest.mark.parametrize(
+    "name", ["invoice-post-parts-full-customer.json", "invoice-post-parts-customernumber.json"]
+)
 
 
-@pytest.fixture
-def sample(shared_dir: Path) -> Any:
-    return lambda name: json.loads((shared_dir / "rma-api" / "examples" / name).read_text(encoding="utf-8"))
-
-
-def test_invoice_with_full_customer(sample: Any) -> None:
-    mapped = sample("invoice-post-parts-full-customer.json")
+def test_invoice_with_full_customer(payloads: Payloads) -> None:
     seen: set[str] = set()
-    invoice = InvoiceSchema().from_wire(mapped, unknown_fields=seen)
+    invoice = InvoiceSchema().from_wire(payloads.mapped("invoice-post-parts-full-customer.json"), unknown_fields=seen)
     assert seen == set()
-    assert invoice["invnumber"] == "R-002"
-    assert invoice["transdate"] == date(2012, 8, 6)
+    facts = payloads.articles
+    assert invoice["invnumber"] == facts.number
+    assert invoice["transdate"] == date.fromisoformat(facts.transdate[:10])
+    assert invoice["duedate"] == date.fromisoformat(facts.duedate[:10])
     assert invoice["taxincluded"] is False
-    assert invoice["customer"]["id"] == 10199
-    assert invoice["customer"]["created"] == date(2012, 2, 21)
-    assert invoice["customer"]["bank_bic"] == "CRESCHZZ80L"
+    assert {name: invoice["customer"][name] for name in payloads.customer} == payloads.customer
     (line,) = invoice["parts"]
-    assert (line["quantity"], line["sellprice"], line["discount"]) == (Decimal(5), Decimal(99), Decimal(0))
-    assert line["price_update"] == date(2012, 8, 6)
+    expected = (Decimal(facts.quantity), Decimal(facts.sellprice), Decimal(facts.discount))
+    assert (line["quantity"], line["sellprice"], line["discount"]) == expected
+    assert line["price_update"] == date.fromisoformat(price_update(payloads)[:10])
+
+
+def price_update(payloads: Payloads) -> str:
+    return str(payloads.mapped("invoice-post-parts-full-customer.json")["parts"]["part"]["price_update"])
 
 
 def documented(mapped: dict[str, Any]) -> dict[str, Any]:
     """The sample with its list as an array, and the one time stamp whose time of day means nothing at midnight."""
-    line = mapped["parts"]["part"] | {"price_update": "2012-08-06T00:00:00+02:00"}
+    line = mapped["parts"]["part"]
+    moment = line["price_update"]
+    line = line | {"price_update": f"{moment[:10]}T00:00:00{moment[-6:]}"}
     return mapped | {"parts": {"part": [line]}}
 
 
-@pytest.mark.parametrize("name", ["invoice-post-parts-full-customer.json", "invoice-post-parts-customernumber.json"])
-def test_invoices_are_written_as_documented_in_the_documented_order(sample: Any, name: str) -> None:
-    mapped = sample(name)
+@INVOICES
+def test_invoices_are_written_as_documented_in_the_documented_order(payloads: Payloads, name: str) -> None:
+    mapped = payloads.mapped(name)
     written = InvoiceSchema().to_wire(InvoiceSchema().from_wire(mapped))
     assert json.dumps(written) == json.dumps(documented(mapped))
 
 
-@pytest.mark.parametrize("name", ["invoice-post-parts-full-customer.json", "invoice-post-parts-customernumber.json"])
-def test_the_samples_are_valid_input_without_what_rma_sets(sample: Any, name: str) -> None:
+@INVOICES
+def test_the_samples_are_valid_input_without_what_rma_sets(payloads: Payloads, name: str) -> None:
     schema = InvoiceSchema()
-    entity = schema.writable(schema.from_wire(sample(name)))
+    entity = schema.writable(schema.from_wire(payloads.mapped(name)))
     assert schema.from_user(entity) == entity
 
 
-def test_list_of_invoices(sample: Any) -> None:
-    mapped = sample("invoice-list-partial.json")
+def test_list_of_invoices(payloads: Payloads) -> None:
+    mapped = payloads.mapped("invoice-list-partial.json")
     (invoice,) = InvoiceSchema().list_from_wire(mapped)
     assert invoice["status"] == "OVERDUE"
     assert invoice["department"] == "Department 2"
     assert json.dumps(InvoiceSchema().to_wire(invoice)) == json.dumps(documented(mapped["invoice"][0]))
 
 
-@pytest.mark.parametrize("name", PAYMENTS)
-def test_payments(sample: Any, name: str) -> None:
-    payment = PaymentSchema().from_wire(sample(name))
-    amount, account = PAYMENTS[name]
+@pytest.mark.parametrize("name", OURS.payments)
+def test_payments(payloads: Payloads, name: str) -> None:
+    payment = PaymentSchema().from_wire(payloads.mapped(name))
+    amount, account, day = payloads.payments[name]
     assert payment["amount_paid"] == Decimal(amount)
     assert payment["payment_accno"] == account
-    assert payment["datepaid"] == date(2011, 11, 23)
+    assert payment["datepaid"] == day
     assert PaymentSchema().to_wire(payment)["amount_paid"] == amount
 
 
-def test_payment_list(sample: Any) -> None:
-    (payment,) = PaymentSchema().list_from_wire(sample("invoice-payment-list.json"))
-    assert payment["exchangerate"] == Decimal(1)
-    assert payment["datepaid"] == date(2011, 10, 24)
+def test_payment_list(payloads: Payloads) -> None:
+    (payment,) = PaymentSchema().list_from_wire(payloads.mapped("invoice-payment-list.json"))
+    assert {name: payment[name] for name in payloads.listed_payment} == payloads.listed_payment

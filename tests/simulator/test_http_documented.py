@@ -1,31 +1,22 @@
-"""The documented requests, sent as they stand, and what is read back of them."""
+"""Requests in the documented shapes, sent as they stand, and what is read back of them."""
 
 from __future__ import annotations
 
-import json
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
-from tests.support.reference import shared
+from tests.support.payloads import Payloads
 from tests.support.simulator import SimulatorProcess, xml_root
 
-SAMPLES = [
-    ("invoice-post-parts-full-customer.xml", "R-002", "534.6", "495.0"),
-    ("invoice-post-parts-customernumber.xml", "R-002", "534.6", "495.0"),
-    ("invoice-post-parts-full-customer.json", "R-002", "534.6", "495.0"),
-    ("invoice-post-parts-customernumber.json", "R-002", "534.6", "495.0"),
-    ("invoice-post-booking-a1.1-simple.xml", "A1.1", "106.92", "99.0"),
-    ("invoice-post-booking-a3.1-akonto.xml", "A3.1", "648.0", "600.0"),
+ARTICLES = [
+    f"invoice-post-parts-{who}.{form}" for form in ("xml", "json") for who in ("full-customer", "customernumber")
 ]
-
-
-def sample(name: str) -> bytes:
-    return shared(f"rma-api/examples/{name}").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -51,38 +42,47 @@ def looks_like(text: str, documented: str) -> bool:
     )
 
 
-@pytest.mark.parametrize(("name", "number", "amount", "netamount"), SAMPLES)
-def test_documented_invoices_are_accepted_and_come_back(
-    simulator: SimulatorProcess, name: str, number: str, amount: str, netamount: str
-) -> None:
+def accepted(simulator: SimulatorProcess, payload: bytes, form: Literal["xml", "json"], number: str) -> dict[str, Any]:
+    """Send an invoice, and read it back."""
     before = len(simulator.documents(number))
-    answer = simulator.post("/invoices", sample(name), form=name.rpartition(".")[2])
+    answer = simulator.post("/invoices", payload, form=form)
     assert (answer.status_code, answer.content) == (204, b"")
     assert "content-type" not in answer.headers
-    documents = simulator.documents(number)
-    assert len(documents) == before + 1
-    assert documents[-1]["amount"].rstrip("0").rstrip(".") in (amount, amount.removesuffix(".0"))
-    read = simulator.get(f"/invoices/{number}").json()
-    assert (read["amount"], read["netamount"], read["paid"]) == (amount, netamount, "0.0")
-    assert read["transdate"] == read["duedate"] == "2012-08-06T00:00:00+02:00"
-    assert read["status"] == "OVERDUE"
+    assert len(simulator.documents(number)) == before + 1
+    read: dict[str, Any] = simulator.get(f"/invoices/{number}").json()
+    return read
+
+
+@pytest.mark.parametrize("name", ARTICLES)
+def test_documented_invoices_are_accepted_and_come_back(
+    simulator: SimulatorProcess, payloads: Payloads, name: str
+) -> None:
+    facts = payloads.articles
+    read = accepted(simulator, payloads.read(name), "xml" if name.endswith("xml") else "json", facts.number)
+    assert Decimal(simulator.documents(facts.number)[-1]["amount"]) == Decimal(facts.amount)
+    assert (read["amount"], read["netamount"], read["paid"]) == (facts.amount, facts.netamount, "0.0")
+    assert (read["transdate"], read["duedate"], read["status"]) == (facts.transdate, facts.duedate, "OVERDUE")
     assert read["customer"]["customernumber"] == "K-001"
 
 
-def test_totals_of_the_documented_bookings(simulator: SimulatorProcess) -> None:
-    for name, number, postings in [
-        ("a1.1-simple", "A1.1", {"3400": "99", "2201": "7.92", "1100": "-106.92"}),
-        ("a3.1-akonto", "A3.1", {"2030": "600", "2201": "48", "1100": "-648"}),
-    ]:
-        assert simulator.post("/invoices", sample(f"invoice-post-booking-{name}.xml"), form="xml").status_code == 204
-        written = {row["accno"]: float(row["amount"]) for row in simulator.documents(number)[-1]["postings"]}
-        assert written == {accno: float(amount) for accno, amount in postings.items()}
+def test_documented_bookings_are_accepted_and_post_their_rows(simulator: SimulatorProcess, payloads: Payloads) -> None:
+    for booking in payloads.bookings:
+        payload = payloads.read(f"invoice-post-booking-{booking.file}.xml")
+        read = accepted(simulator, payload, "xml", booking.number)
+        facts = payloads.articles
+        assert (read["amount"], read["netamount"], read["paid"]) == (booking.amount, booking.netamount, "0.0")
+        assert (read["transdate"], read["duedate"], read["status"]) == (facts.transdate, facts.duedate, "OVERDUE")
+        assert read["customer"]["customernumber"] == "K-001"
+        document = simulator.documents(booking.number)[-1]
+        assert {row["accno"]: float(row["amount"]) for row in document["postings"]} == booking.postings
 
 
-def test_full_customer_inside_an_invoice_overwrites_the_customer(simulator: SimulatorProcess) -> None:
+def test_full_customer_inside_an_invoice_overwrites_the_customer(
+    simulator: SimulatorProcess, payloads: Payloads
+) -> None:
     simulator.control("POST", "/customers", {"customernumber": "K-001", "name": "Vorher", "notes": "bleibt nicht"})
-    assert simulator.post("/invoices", sample("invoice-post-parts-full-customer.json")).status_code == 204
-    given = json.loads(sample("invoice-post-parts-full-customer.json"))["customer"]
+    assert simulator.post("/invoices", payloads.read("invoice-post-parts-full-customer.json")).status_code == 204
+    given = payloads.mapped("invoice-post-parts-full-customer.json")["customer"]
     read = simulator.get("/customers/K-001").json()
     kept = {name: value for name, value in given.items() if name != "id"}
     assert {name: read[name] for name in kept} == kept
@@ -90,11 +90,12 @@ def test_full_customer_inside_an_invoice_overwrites_the_customer(simulator: Simu
     assert read["tax_accnos"] == "2201 2202"
 
 
-def test_list_of_invoices_has_the_documented_shape(simulator: SimulatorProcess) -> None:
-    assert simulator.post("/invoices", sample("invoice-post-parts-full-customer.json")).status_code == 204
-    documented = json.loads(sample("invoice-list-partial.json"))["invoice"][0]
-    listed = simulator.get("/invoices", **{"from": "2012-08-06", "to": "2012-08-06"}).json()["invoice"]
-    read = [one for one in listed if one["invnumber"] == "R-002"][-1]
+def test_list_of_invoices_has_the_documented_shape(simulator: SimulatorProcess, payloads: Payloads) -> None:
+    assert simulator.post("/invoices", payloads.read("invoice-post-parts-full-customer.json")).status_code == 204
+    documented = payloads.mapped("invoice-list-partial.json")["invoice"][0]
+    facts = payloads.articles
+    listed = simulator.get("/invoices", **{"from": facts.transdate[:10], "to": facts.transdate[:10]}).json()["invoice"]
+    read = [one for one in listed if one["invnumber"] == facts.number][-1]
     missing = set(documented) - set(read) - {"department"}
     assert not missing
     assert not set(documented["customer"]) - set(read["customer"])
@@ -103,19 +104,21 @@ def test_list_of_invoices_has_the_documented_shape(simulator: SimulatorProcess) 
         if isinstance(value, str) and name in read:
             assert looks_like(read[name], value), name
     part = read["parts"]["part"]
-    assert (part["quantity"], part["sellprice"], part["discount"]) == ("5.0", "99.0", "0.0")
+    assert (part["quantity"], part["sellprice"], part["discount"]) == (facts.quantity, facts.sellprice, facts.discount)
     order = [name for name in read if name in documented]
     assert order == [name for name in documented if name in order]
 
 
-def test_department_is_written_with_its_id_and_read_by_its_name(simulator: SimulatorProcess) -> None:
+def test_department_is_written_with_its_id_and_read_by_its_name(
+    simulator: SimulatorProcess, payloads: Payloads
+) -> None:
     departments = simulator.get("/departments").json()["department"]
     number = next(one["@id"] for one in departments if one["@name"] == "Department 2")
     assert {one["@role"] for one in departments} == {"P", "C"}
     for place, text in enumerate(
         ["Department 2", f"Department 2--{number}", f"Department 2-{number}", f"Department 2–{number}"]
     ):
-        given = json.loads(sample("invoice-post-parts-customernumber.json"))
+        given = payloads.mapped("invoice-post-parts-customernumber.json")
         given.update(invnumber=f"DEP-{place}", department=text)
         assert simulator.post("/invoices", given).status_code == 204
         assert simulator.get(f"/invoices/DEP-{place}").json()["department"] == "Department 2"
@@ -123,11 +126,11 @@ def test_department_is_written_with_its_id_and_read_by_its_name(simulator: Simul
     assert simulator.post("/invoices", given).status_code == 400
 
 
-def test_part_master_has_the_documented_shape(simulator: SimulatorProcess) -> None:
-    documented = xml_root(sample("part-master.xml"))
+def test_part_master_has_the_documented_shape(simulator: SimulatorProcess, payloads: Payloads) -> None:
+    documented = xml_root(payloads.read("part-master.xml"))
     parts = xml_root(simulator.get("/parts", form="xml").content)
     assert parts.tag == "parts"
-    part = next(one for one in parts if one.findtext("partnumber") == "ART-2")
+    part = next(one for one in parts if one.findtext("partnumber") == payloads.partnumber)
     assert part.tag == documented.tag
     assert shape(part) == shape(documented)
     for name in ("income_accno", "expense_accno", "description", "quantity", "sellprice", "discount", "tax_accnos"):
@@ -135,8 +138,8 @@ def test_part_master_has_the_documented_shape(simulator: SimulatorProcess) -> No
     assert looks_like(str(part.findtext("price_update")), "2012-08-06T00:00:00+02:00")
 
 
-def test_trial_balance_has_the_documented_shape(simulator: SimulatorProcess) -> None:
-    documented = xml_root(sample("trial-balance-v2.xml"))
+def test_trial_balance_has_the_documented_shape(simulator: SimulatorProcess, payloads: Payloads) -> None:
+    documented = xml_root(payloads.read("trial-balance-v2.xml"))
     table = xml_root(simulator.get("/gl/v2/saldo", form="xml").content)
     assert table.tag == documented.tag
     assert shape(table) == shape(documented)
@@ -144,10 +147,10 @@ def test_trial_balance_has_the_documented_shape(simulator: SimulatorProcess) -> 
     assert all(re.fullmatch(r"-?\d+\.\d{4}", str(row.findtext("amount"))) for row in table)
 
 
-def test_transactions_have_the_documented_shape(simulator: SimulatorProcess) -> None:
-    given = json.loads(sample("invoice-post-parts-customernumber.json"))
+def test_transactions_have_the_documented_shape(simulator: SimulatorProcess, payloads: Payloads) -> None:
+    given = payloads.mapped("invoice-post-parts-customernumber.json")
     assert simulator.post("/invoices", given | {"invnumber": "T-1", "department": "Department 2"}).status_code == 204
-    documented = xml_root(sample("transactions-partial.xml"))
+    documented = xml_root(payloads.read("transactions-partial.xml"))
     answer = simulator.get("/charts/11xx/transactions", form="xml")
     assert answer.text.startswith('<?xml version="1.0" encoding="UTF-8" standalone="yes"?>')
     transactions = xml_root(answer.content)
@@ -159,11 +162,14 @@ def test_transactions_have_the_documented_shape(simulator: SimulatorProcess) -> 
     chart = row.find("chart")
     assert chart is not None
     assert chart.attrib == {"id": "0", "accno": "1100", "link": "", "allow_gl": "false", "is_active": "true"}
-    assert row.findtext("amount") == "-534.6"
+    assert row.findtext("amount") == f"-{payloads.articles.amount}"
 
 
-def test_transactions_in_json_say_the_same(simulator: SimulatorProcess) -> None:
-    assert simulator.post("/invoices", sample(SAMPLES[4][0]), form="xml").status_code == 204
+def test_transactions_in_json_say_the_same(simulator: SimulatorProcess, payloads: Payloads) -> None:
+    assert (
+        simulator.post("/invoices", payloads.read("invoice-post-booking-a1.1-simple.xml"), form="xml").status_code
+        == 204
+    )
     found = simulator.get("/charts/x/transactions").json()
     xml = xml_root(simulator.get("/charts/x/transactions", form="xml").content)
     assert found["@number_of_transaction"] == str(len(found["transaction"])) == str(len(xml))

@@ -1,4 +1,4 @@
-"""Data that tests of every package share: what travels with the checkout, and the vendor's payloads beside it."""
+"""Folders of the checkout, and the reference data that travels with it."""
 
 from __future__ import annotations
 
@@ -6,23 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 ORACLE = DATA / "oracle"
+#: Material beside the checkout that does not travel with it.
 SHARED = ROOT.parent / "shared"
 
 #: What the ledger held before the first case of the oracle.
 ORACLE_MASTER = ORACLE / "master.json"
-
-
-def shared(relative: str) -> Path:
-    """Path of a file of the reference data beside the checkout; skips the test (or module) where it is absent."""
-    path = SHARED / relative
-    if not path.exists():
-        pytest.skip(f"reference data {relative} is not beside this checkout", allow_module_level=True)
-    return path
 
 
 def oracle_cases(*kinds: str) -> list[dict[str, Any]]:
