@@ -6,40 +6,56 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
+from airflow_provider_rma.described_enum import DescribedEnum
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.formatting import format_amount
 
 
-class Outcome(StrEnum):
-    """What became of one document. Every record of a run's input ends with exactly one of these."""
+class Outcome(DescribedEnum):
+    """The end of one document. Every record of a run's input ends with exactly one of these."""
 
-    CREATED = "created"
-    """Booked by this run, read back and compared."""
-    UNCHANGED = "unchanged"
-    """In the books already, as it was meant; nothing was sent."""
-    UPDATED = "updated"
-    """An existing customer, of whom managed fields were written (customers only)."""
-    CONFLICT = "conflict"
-    """In the books under this number, but different in the named fields."""
-    DUPLICATE = "duplicate"
-    """In the books more than once under this number; the documents are named."""
-    REJECTED = "rejected"
-    """Refused by the service; not booked."""
-    INVALID = "invalid"
-    """Refused here, before anything was sent."""
-    CLOSED_PERIOD = "closed_period"
-    """Dated in a closed period; not sent."""
-    UNKNOWN = "unknown"
-    """Sent without a reliable answer, or claimed by another run; a later attempt decides by reading."""
-    HELD = "held"
-    """Fit to be sent, but the run was stopped before (a brake, a lost connection, the task was ended)."""
+    CREATED = "created", "booked by this run, read back and compared"
+    UNCHANGED = "unchanged", "in the books already, as meant; nothing was sent"
+    UPDATED = "updated", "an existing customer, managed fields written"
+    CONFLICT = (
+        "conflict",
+        "in the books under this number, but different in the named fields; or booked before and gone",
+        "Find out which side is right and correct it there. Nothing is overwritten.",
+    )
+    DUPLICATE = (
+        "duplicate",
+        "in the books more than once under this number; the documents are named",
+        "Have all but one removed in RMA.",
+    )
+    REJECTED = (
+        "rejected",
+        "refused by RMA, not booked",
+        "The member server_message of the outcome file has RMA's own words. Correct the record and run again.",
+    )
+    INVALID = "invalid", "refused here, before anything was sent", "Correct the named fields and run again."
+    CLOSED_PERIOD = (
+        "closed_period",
+        "dated in a closed period, or refused by RMA for that reason",
+        "Date it later, or have the period opened and change closed_until of the connection.",
+    )
+    UNKNOWN = (
+        "unknown",
+        "sent without a reliable response, or claimed by another run",
+        "Run again after the settle time: it decides by reading. Clearing and retrying the task is safe.",
+    )
+    HELD = (
+        "held",
+        "not sent: the run was stopped before, the approved plan does not send it, or a person has to decide",
+        "Remove the cause, which the reasons name, and run again. Nothing of this was sent.",
+    )
 
 
 #: The decision to send a document; every other decision about one is the outcome it leads to.
 CREATE = "create"
+
+CREATE_MEANING = "will be sent, booked and read back"
 
 #: Outcomes that are as they should be.
 GOOD = frozenset({Outcome.CREATED, Outcome.UNCHANGED, Outcome.UPDATED})

@@ -135,7 +135,7 @@ def _print_entry(entry: JournalRow, *, alive: bool) -> None:
     settles = local(entry.settles_at)
     facts = {
         "Number": entry.number,
-        "State": f"{entry.state} ({_MEANING[entry.state]})",
+        "State": f"{entry.state} ({entry.state.meaning})",
         "Document id": entry.document_id,
         "Net": f"{entry.net} {entry.currency or ''}".strip() if entry.net is not None else None,
         "Gross": f"{entry.gross} {entry.currency or ''}".strip() if entry.gross is not None else None,
@@ -148,16 +148,6 @@ def _print_entry(entry: JournalRow, *, alive: bool) -> None:
     for name, value in facts.items():
         if value is not None:
             click.echo(f"{name.ljust(width)}  {value}")
-
-
-_MEANING = {
-    "claimed": "a run is about to send it, or died while doing so",
-    "unknown": "sent, and no reliable answer came",
-    "created": "in the books",
-    "rejected": "refused by the service, not in the books",
-    "released": "proven not to be in the books; it may be sent",
-    "blocked": "not in the books under its number, and not sent until a person has decided",
-}
 
 
 @journal.command()
@@ -190,7 +180,7 @@ def resolve(
     if as_json:
         emit(asdict(opened.scope) | entry_values(entry))
         return
-    click.echo(f"{kind} {entry.number} of tenant {opened.scope.tenant} is now {entry.state} ({_MEANING[entry.state]}).")
+    click.echo(f"{kind} {entry.number} of tenant {opened.scope.tenant} is now {entry.state} ({entry.state.meaning}).")
 
 
 @journal.command()

@@ -155,8 +155,8 @@ def _print(done: ImportReport) -> None:
         click.echo(f"{done.outside} invoices of the source lie outside of the period and are not compared.")
     click.echo()
     rows = [
-        [kind.replace("_", " "), done.counts[kind], _amount(done, kind), _MEANING[kind]]
-        for kind in map(str, MatchKind)
+        [kind.replace("_", " "), done.counts[kind], _amount(done, kind), kind.meaning]
+        for kind in MatchKind
         if done.counts[kind]
     ]
     table(["KIND", "INVOICES", "CHF", "WHAT"], rows, right=["INVOICES", "CHF"])
@@ -207,15 +207,3 @@ def _print_journal(done: ImportReport) -> None:
         )
     if done.unused:
         click.echo(f"Accepted without need, nothing was to be decided about: {', '.join(done.unused)}")
-
-
-_MEANING = {
-    "match": "in both, nothing differs",
-    "near_match": "in both, differs as by rounding, cutting or a slip over midnight",
-    "conflict": "in both under one number, and not the same invoice",
-    "missing": "in the source, not in the books: a later run bills it",
-    "probable_duplicate": "not in the books, but the same customer, date and gross under another number",
-    "duplicate": "in the books more than once under its number",
-    "extra": "in the books, not in the source",
-    "invalid": "cannot be read as an invoice",
-}

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_rma.billing.journal.model import JournalState
+from airflow_provider_rma.billing.journal_import.run import MatchKind
 from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.exceptions import InvalidInputError
@@ -20,8 +22,10 @@ from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.support.reference import ROOT
 from tests.support.simulator import SimulatorProcess
 
+CLI = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 CUSTOMERS = (ROOT / "docs" / "customers.md").read_text(encoding="utf-8")
 INVOICES = (ROOT / "docs" / "invoices.md").read_text(encoding="utf-8")
+JOURNAL_IMPORT = (ROOT / "docs" / "adopt.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -69,9 +73,24 @@ def test_field_table_of_customers() -> None:
     assert [row[:4] for row in table] == expected(iter(CustomerSchema.limits()))
 
 
+def sentence(phrase: str) -> str:
+    return f"{phrase[0].upper()}{phrase[1:]}."
+
+
 def test_outcomes_table() -> None:
     (table,) = tables(INVOICES, "Outcome")
-    assert [row[0].strip("`") for row in table] == [str(outcome) for outcome in Outcome]
+    documented = [[cell.replace("`", "") for cell in row] for row in table]
+    assert documented == [[outcome, sentence(outcome.meaning), outcome.advice] for outcome in Outcome]
+
+
+def test_states_of_the_journal() -> None:
+    (table,) = tables(CLI, "State")
+    assert [[cell.strip("`") for cell in row] for row in table] == [[state, state.meaning] for state in JournalState]
+
+
+def test_kinds_of_matches() -> None:
+    (table,) = tables(JOURNAL_IMPORT, "Kind")
+    assert [[row[0].strip("`"), row[1]] for row in table] == [[kind, sentence(kind.meaning)] for kind in MatchKind]
 
 
 def parameters(operator: type) -> Mapping[str, Any]:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
+
+from airflow_provider_rma.described_enum import DescribedEnum
 
 
-class JournalState(StrEnum):
+class JournalState(DescribedEnum):
     """State of a journal row."""
 
-    CLAIMED = "claimed"
-    """A worker is about to send it, or died while doing so."""
-    UNKNOWN = "unknown"
-    """It was sent, and no reliable answer came."""
-    CREATED = "created"
-    """It is in the books."""
-    REJECTED = "rejected"
-    """The service refused it: it is not in the books."""
-    RELEASED = "released"
-    """It is proven not to be in the books and nobody is sending it."""
-    BLOCKED = "blocked"
-    """It is not in the books under its number, and is not sent until a person has decided."""
+    CLAIMED = "claimed", "a run is about to send it, or died while doing so"
+    UNKNOWN = "unknown", "sent, and no reliable response came"
+    CREATED = "created", "in the books"
+    REJECTED = "rejected", "refused by the service, not in the books"
+    RELEASED = "released", "proven not to be in the books; it may be sent"
+    BLOCKED = "blocked", "not in the books under its number, and not sent until a person has decided"
 
 
 #: States in which the document may or may not be in the books.

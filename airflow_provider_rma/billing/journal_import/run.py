@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from typing import IO, Any
 
 from airflow_provider_rma.billing.files import IMPORT_REPORT, RunFolder
@@ -27,6 +26,7 @@ from airflow_provider_rma.billing.numbers import normalize_number, read_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.described_enum import DescribedEnum
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
 
 log = logging.getLogger(__name__)
@@ -35,25 +35,20 @@ log = logging.getLogger(__name__)
 NAMED = 20
 
 
-class MatchKind(StrEnum):
-    """What became of one invoice."""
+class MatchKind(DescribedEnum):
+    """How one invoice of the source and the books fit."""
 
-    MATCH = "match"
-    """In the source and in the books, and nothing differs."""
-    NEAR_MATCH = "near_match"
-    """In both, with differences as rounding, cutting or a slip over midnight leave them."""
-    CONFLICT = "conflict"
-    """In both under one number, and not the same invoice."""
-    MISSING = "missing"
-    """In the source, not in the books: a later run bills it."""
-    PROBABLE_DUPLICATE = "probable_duplicate"
-    """Not in the books, but another number with the same customer, date and gross is."""
-    DUPLICATE = "duplicate"
-    """In the books more than once under its number."""
-    EXTRA = "extra"
-    """In the books, not in the source."""
-    INVALID = "invalid"
-    """A record of the source that cannot be read as an invoice."""
+    MATCH = "match", "in both, nothing differs"
+    NEAR_MATCH = "near_match", "in both, differs as by rounding, cutting or a slip over midnight"
+    CONFLICT = "conflict", "in both under one number, and not the same invoice"
+    MISSING = "missing", "in the source, not in the books: a later run bills it"
+    PROBABLE_DUPLICATE = (
+        "probable_duplicate",
+        "not in the books, but the same customer, date and gross under another number",
+    )
+    DUPLICATE = "duplicate", "in the books more than once under its number"
+    EXTRA = "extra", "in the books, not in the source"
+    INVALID = "invalid", "cannot be read as an invoice"
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,11 @@ from airflow_provider_rma.billing.pages.statistics import (
     review_run,
 )
 from airflow_provider_rma.billing.pages.wording import (
-    ADVICE,
-    MEANING,
     ORDER,
     TAX,
     amount_of,
     by_month,
+    decision_meaning,
     decision_rows,
     headline,
     month_name,
@@ -165,7 +164,7 @@ def _decisions(review: PlanStatistics) -> Html:
             sum_of(tally.net, tally.net_known, tally.documents),
             amount_of(tally),
             currency if tally.net_known + tally.gross_known else "",
-            MEANING[decision],
+            decision_meaning(decision),
         )
         for decision, sort, tally, currency in decision_rows(review)
     )
@@ -198,12 +197,12 @@ def _shapes(review: PlanStatistics) -> Html:
 
 
 def _reasons(reasons: Reasons, *, advice: bool) -> Iterator[Html]:
-    for outcome in ORDER:
-        groups = reasons.groups(str(outcome))
+    for outcome in Outcome:
+        groups = reasons.groups(outcome)
         if groups:
-            yield tag("h3", f"{outcome}: {MEANING[outcome]}")
-            if advice and outcome in ADVICE:
-                yield tag("p", ADVICE[Outcome(outcome)], class_="note")
+            yield tag("h3", f"{outcome}: {outcome.meaning}")
+            if advice and outcome.advice:
+                yield tag("p", outcome.advice, class_="note")
             yield from map(_reason, groups)
 
 
@@ -288,7 +287,7 @@ def _outcome_tiles(review: RunStatistics) -> Iterator[tuple[str, str, str, str]]
             yield (
                 format_count(review.counts[outcome]),
                 str(outcome).replace("_", " "),
-                MEANING[outcome],
+                outcome.meaning,
                 "good" if outcome in GOOD else "attention",
             )
 

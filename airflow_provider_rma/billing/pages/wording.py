@@ -9,7 +9,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.billing.outcomes import CREATE, Outcome
+from airflow_provider_rma.billing.outcomes import CREATE, CREATE_MEANING, Outcome
 from airflow_provider_rma.billing.pages.statistics import (
     CREDIT_NOTE,
     INVOICE,
@@ -21,33 +21,16 @@ from airflow_provider_rma.billing.pages.statistics import (
 )
 from airflow_provider_rma.formatting import format_amount, format_count, format_minute, format_quantity
 
-MEANING = {
-    CREATE: "will be sent, booked and read back",
-    Outcome.CREATED: "booked by this run, read back and compared",
-    Outcome.UNCHANGED: "in the books already, as meant",
-    Outcome.UPDATED: "existing customer, managed fields written",
-    Outcome.CONFLICT: "in the books, but different",
-    Outcome.DUPLICATE: "in the books more than once",
-    Outcome.REJECTED: "refused by RMA, not booked",
-    Outcome.INVALID: "refused before sending",
-    Outcome.CLOSED_PERIOD: "dated in a closed period, not sent",
-    Outcome.UNKNOWN: "sent without a reliable answer",
-    Outcome.HELD: "not sent, the run was stopped before",
-}
-ADVICE = {
-    Outcome.CONFLICT: "Find out which side is right and correct it there. Nothing is overwritten.",
-    Outcome.DUPLICATE: "Have all but one removed in RMA.",
-    Outcome.REJECTED: "The outcome file quotes RMA's own words. Correct the record and run again.",
-    Outcome.INVALID: "Correct the named fields and run again.",
-    Outcome.CLOSED_PERIOD: "Date it later, or have the period opened and change closed_until of the connection.",
-    Outcome.UNKNOWN: "Run again: it decides by reading. Clearing and retrying the task is safe.",
-    Outcome.HELD: "Remove the cause and run again. Nothing of this was sent.",
-}
 ORDER = [CREATE, *Outcome]
 TAX = (
     "Amounts with * are partly without tax, those with net wholly: the tax of these documents is computed by RMA. "
     "Give expected_amount to see it here."
 )
+
+
+def decision_meaning(decision: str) -> str:
+    """Return the meaning of a decision: to send, or an outcome."""
+    return CREATE_MEANING if decision == CREATE else Outcome(decision).meaning
 
 
 def headline(review: PlanStatistics) -> str:
