@@ -30,7 +30,7 @@ from airflow_provider_rma.schemas.invoice import InvoiceSchema
 VAT_CHANGES = (date(2011, 1, 1), date(2018, 1, 1), date(2024, 1, 1))
 
 _SCHEMA = InvoiceSchema()
-_NUMBER_LIMIT = next(limit.max_length or 0 for limit in _SCHEMA.limits() if limit.path == "invnumber")
+_NUMBER_LIMIT = next(spec.max_length or 0 for spec in _SCHEMA.field_specs() if spec.path == "invnumber")
 
 #: What a credit note takes over from its original, apart from lines.
 _HEADER = ("ordnumber", "currency", "ar_accno", "payment_accno", "taxincluded", "language_code")

@@ -1,13 +1,24 @@
-"""From an Airflow connection to the client's configuration: pure, no network."""
+"""From an Airflow connection to the client's configuration: pure, no network.
+
+The provider info declares the extras; :class:`Extras` reads them by that declaration, strictly, but in every form in
+which Airflow delivers them: the form stores typed values and ``null`` for a field left empty, a connection given as a
+URI delivers strings, one given as JSON whatever its author wrote. A value that is not plainly what the field wants is
+refused by the field's name. Values are never quoted: somebody may have put a token into the wrong field.
+"""
 
 from __future__ import annotations
 
+import datetime
+import difflib
+import json
+import math
+import re
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.get_provider_info import get_provider_info
-from airflow_provider_rma.hooks.extras import Extras
 
 if TYPE_CHECKING:
     from airflow_provider_rma.client.config import ClientConfig
@@ -18,20 +29,45 @@ HOSTS = {
     "sandbox": "https://service.int.runmyaccounts.com",
 }
 
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+#: What people call a standard field when they look for it among the extras.
+_STANDARD = {
+    "Token": ("token", "password", "api_key", "apikey", "key", "secret", "rma_key", "pat"),
+    "Tenant (Mandant)": ("tenant", "mandant", "schema", "client", "clientname"),
+    "Host": ("host", "url", "base_url", "endpoint"),
+    "Port": ("port",),
+}
+
 
 class ConnectionLike(Protocol):
-    """What is read of an Airflow connection."""
+    """The members of an Airflow connection that are read."""
 
-    conn_id: Any
-    conn_type: Any
-    host: Any
-    port: Any
-    schema: Any
-    password: Any
-    extra: Any
+    @property
+    def conn_id(self) -> str: ...
+
+    @property
+    def conn_type(self) -> str | None: ...
+
+    @property
+    def host(self) -> str | None: ...
+
+    @property
+    def port(self) -> int | None: ...
+
+    @property
+    def schema(self) -> str | None: ...
+
+    @property
+    def password(self) -> str | None: ...
+
+    @property
+    def extra(self) -> str | None: ...
 
 
-def form() -> dict[str, Any]:
+def get_connection_type() -> dict[str, Any]:
     """The declaration of the connection type ``rma`` in the provider info."""
     declaration: dict[str, Any] = get_provider_info()["connection-types"][0]
     return declaration
@@ -47,44 +83,24 @@ def client_config(connection: ConnectionLike, *, content_type: str | None = None
     from airflow_provider_rma.client.config import ClientConfig
 
     conn_id = str(connection.conn_id)
-    if connection.conn_type not in (None, "", form()["connection-type"]):
+    declaration = get_connection_type()
+    if connection.conn_type not in (None, "", declaration["connection-type"]):
         raise ConfigurationError(
             f"connection {conn_id} is of type {connection.conn_type!r}.",
             advice="Choose a connection of type 'rma': a token of another service must not be sent to this one.",
         )
-    extras = Extras(conn_id, connection.extra, form()["conn-fields"])
-    environment = extras.choice("environment", HOSTS) or "live"
-    settings = {
-        "auth_scheme": extras.choice("auth_scheme", _choices("auth_scheme")),
-        "allow_key_in_url": extras.boolean("allow_key_in_url"),
-        "allow_http": extras.boolean("allow_http"),
-        "api_version": extras.text("api_version"),
-        "content_type": content_type or extras.choice("content_type", _choices("content_type")),
-        "allow_writes": extras.boolean("allow_writes"),
-        "closed_until": extras.day("closed_until"),
-        "connect_timeout": extras.seconds("connect_timeout"),
-        "read_timeout": extras.seconds("read_timeout"),
-        "total_deadline": extras.seconds("total_deadline"),
-        "max_in_flight": extras.count("max_in_flight"),
-        "verify": extras.verification("verify"),
-        "proxies": extras.proxies("proxies"),
-    }
-    given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
-    host = _host(connection, conn_id) or HOSTS[environment]
+    settings = Extras(conn_id, connection.extra, declaration["conn-fields"]).read_all(
+        {"content_type": content_type} if content_type else {}
+    )
+    environment = settings.pop("environment", "live")
+    settings["host"] = _host(connection, conn_id) or HOSTS[environment]
+    settings["tenant"] = str(connection.schema or "").strip()
+    settings["token"] = _token(connection, conn_id)
     try:
-        return ClientConfig(host=host, tenant=_tenant(connection), token=_token(connection, conn_id), **given)
+        return ClientConfig(**settings)
     except ConfigurationError as error:
         # The client does not know which connection it was given.
         raise ConfigurationError(f"connection {conn_id}: {error.message}", advice=error.advice) from None
-
-
-def _choices(name: str) -> list[str]:
-    choices: list[str] = form()["conn-fields"][name]["schema"]["enum"]
-    return choices
-
-
-def _refusal(conn_id: str, field: str, problem: str, advice: str) -> ConfigurationError:
-    return ConfigurationError(f"connection {conn_id}: {field} {problem}.", advice=advice)
 
 
 def _host(connection: ConnectionLike, conn_id: str) -> str | None:
@@ -94,7 +110,7 @@ def _host(connection: ConnectionLike, conn_id: str) -> str | None:
     if not port:
         return host or None
     if not host:
-        raise _refusal(conn_id, "Port", "is set without a Host", "Fill in Host, or empty Port.")
+        raise _field_error(conn_id, "Port", "is set without a Host", "Fill in Host, or empty Port.")
     try:
         named = urlsplit(host if "://" in host else f"//{host}").port
     except ValueError:
@@ -102,18 +118,208 @@ def _host(connection: ConnectionLike, conn_id: str) -> str | None:
     if named is None:
         return f"{host}:{port}"
     if named != int(port):
-        raise _refusal(conn_id, "Host", "names another port than the field Port", "Give the port once.")
+        raise _field_error(conn_id, "Host", "names another port than the field Port", "Give the port once.")
     return host
-
-
-def _tenant(connection: ConnectionLike) -> str:
-    return str(connection.schema or "").strip()
 
 
 def _token(connection: ConnectionLike, conn_id: str) -> str:
     token = str(connection.password or "").strip()
     if token and set(token) == {"*"}:
-        raise _refusal(
+        raise _field_error(
             conn_id, "Token", "is only the mask that Airflow shows instead of it", "Enter the token itself once more."
         )
     return token
+
+
+def _field_error(conn_id: str, field: str, problem: str, advice: str = "") -> ConfigurationError:
+    return ConfigurationError(f"connection {conn_id}: {field} {problem}.", advice=advice)
+
+
+class Extras:
+    """The extras of one connection.
+
+    :param conn_id: the connection's id, for messages.
+    :param text: the extras as Airflow stores them: a JSON object, or nothing.
+    :param declared: declarations of the extras that may occur, by name.
+    :raises ConfigurationError: if the text is no JSON object or holds a name that is not known.
+    """
+
+    def __init__(self, conn_id: str, text: str | None, declared: Mapping[str, Mapping[str, Any]]) -> None:
+        self._conn_id = conn_id
+        self._declared = declared
+        self._values = self._load(text)
+        for name in self._values:
+            if name not in declared:
+                raise self._unknown_error(name, declared)
+
+    def read_all(self, overrides: Mapping[str, Any]) -> dict[str, Any]:
+        """Read every extra by its declaration.
+
+        :param overrides: values that replace what the connection says, which is not read then.
+        :returns: the values that are set.
+        """
+        read = {
+            name: overrides[name] if name in overrides else self._read(name, declaration["schema"])
+            for name, declaration in self._declared.items()
+        }
+        return {name: value for name, value in read.items() if value is not None}
+
+    def _read(self, name: str, schema: Mapping[str, Any]) -> Any:
+        if name == "verify":
+            return self.verification(name)
+        if name == "proxies":
+            return self.proxies(name)
+        if "enum" in schema:
+            return self.choice(name, schema["enum"])
+        if schema.get("format") == "date":
+            return self.day(name)
+        readers = {"boolean": self.boolean, "integer": self.count, "number": self.seconds, "string": self.text}
+        return readers[schema["type"][0]](name)
+
+    def _load(self, text: str | None) -> Mapping[str, Any]:
+        if not text or not text.strip():
+            return {}
+        try:
+            values = json.loads(text)
+        except ValueError:
+            values = text
+        if values is None:
+            return {}
+        if not isinstance(values, dict):
+            raise ConfigurationError(
+                f"connection {self._conn_id}: the extras are no JSON object.",
+                advice='Write them as {"name": value, …}, in double quotes.',
+            )
+        return values
+
+    def _unknown_error(self, name: str, known: Collection[str]) -> ConfigurationError:
+        lowered = name.casefold().replace("-", "_")
+        for field, names in _STANDARD.items():
+            if lowered in names:
+                advice = f"It belongs into the field {field} of the connection."
+                break
+        else:
+            near = difflib.get_close_matches(lowered, known, n=1, cutoff=0.5)
+            advice = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(sorted(known))}."
+        return ConfigurationError(f"connection {self._conn_id}: unknown extra {name!r}.", advice=advice)
+
+    def get(self, name: str) -> Any:
+        """The value as it was given, or None where it is missing, ``null`` or blank."""
+        value = self._values.get(name)
+        if isinstance(value, str):
+            value = value.strip()
+        return None if value == "" else value
+
+    def _extra_error(self, name: str, problem: str, advice: str = "") -> ConfigurationError:
+        return _field_error(self._conn_id, f"extra {name!r}", problem, advice)
+
+    def boolean(self, name: str) -> bool | None:
+        """True or false, also from ``"true"``, ``"no"``, ``1`` and the like."""
+        value = self.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        word = str(value).casefold() if isinstance(value, str | int) else ""
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
+        raise self._extra_error(name, "is neither true nor false")
+
+    def choice(self, name: str, allowed: Collection[str]) -> str | None:
+        """One of the allowed words, in any case."""
+        value = self.get(name)
+        if value is None:
+            return None
+        if isinstance(value, str) and value.casefold() in allowed:
+            return value.casefold()
+        raise self._extra_error(name, f"is none of {', '.join(allowed)}")
+
+    def seconds(self, name: str) -> float | None:
+        """A time in seconds, greater than zero."""
+        value = self.get(name)
+        if value is None:
+            return None
+        number = math.nan
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
+            try:
+                number = float(value)
+            except (ValueError, OverflowError):
+                number = math.nan
+        if math.isfinite(number) and number > 0:
+            return number
+        raise self._extra_error(name, "is not a number of seconds greater than 0")
+
+    def count(self, name: str) -> int | None:
+        """A whole number, at least 1."""
+        value = self.get(name)
+        if value is None:
+            return None
+        if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII):
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+            return value
+        raise self._extra_error(name, "is not a whole number of at least 1")
+
+    def day(self, name: str) -> datetime.date | None:
+        """A calendar day written ``YYYY-MM-DD``."""
+        value = self.get(name)
+        if value is None:
+            return None
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            try:
+                return datetime.date.fromisoformat(value)
+            except ValueError:
+                pass
+        raise self._extra_error(name, "is not a day written YYYY-MM-DD")
+
+    def text(self, name: str) -> str | None:
+        """A text, without blanks around it."""
+        value = self.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        raise self._extra_error(name, "is not a text")
+
+    def verification(self, name: str) -> bool | str | None:
+        """Whether certificates are verified, or the path of the file to verify them with."""
+        value = self.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        if not isinstance(value, str):
+            return self.boolean(name)
+        if value.casefold() in _TRUE | _FALSE:
+            return value.casefold() in _TRUE
+        return value
+
+    def proxies(self, name: str) -> dict[str, str] | None:
+        """Addresses of proxies by the scheme of the request; one address stands for both schemes."""
+        value = self.get(name)
+        if isinstance(value, str):
+            value = self._proxy_text(name, value)
+        if not value:
+            return None
+        if not isinstance(value, dict) or not set(value) <= {"http", "https"}:
+            raise self._extra_error(name, 'is neither an address nor a JSON object with the names "http" and "https"')
+        return {scheme: self._proxy(name, address) for scheme, address in value.items() if address} or None
+
+    def _proxy_text(self, name: str, text: str) -> Any:
+        if not text.startswith("{"):
+            return {"http": text, "https": text}
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise self._extra_error(name, "is no JSON object") from None
+
+    def _proxy(self, name: str, address: Any) -> str:
+        try:
+            parts = urlsplit(address) if isinstance(address, str) else None
+        except ValueError:
+            parts = None
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+            raise self._extra_error(name, "is not the address of a proxy", "Write it as http://proxy.example.com:3128.")
+        if parts.password is not None:
+            raise self._extra_error(
+                name,
+                "holds a password, and Airflow shows extras in clear",
+                "Use a proxy that knows the workers without one.",
+            )
+        return parts.geturl()

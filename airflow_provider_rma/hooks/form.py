@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_rma.hooks.connection import form
+from airflow_provider_rma.hooks.connection import get_connection_type
 
 
 def field_behaviour() -> dict[str, Any]:
     """Labels, placeholders and hidden standard fields, under the names Airflow 3.1 expects."""
-    return {name.replace("-", "_"): value for name, value in form()["ui-field-behaviour"].items()}
+    return {name.replace("-", "_"): value for name, value in get_connection_type()["ui-field-behaviour"].items()}
 
 
 def form_widgets() -> dict[str, Any]:
     """One form field per extra, in the order of the provider info."""
-    return {name: _widget(declaration) for name, declaration in form()["conn-fields"].items()}
+    return {name: _widget(declaration) for name, declaration in get_connection_type()["conn-fields"].items()}
 
 
 def _widget(declaration: dict[str, Any]) -> Any:

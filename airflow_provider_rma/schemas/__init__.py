@@ -1,6 +1,6 @@
 """RMA's entities: one declaration each, read from the user, written to the wire and read from it.
 
-Importing this package costs nothing; its modules bring marshmallow and pendulum, so import them where they are used:
+Importing this package costs nothing; its modules load marshmallow and pendulum:
 
 ====================  ==============================================================================
 module                schemas

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from marshmallow import missing
 
-from airflow_provider_rma.schemas.fields import RmaField, integral, wire_text
-from airflow_provider_rma.schemas.problems import refused
+from airflow_provider_rma.schemas.fields import RmaField, to_integer
+from airflow_provider_rma.schemas.mapped import scalar_text
+from airflow_provider_rma.schemas.problems import validation_error
 
 _PLAIN = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _WIRE = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
@@ -17,20 +18,20 @@ _TOO_LARGE = 24  # digits; beyond it a value on the wire is damage, not money
 _ONE = Decimal(1)
 
 
-def wire_decimal(text: str) -> Decimal:
+def parse_wire_decimal(text: str) -> Decimal:
     """A DOUBLE of the wire: ``-106.92``, ``41557.6500`` and ``1.0E7`` are all legal (seen, documented).
 
     :raises ValidationError: if it is none.
     """
     if not _WIRE.fullmatch(text):
-        raise refused("cannot be read as an amount")
+        raise validation_error("cannot be read as an amount")
     value = Decimal(text)
     if value.adjusted() > _TOO_LARGE:
-        raise refused("cannot be read as an amount: it is too large")
+        raise validation_error("cannot be read as an amount: it is too large")
     return value.quantize(_ONE) if value.as_tuple().exponent > 0 else value  # type: ignore[operator]
 
 
-def wire_double(value: Decimal) -> str:
+def format_wire_double(value: Decimal) -> str:
     """Text of a DOUBLE: decimal point, at least one decimal, no exponent (documented)."""
     if not value:
         return "0.0"
@@ -56,57 +57,59 @@ class Amount(RmaField):
         self.step = Decimal(1).scaleb(-self.decimals)
 
     def read_user(self, value: Any) -> Any:
-        number = self._decimal(value)
+        number = self._to_decimal(value)
         if number is missing:
             return missing
         if not number.is_finite():
-            raise refused("is not a finite number", "give an amount; for no value leave the field out")
+            raise validation_error("is not a finite number", "give an amount; for no value leave the field out")
         if number and (number.adjusted() > 15 or abs(number) >= self.bound):
             digits = 15 - self.decimals
-            raise refused(f"has more than {digits} digits before the decimal point", "correct the value")
-        return self._scaled(number, isinstance(value, float))
+            raise validation_error(f"has more than {digits} digits before the decimal point", "correct the value")
+        return self._quantize(number, isinstance(value, float))
 
-    def _decimal(self, value: Any) -> Any:
+    def _to_decimal(self, value: Any) -> Any:
         if isinstance(value, Decimal):
             return value
         if isinstance(value, float):
             return Decimal(float.__repr__(value))
         if isinstance(value, str):
-            return self._text(value.strip())
-        number = integral(value)
+            return self._parse(value.strip())
+        number = to_integer(value)
         if number is not None:
             return Decimal(number)
-        raise refused(f"is a {type(value).__name__}, not a number", "give a Decimal, an int, or text such as 12.50")
+        raise validation_error(
+            f"is a {type(value).__name__}, not a number", "give a Decimal, an int, or text such as 12.50"
+        )
 
     @staticmethod
-    def _text(text: str) -> Any:
+    def _parse(text: str) -> Any:
         if not text:
             return missing
         if text.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
             return Decimal("NaN")
         if not _PLAIN.fullmatch(text):
-            raise refused("is not a number", "write it with a decimal point and nothing else, such as 1234.50")
+            raise validation_error("is not a number", "write it with a decimal point and nothing else, such as 1234.50")
         return Decimal(text)
 
-    def _scaled(self, number: Decimal, was_float: bool) -> Decimal:
+    def _quantize(self, number: Decimal, was_float: bool) -> Decimal:
         places = -int(number.as_tuple().exponent)
         if places > self.decimals:
             places = -int(number.normalize().as_tuple().exponent) if len(number.as_tuple().digits) <= 28 else places
             if places > self.decimals and was_float:
                 text = f"is a float that is no exact amount with at most {self.decimals} decimal places"
-                raise refused(text, f"give a Decimal or text, rounded to {self.decimals} places")
+                raise validation_error(text, f"give a Decimal or text, rounded to {self.decimals} places")
             if places > self.decimals:
                 text = f"has {places} decimal places, RMA takes at most {self.decimals}"
-                raise refused(text, f"round it to {self.decimals} places")
+                raise validation_error(text, f"round it to {self.decimals} places")
             return number.quantize(self.step)
         return number.quantize(_ONE) if places < 0 else number
 
     def read_wire(self, value: Any) -> Decimal | None:
-        text = wire_text(value).strip()
-        return wire_decimal(text) if text else None
+        text = scalar_text(value).strip()
+        return parse_wire_decimal(text) if text else None
 
     def write_wire(self, value: Any) -> str:
-        return wire_double(value)
+        return format_wire_double(value)
 
 
 class Money(Amount):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Self, cast
 
@@ -11,38 +10,9 @@ import pendulum
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, missing, pre_load, validates_schema
 
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError, UnexpectedResponseError
-from airflow_provider_rma.schemas.fields import Direction, RmaField, Undocumented
-from airflow_provider_rma.schemas.nested import Nested, NestedField, WrappedList, unwrap
-from airflow_provider_rma.schemas.problems import Problem, field_problems, unknown_field
-
-
-@dataclass(frozen=True)
-class FieldSpec:
-    """What is known of one field.
-
-    :param path: name of the field, of a nested one with its path, e.g. ``parts[].unit``, ``customer.name``.
-    :param kind: ``text``, ``key``, ``account number``, ``account numbers``, ``choice``, ``currency``, ``money``,
-        ``price``, ``balance``, ``integer``, ``boolean``, ``date``, ``list``, ``entity`` or ``undocumented``.
-    :param required: the user must give it.
-    :param read_only: RMA sets it; refused from users.
-    :param default: what RMA takes if it is not sent, None if nothing is documented.
-    :param max_length: most characters, None without a limit.
-    :param decimals: most decimal places, None if it is no amount.
-    :param choices: the documented words, empty if any text will do.
-    :param attribute: an XML attribute, ``@name`` on the wire.
-    :param note: meaning or evidence in a few words.
-    """
-
-    path: str
-    kind: str
-    required: bool
-    read_only: bool
-    default: str | None
-    max_length: int | None
-    decimals: int | None
-    choices: tuple[str, ...]
-    attribute: bool
-    note: str
+from airflow_provider_rma.schemas.fields import Direction, FieldSpec, RmaField
+from airflow_provider_rma.schemas.mapped import unwrap
+from airflow_provider_rma.schemas.problems import Problem, field_problems, unknown_field_problem
 
 
 class EntitySchema(Schema):
@@ -64,8 +34,9 @@ class EntitySchema(Schema):
         self.input_timezone = input_timezone
         self._siblings: dict[tuple[Direction, str | None], Self] = {}
         super().__init__(unknown=EXCLUDE if direction is Direction.USER else INCLUDE)
-        self._attributes = tuple(name for name, field in self.fields.items() if field.metadata["attribute"])
-        self._by_name = dict(self.fields) | {f"@{name}": self.fields[name] for name in self._attributes}
+        self._fields = cast("Mapping[str, RmaField]", self.fields)
+        self._attributes = tuple(name for name, field in self._fields.items() if field.is_attribute)
+        self._by_name = {**self._fields, **{f"@{name}": self._fields[name] for name in self._attributes}}
 
     def _sibling(self, direction: Direction, input_timezone: str | None = None) -> Self:
         if (direction, input_timezone) == (self.direction, self.input_timezone):
@@ -91,9 +62,9 @@ class EntitySchema(Schema):
         :raises InvalidInputError: with every problem found.
         :raises ConfigurationError: if the zone does not exist.
         """
-        schema = self._sibling(Direction.USER, _known_timezone(input_timezone))
-        path = path or self._name(record)
-        problem = self._no_record(record)
+        schema = self._sibling(Direction.USER, _check_timezone(input_timezone))
+        path = path or self._record_name(record)
+        problem = self._record_problem(record)
         if problem:
             raise InvalidInputError([FieldProblem(path, problem, f"give one dict per {self.entity}")])
         try:
@@ -128,15 +99,17 @@ class EntitySchema(Schema):
         schema = self._sibling(Direction.WIRE)
         mapped = mapped or {}
         if not isinstance(mapped, Mapping):
-            raise _unexpected(f"{path}: is not a record")
+            raise _unexpected_error(f"{path}: is not a record")
         try:
             entity: dict[str, Any] = schema.load(mapped)
         except ValidationError as error:
-            raise _unexpected("; ".join(str(problem) for problem in field_problems(path, error.messages))) from None
+            raise _unexpected_error(
+                "; ".join(str(problem) for problem in field_problems(path, error.messages))
+            ) from None
         if self.key is not None and entity.get(self.key) in (None, ""):
-            raise _unexpected(f"{path}: {self.key} is missing")
+            raise _unexpected_error(f"{path}: {self.key} is missing")
         if unknown_fields is not None:
-            unknown_fields.update(schema.undeclared(mapped))
+            unknown_fields.update(schema.find_undeclared(mapped))
         return entity
 
     def list_from_wire(
@@ -145,43 +118,48 @@ class EntitySchema(Schema):
         """Read a list response such as ``{"customer": [...]}``, also with one element or none.
 
         :param mapped: the response in the mapped form, its root already dropped.
-        :param path: as of :meth:`from_wire`.
-        :param unknown_fields: as of :meth:`from_wire`.
+        :param path: see :meth:`from_wire`.
+        :param unknown_fields: see :meth:`from_wire`.
         """
         path = path or self.entity
         try:
             records = unwrap(mapped, self.entity)
         except ValidationError:
-            raise _unexpected(f"list of {self.entity}: cannot be read as a list") from None
+            raise _unexpected_error(f"list of {self.entity}: cannot be read as a list") from None
         return [
             self.from_wire(record, path=f"{path}[{index}]", unknown_fields=unknown_fields)
             for index, record in enumerate(records)
         ]
 
     def writable(self, entity: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of an entity read from the service that may be sent back: no read-only and no unknown fields, no
-        empty values. What to start from when a record is read, changed, and written whole."""
+        """The part of an entity read from the service that may be sent back: to read a record, change it, and write it
+        whole. Without read-only and unknown fields and empty values."""
         kept: dict[str, Any] = {}
-        for name, field in self.fields.items():
+        for name, field in self._fields.items():
             value = entity.get(name)
-            if value is None or field.metadata["read_only"]:
-                continue
-            if isinstance(field, Nested):
-                value = field.schema.writable(value)
-            elif isinstance(field, WrappedList):
-                value = [field.schema.writable(element) for element in value]
-            kept[name] = value
+            if value is not None and not field.read_only:
+                kept[name] = field.writable(value)
         return kept
 
     @classmethod
-    def limits(cls) -> tuple[FieldSpec, ...]:
-        """Every field with its limit, default and marks, nested ones included, in the order of the wire."""
-        return tuple(_limits(cls, "", read_only=False))
+    def field_specs(cls) -> tuple[FieldSpec, ...]:
+        """Every field with its limits, default and marks, nested ones included, in the order of the wire."""
+        return tuple(cls.iter_field_specs())
+
+    @classmethod
+    def iter_field_specs(cls, prefix: str = "", *, read_only: bool = False) -> Iterator[FieldSpec]:
+        """Like :meth:`field_specs`, for a schema inside another.
+
+        :param prefix: path of the outer field.
+        :param read_only: whether the outer field is.
+        """
+        for name, field in cast("Mapping[str, RmaField]", cls._declared_fields).items():
+            yield from field.specs(prefix + name, read_only=read_only)
 
     # ------------------------------------------------------------------ rules over several fields
 
-    def rules(self, given: Mapping[str, Any]) -> dict[str, list[Problem]]:
-        """Problems that show only when fields are seen together.
+    def check_rules(self, given: Mapping[str, Any]) -> dict[str, list[Problem]]:
+        """Find problems that show only when fields are seen together.
 
         :param given: the fields that have a value, also those whose value was refused on its own.
         :returns: problems by the field they belong to.
@@ -195,7 +173,7 @@ class EntitySchema(Schema):
         return missing if value is None else value
 
     @pre_load
-    def _plain_attributes(self, data: Any, **_: Any) -> Any:
+    def _mark_attributes(self, data: Any, **_: Any) -> Any:
         """XML attributes may come without their ``@`` (which JSON dialect writes them is only partly known)."""
         if self.direction is Direction.USER or not self._attributes:
             return data
@@ -206,63 +184,49 @@ class EntitySchema(Schema):
         return renamed | {key: value for key, value in data.items() if key not in bare}
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
-    def _strictly(self, data: dict[str, Any], original: Mapping[str, Any], **_: Any) -> None:
+    def _check_user_input(self, data: dict[str, Any], original: Mapping[str, Any], **_: Any) -> None:
         if self.direction is Direction.WIRE:
             return
         problems: dict[str, list[Problem]] = {}
         for key, value in original.items():
             if key not in self.fields:
-                problems[key] = [unknown_field(key, self.load_fields, self.entity)]
+                problems[key] = [unknown_field_problem(key, self.load_fields, self.entity)]
             elif key not in self.load_fields and value is not None:
                 problems[key] = [Problem("is set by RMA and cannot be written", "leave it out")]
         refused = {name: original[name] for name in self.load_fields if name not in data and name in original}
         given = {name: value for name, value in {**refused, **data}.items() if value not in (None, "", [], {})}
-        for key, found in self.rules(given).items():
+        for key, found in self.check_rules(given).items():
             problems.setdefault(key, []).extend(found)
         if problems:
             raise ValidationError(problems)
 
-    def undeclared(self, mapped: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-        """Paths of fields of the mapped form that are not declared, in this record and the ones inside it."""
+    def find_undeclared(self, mapped: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+        """Paths of members of the mapped form that are not declared, in this record and the ones inside it."""
         for name in mapped:
             field = self._by_name.get(name)
             if field is None:
                 yield prefix + str(name)
-            elif isinstance(field, NestedField):
-                yield from _unknown_inside(field, mapped[name], prefix + name)
-            elif isinstance(mapped[name], Mapping) and not isinstance(field, Undocumented):
-                yield from (f"{prefix}{name}.{inner}" for inner in mapped[name] if inner != "$")
+            else:
+                yield from field.find_undeclared(mapped[name], prefix + name)
 
     @staticmethod
-    def _no_record(record: Any) -> str:
+    def _record_problem(record: Any) -> str:
         return "" if isinstance(record, Mapping) else f"is a {type(record).__name__}, not a mapping of fields"
 
-    def _name(self, record: Any) -> str:
+    def _record_name(self, record: Any) -> str:
         value = record.get(self.key) if isinstance(record, Mapping) and self.key else None
         usable = isinstance(value, str) and value.isprintable() and 0 < len(value) <= 64
         return f"{self.entity} {value}" if usable else self.entity
 
 
-def _unexpected(message: str) -> UnexpectedResponseError:
+def _unexpected_error(message: str) -> UnexpectedResponseError:
     return UnexpectedResponseError(
         message, advice="The response does not fit the documented interface; see its raw text."
     )
 
 
-def _unknown_inside(field: NestedField, value: Any, path: str) -> Iterator[str]:
-    if isinstance(field, WrappedList):
-        if isinstance(value, Mapping):
-            yield from (f"{path}.{name}" for name in value if name != field.item)
-        elements = unwrap(value, field.item)
-    else:
-        elements = [value]
-    for element in elements:
-        if isinstance(element, Mapping):
-            yield from field.schema.undeclared(element, f"{path}.")
-
-
 @lru_cache(maxsize=64)
-def _known_timezone(name: str | None) -> str | None:
+def _check_timezone(name: str | None) -> str | None:
     if name is not None:
         try:
             pendulum.timezone(name)
@@ -270,24 +234,3 @@ def _known_timezone(name: str | None) -> str | None:
             advice = "Use a name of the IANA time zone database, e.g. Europe/Zurich."
             raise ConfigurationError(f"input_timezone {name!r} is not a time zone.", advice=advice) from None
     return name
-
-
-def _limits(schema: type[EntitySchema], prefix: str, *, read_only: bool) -> Iterator[FieldSpec]:
-    for name, field in schema._declared_fields.items():
-        meta = field.metadata
-        closed = read_only or meta["read_only"]
-        yield FieldSpec(
-            path=prefix + name,
-            kind=cast(RmaField, field).kind,
-            required=field.required,
-            read_only=closed,
-            default=meta["default"],
-            max_length=meta.get("max_length"),
-            decimals=meta.get("decimals"),
-            choices=tuple(meta.get("choices", ())),
-            attribute=meta["attribute"],
-            note=meta["note"],
-        )
-        if isinstance(field, NestedField):
-            step = "[]." if isinstance(field, WrappedList) else "."
-            yield from _limits(field.schema_class, f"{prefix}{name}{step}", read_only=closed)

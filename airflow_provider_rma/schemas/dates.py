@@ -10,8 +10,9 @@ from typing import Any
 import pendulum
 from marshmallow import missing
 
-from airflow_provider_rma.schemas.fields import RmaField, wire_text
-from airflow_provider_rma.schemas.problems import refused
+from airflow_provider_rma.schemas.fields import RmaField
+from airflow_provider_rma.schemas.mapped import scalar_text
+from airflow_provider_rma.schemas.problems import validation_error
 
 _USER = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -24,7 +25,7 @@ _ZURICH = "Europe/Zurich"
 
 
 @lru_cache(maxsize=8192)
-def wire_date(day: date) -> str:
+def format_wire_date(day: date) -> str:
     """Local midnight with the Swiss offset of that day, e.g. ``2012-08-06T00:00:00+02:00`` (documented).
 
     Before 1895 Switzerland kept a local time with odd seconds; such days are written with +01:00.
@@ -35,7 +36,7 @@ def wire_date(day: date) -> str:
 
 
 @lru_cache(maxsize=8192)
-def day_of_wire(text: str) -> date:
+def parse_wire_date(text: str) -> date:
     """The ten calendar characters of a date or time stamp; nothing is ever converted.
 
     :raises ValidationError: if they are no date.
@@ -46,7 +47,7 @@ def day_of_wire(text: str) -> date:
             return date.fromisoformat(match[1])
         except ValueError:
             pass  # e.g. 30 February: reported below
-    raise refused("cannot be read as a date")
+    raise validation_error("cannot be read as a date")
 
 
 class CalendarDate(RmaField):
@@ -61,19 +62,21 @@ class CalendarDate(RmaField):
 
     def read_user(self, value: Any) -> Any:
         if isinstance(value, str):
-            value = self._parsed(value.strip())
+            value = self._parse(value.strip())
             if value is missing:
                 return missing
         if isinstance(value, datetime):
-            value = self._day(value)
+            value = self._to_day(value)
         if not isinstance(value, date):
-            raise refused(f"is a {type(value).__name__}, not a date", "give a date, or text such as 2025-03-31")
+            raise validation_error(
+                f"is a {type(value).__name__}, not a date", "give a date, or text such as 2025-03-31"
+            )
         if value.year < _FIRST.year:
-            raise refused("lies before 1900", "correct the year")
+            raise validation_error("lies before 1900", "correct the year")
         return date(value.year, value.month, value.day)
 
     @staticmethod
-    def _parsed(text: str) -> Any:
+    def _parse(text: str) -> Any:
         if not text:
             return missing
         match = _USER.fullmatch(text)
@@ -82,22 +85,22 @@ class CalendarDate(RmaField):
                 return datetime.fromisoformat(text) if match["clock"] else date.fromisoformat(text)
         except ValueError:
             pass  # e.g. 30 February: reported below
-        raise refused("is not a date", "write it as year-month-day, such as 2025-03-31")
+        raise validation_error("is not a date", "write it as year-month-day, such as 2025-03-31")
 
-    def _day(self, stamp: datetime) -> date:
+    def _to_day(self, stamp: datetime) -> date:
         if stamp != stamp:  # how NaT, the empty time stamp of data frames, shows itself
-            raise refused("is an empty time stamp", "give a date or None")
+            raise validation_error("is an empty time stamp", "give a date or None")
         if stamp.time() == _MIDNIGHT:
             return stamp.date()
         zone: str | None = getattr(self.parent, "input_timezone", None)
         if zone is None:
             remedy = "give the calendar date alone, or set input_timezone to the zone whose calendar day counts"
-            raise refused("has a time of day, so its calendar day depends on the time zone", remedy)
+            raise validation_error("has a time of day, so its calendar day depends on the time zone", remedy)
         return stamp.date() if stamp.tzinfo is None else stamp.astimezone(pendulum.timezone(zone)).date()
 
     def read_wire(self, value: Any) -> date | None:
-        text = wire_text(value).strip()
-        return day_of_wire(text) if text else None
+        text = scalar_text(value).strip()
+        return parse_wire_date(text) if text else None
 
     def write_wire(self, value: Any) -> str:
-        return wire_date(value)
+        return format_wire_date(value)

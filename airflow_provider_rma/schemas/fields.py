@@ -1,4 +1,4 @@
-"""The base of all field types, and the plain ones: whole numbers, booleans, opaque values.
+"""The base of all field types, and the plain ones: whole numbers, booleans, undocumented content.
 
 A field knows three ways: :meth:`RmaField.read_user` (strict), :meth:`RmaField.write_wire`, and
 :meth:`RmaField.read_wire` (tolerant). Which of the two readings applies is settled once, when its schema is built.
@@ -7,7 +7,8 @@ A field knows three ways: :meth:`RmaField.read_user` (strict), :meth:`RmaField.w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from numbers import Integral
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from marshmallow import fields, missing
 
-from airflow_provider_rma.schemas.problems import missing_value, refused
+from airflow_provider_rma.schemas.mapped import scalar_text
+from airflow_provider_rma.schemas.problems import missing_error, validation_error
 
 if TYPE_CHECKING:
     _Field = fields.Field[Any]
@@ -30,6 +32,35 @@ class Direction(Enum):
     WIRE = "wire"
 
 
+@dataclass(frozen=True)
+class FieldSpec:
+    """The limits, default and marks of one field.
+
+    :param path: name of the field, of a nested one with its path, e.g. ``parts[].unit``, ``customer.name``.
+    :param kind: ``text``, ``key``, ``account number``, ``account numbers``, ``choice``, ``currency``, ``money``,
+        ``price``, ``balance``, ``integer``, ``boolean``, ``date``, ``list``, ``entity`` or ``undocumented``.
+    :param required: the user must give it.
+    :param read_only: RMA sets it; refused from users.
+    :param default: what RMA takes if it is not sent, None if nothing is documented.
+    :param max_length: most characters, None without a limit.
+    :param decimals: most decimal places, None if it is no amount.
+    :param choices: the documented words, empty if any text will do.
+    :param attribute: an XML attribute, ``@name`` on the wire.
+    :param note: meaning or evidence in a few words.
+    """
+
+    path: str
+    kind: str
+    required: bool
+    read_only: bool
+    default: str | None
+    max_length: int | None
+    decimals: int | None
+    choices: tuple[str, ...]
+    attribute: bool
+    note: str
+
+
 class RmaField(_Field):
     """A field of an RMA entity.
 
@@ -38,7 +69,7 @@ class RmaField(_Field):
     :param default: what RMA takes if the field is not sent, as documented; for information, never filled in here.
     :param attribute: an XML attribute, ``@name`` on the wire.
     :param note: where the limit comes from, or what the field means, in a few words.
-    :param limits: further properties for :meth:`EntitySchema.limits`: ``max_length``, ``decimals``, ``choices``.
+    :param limits: further properties for :class:`FieldSpec`: ``max_length``, ``decimals``, ``choices``.
     """
 
     kind: ClassVar[str] = "value"
@@ -55,18 +86,51 @@ class RmaField(_Field):
     ) -> None:
         metadata = {"default": default, "read_only": read_only, "attribute": attribute, "note": note, **limits}
         super().__init__(required=required, allow_none=True, metadata=metadata)
+        self.read_only = read_only
+        self.is_attribute = attribute
         self.strict = True
 
     def _bind_to_schema(self, field_name: str, parent: Any, /) -> None:
         super()._bind_to_schema(field_name, parent)
         self.strict = parent.direction is Direction.USER
         self.load_only = False
-        self.dump_only = self.strict and bool(self.metadata["read_only"])
-        if self.metadata["attribute"] and not self.strict:
+        self.dump_only = self.strict and self.read_only
+        if self.is_attribute and not self.strict:
             self.data_key = f"@{field_name}"
 
-    def absent(self) -> Any:
-        """What an absent value becomes: nothing, unless a list says otherwise."""
+    def specs(self, path: str, *, read_only: bool = False) -> Iterator[FieldSpec]:
+        """The field's spec, and those of the fields inside it.
+
+        :param path: of this field.
+        :param read_only: whether a field around this one is.
+        """
+        yield FieldSpec(
+            path=path,
+            kind=self.kind,
+            required=self.required,
+            read_only=read_only or self.read_only,
+            default=self.metadata["default"],
+            max_length=self.metadata.get("max_length"),
+            decimals=self.metadata.get("decimals"),
+            choices=tuple(self.metadata.get("choices", ())),
+            attribute=self.is_attribute,
+            note=self.metadata["note"],
+        )
+
+    def writable(self, value: Any) -> Any:
+        """The part of a value read from the service that may be sent back."""
+        return value
+
+    def find_undeclared(self, value: Any, path: str) -> Iterator[str]:
+        """Paths of members that a value of the mapped form has and nobody has declared.
+
+        :param path: of this field.
+        """
+        if isinstance(value, Mapping):
+            yield from (f"{path}.{name}" for name in value if name != "$")
+
+    def absent_value(self) -> Any:
+        """The value of a field that is not there: ``missing``, unless a list says otherwise."""
         return missing
 
     def deserialize(
@@ -74,14 +138,14 @@ class RmaField(_Field):
     ) -> Any:
         if not self.strict:
             if value is missing:
-                return self.absent()
+                return self.absent_value()
             return self.read_wire(value)
         result = missing if value is None or value is missing else self.read_user(value)
         if result is not missing:
             return result
         if self.required:
-            raise missing_value()
-        return self.absent()
+            raise missing_error()
+        return self.absent_value()
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return self.write_wire(value)
@@ -99,26 +163,7 @@ class RmaField(_Field):
         raise NotImplementedError
 
 
-def wire_text(value: Any) -> str:
-    """Text of a scalar of the mapped form.
-
-    An element that has attributes carries its text under ``$``; empty elements arrive as ``""``, ``{}`` or null.
-    Real JSON numbers and booleans are taken as their text. A float is not: its text is lost already.
-    """
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, Mapping):
-        return wire_text(value.get("$"))
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | Decimal):
-        return str(value)
-    raise refused("is not a single value")
-
-
-def integral(value: Any) -> int | None:
+def to_integer(value: Any) -> int | None:
     """A whole number of any integer type, those of numpy included; None for everything else. A bool is no number."""
     if isinstance(value, bool):
         return None
@@ -148,9 +193,9 @@ class Integer(RmaField):
                 return missing
         number = self._number(value)
         if number is None:
-            raise refused("is not a whole number", "give an int, or digits only")
+            raise validation_error("is not a whole number", "give an int, or digits only")
         if not self.minimum <= number <= self.maximum:
-            raise refused(f"is outside of {self.minimum} to {self.maximum}", "correct the value")
+            raise validation_error(f"is outside of {self.minimum} to {self.maximum}", "correct the value")
         return number
 
     def _number(self, value: Any) -> int | None:
@@ -160,15 +205,15 @@ class Integer(RmaField):
             return int(value)
         if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < 18 and value == int(value):
             return int(value)
-        return integral(value)
+        return to_integer(value)
 
     def read_wire(self, value: Any) -> int | None:
-        text = wire_text(value).strip()
+        text = scalar_text(value).strip()
         if not text:
             return None
         match = self._WIRE.fullmatch(text)
         if not match:
-            raise refused("cannot be read as a whole number")
+            raise validation_error("cannot be read as a whole number")
         return int(match[1])
 
     def write_wire(self, value: Any) -> str:
@@ -188,16 +233,16 @@ class Boolean(RmaField):
             found = self._VALUES.get(str(value).strip().lower())
             if found is not None:
                 return found
-        raise refused("is neither true nor false", "give True or False, or the text 'true' or 'false'")
+        raise validation_error("is neither true nor false", "give True or False, or the text 'true' or 'false'")
 
     def read_wire(self, value: Any) -> bool | None:
-        text = wire_text(value).strip().lower()
+        text = scalar_text(value).strip().lower()
         if not text:
             return None
         try:
             return self._VALUES[text]
         except KeyError:
-            raise refused("cannot be read as true or false") from None
+            raise validation_error("cannot be read as true or false") from None
 
     def write_wire(self, value: Any) -> str:
         return "true" if value else "false"
@@ -209,7 +254,10 @@ class Undocumented(RmaField):
     kind = "undocumented"
 
     def read_user(self, value: Any) -> Any:
-        raise refused("has no documented content", "leave it out")
+        raise validation_error("has no documented content", "leave it out")
+
+    def find_undeclared(self, value: Any, path: str) -> Iterator[str]:
+        return iter(())
 
     def read_wire(self, value: Any) -> Any:
         empty = value is None or (isinstance(value, str | Mapping | Sequence) and not value)

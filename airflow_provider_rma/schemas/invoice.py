@@ -89,7 +89,7 @@ class InvoiceSchema(EntitySchema):
     incomeentries = WrappedList(IncomeEntrySchema, "incomeentry", note="booking method")
     taxentries = WrappedList(TaxEntrySchema, "taxentry", note="booking method, tax amounts")
 
-    def rules(self, given: Mapping[str, Any]) -> dict[str, list[Problem]]:
+    def check_rules(self, given: Mapping[str, Any]) -> dict[str, list[Problem]]:
         found: dict[str, list[Problem]] = {}
         customer = _customer_problem(given)
         if customer:

@@ -2,53 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, missing
 
-from airflow_provider_rma.schemas.fields import RmaField
-from airflow_provider_rma.schemas.problems import Problem, refused
-
-if TYPE_CHECKING:
-    from airflow_provider_rma.schemas.base import EntitySchema
-
-
-def unwrap(value: Any, item: str) -> list[Any]:
-    """Elements of a list in a wrapper, in all the forms in which RMA's JSON gives one.
-
-    One element is an object, several are an array; no element is null, an empty text, an empty object, or nothing at
-    all (documented, seen in clients). Repeated wrappers and a bare array are read as well.
-
-    :param value: what stands under the wrapper's name, e.g. ``{"part": [{...}, {...}]}``.
-    :param item: name of one element, e.g. ``part``.
-    :raises ValidationError: if it is a text.
-    """
-    if not value:
-        return []
-    if isinstance(value, Mapping):
-        inner = value.get(item) if item in value else None
-        if not inner:
-            return []
-        return list(inner) if isinstance(inner, list | tuple) else [inner]
-    if isinstance(value, list | tuple):
-        return [element for entry in value for element in _elements(entry, item)]
-    if isinstance(value, str) and not value.strip():
-        return []
-    raise refused("cannot be read as a list")
-
-
-def _elements(entry: Any, item: str) -> Iterable[Any]:
-    if isinstance(entry, Mapping) and set(entry) == {item}:
-        return unwrap(entry, item)
-    return [entry]
+from airflow_provider_rma.schemas.base import EntitySchema
+from airflow_provider_rma.schemas.fields import FieldSpec, RmaField
+from airflow_provider_rma.schemas.mapped import unwrap
+from airflow_provider_rma.schemas.problems import Problem, validation_error
 
 
 class NestedField(RmaField):
-    """What fields with a schema of their own share.
+    """Base of the fields with a schema of their own.
 
     :param schema_class: schema of the inner entity.
     """
+
+    #: Joins the path of the field and the path of a field inside it.
+    separator: ClassVar[str] = "."
 
     def __init__(self, schema_class: type[EntitySchema], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -58,11 +30,15 @@ class NestedField(RmaField):
         super()._bind_to_schema(field_name, parent)
         self.schema = self.schema_class(direction=parent.direction, input_timezone=parent.input_timezone)
 
-    def element(self, value: Any) -> dict[str, Any]:
+    def specs(self, path: str, *, read_only: bool = False) -> Iterator[FieldSpec]:
+        yield from super().specs(path, read_only=read_only)
+        yield from self.schema_class.iter_field_specs(f"{path}{self.separator}", read_only=read_only or self.read_only)
+
+    def read_element(self, value: Any) -> dict[str, Any]:
         """Read one inner entity."""
         if not isinstance(value, Mapping):
             if self.strict or value:
-                raise refused(
+                raise validation_error(
                     f"is a {type(value).__name__}, not a mapping of fields",
                     f"give a dict with the fields of the {self.schema.entity}",
                 )
@@ -76,12 +52,19 @@ class Nested(NestedField):
 
     kind = "entity"
 
+    def writable(self, value: Any) -> Any:
+        return self.schema.writable(value)
+
+    def find_undeclared(self, value: Any, path: str) -> Iterator[str]:
+        if isinstance(value, Mapping):
+            yield from self.schema.find_undeclared(value, f"{path}.")
+
     def read_user(self, value: Any) -> Any:
         empty = isinstance(value, str | Mapping) and not value
-        return missing if empty else self.element(value) or missing
+        return missing if empty else self.read_element(value) or missing
 
     def read_wire(self, value: Any) -> dict[str, Any] | None:
-        return self.element(value) if value else None
+        return self.read_element(value) if value else None
 
     def write_wire(self, value: Any) -> Any:
         return self.schema.dump(value)
@@ -98,12 +81,23 @@ class WrappedList(NestedField):
     """
 
     kind = "list"
+    separator = "[]."
 
     def __init__(self, schema_class: type[EntitySchema], item: str, **kwargs: Any) -> None:
         super().__init__(schema_class, item=item, **kwargs)
         self.item = item
 
-    def absent(self) -> Any:
+    def writable(self, value: Any) -> Any:
+        return [self.schema.writable(element) for element in value]
+
+    def find_undeclared(self, value: Any, path: str) -> Iterator[str]:
+        if isinstance(value, Mapping):
+            yield from (f"{path}.{name}" for name in value if name != self.item)
+        for element in unwrap(value, self.item):
+            if isinstance(element, Mapping):
+                yield from self.schema.find_undeclared(element, f"{path}.")
+
+    def absent_value(self) -> Any:
         return []
 
     def read_user(self, value: Any) -> Any:
@@ -114,8 +108,10 @@ class WrappedList(NestedField):
         elif value == "":
             return missing
         else:
-            raise refused(f"is a {type(value).__name__}, not a list of {self.item} records", "give a list of mappings")
-        return self._each(items)
+            raise validation_error(
+                f"is a {type(value).__name__}, not a list of {self.item} records", "give a list of mappings"
+            )
+        return self._read_elements(items)
 
     def _from_mapping(self, value: Mapping[str, Any]) -> list[Any]:
         if self.item not in value:
@@ -127,13 +123,13 @@ class WrappedList(NestedField):
         return unwrap(value, self.item)
 
     def read_wire(self, value: Any) -> list[dict[str, Any]]:
-        return self._each(unwrap(value, self.item))
+        return self._read_elements(unwrap(value, self.item))
 
-    def _each(self, items: list[Any]) -> list[dict[str, Any]]:
+    def _read_elements(self, items: list[Any]) -> list[dict[str, Any]]:
         loaded, errors = [], {}
         for index, item in enumerate(items):
             try:
-                loaded.append(self.element(item))
+                loaded.append(self.read_element(item))
             except ValidationError as error:
                 errors[index] = error.messages
         if errors:

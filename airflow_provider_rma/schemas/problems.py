@@ -1,4 +1,4 @@
-"""What can be wrong with a value, in words, and how problems of nested fields become one flat list."""
+"""Problems of values in words; those of nested fields become one flat list."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Problem(str):
         return self
 
 
-def refused(text: str, remedy: str = "") -> ValidationError:
+def validation_error(text: str, remedy: str = "") -> ValidationError:
     """An error with one problem, ready to be raised."""
     return ValidationError([Problem(text, remedy)])
 
 
-def missing_value() -> ValidationError:
+def missing_error() -> ValidationError:
     """The error for a required field without a value."""
-    return refused("is missing", "give a value, the field is required")
+    return validation_error("is missing", "give a value, the field is required")
 
 
 def field_problems(path: str, messages: Any) -> list[FieldProblem]:
@@ -56,40 +56,40 @@ def _walk(prefix: str, messages: Any) -> Iterator[tuple[str, str]]:
         yield prefix, messages
     elif isinstance(messages, Mapping):
         for key, inner in messages.items():
-            yield from _walk(_step(prefix, key), inner)
+            yield from _walk(_join(prefix, key), inner)
     else:
         for inner in messages:
             yield from _walk(prefix, inner)
 
 
-def _step(prefix: str, key: Any) -> str:
+def _join(prefix: str, key: Any) -> str:
     if key == "_schema":
         return prefix
     if isinstance(key, int):
         return f"{prefix}[{key}]"
-    name = shown_name(key)
+    name = printable_name(key)
     return f"{prefix}.{name}" if prefix else name
 
 
-def shown_name(key: Any) -> str:
+def printable_name(key: Any) -> str:
     """A field's name as it may be shown: a key from outside may be anything, also a line break in a log."""
     text = key if isinstance(key, str) else repr(key)
     return text if text.isprintable() and 0 < len(text) <= 64 else ascii(text)[:64]
 
 
-def unknown_field(key: Any, known: Iterable[str], entity: str) -> Problem:
+def unknown_field_problem(key: Any, known: Iterable[str], entity: str) -> Problem:
     """The problem of a field nobody knows, with the nearest known name.
 
     :param key: the name that was given.
     :param known: names that may be written.
     :param entity: what the record is, e.g. ``customer``.
     """
-    plain = {_plain(name): name for name in known}
-    near = difflib.get_close_matches(_plain(str(key)), plain, n=1, cutoff=0.7)
+    plain = {_normalise(name): name for name in known}
+    near = difflib.get_close_matches(_normalise(str(key)), plain, n=1, cutoff=0.7)
     article = "an" if entity[0] in "aeiou" else "a"
     text = f"is not a field of {article} {entity}"
     return Problem(text, f"did you mean '{plain[near[0]]}'?" if near else "remove it or correct its name")
 
 
-def _plain(name: str) -> str:
+def _normalise(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "").replace(" ", "").lstrip("@")

@@ -9,8 +9,9 @@ from typing import Any
 
 from marshmallow import ValidationError, missing
 
-from airflow_provider_rma.schemas.fields import RmaField, integral, wire_text
-from airflow_provider_rma.schemas.problems import Problem, refused
+from airflow_provider_rma.schemas.fields import RmaField, to_integer
+from airflow_provider_rma.schemas.mapped import scalar_text
+from airflow_provider_rma.schemas.problems import Problem, validation_error
 
 # Control characters, lone surrogates and the two code points that XML 1.0 excludes beside them.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -19,19 +20,19 @@ _LINE_END = re.compile("\r\n?")
 _ACCOUNT = re.compile(r"[0-9A-Za-z._-]*")
 
 
-def user_text(value: Any) -> str:
+def parse_user_text(value: Any) -> str:
     """Text from a user: a string, or a whole number (a postcode or an account number often is one).
 
     :raises ValidationError: for anything else; a float has lost its text already.
     """
     if isinstance(value, str):
         return value
-    number = integral(value)
+    number = to_integer(value)
     if number is not None:
         return str(number)
     if isinstance(value, Decimal) and value.is_finite() and value.as_tuple().exponent == 0:
         return str(value)
-    raise refused(f"is a {type(value).__name__}, not text", "give it as a string")
+    raise validation_error(f"is a {type(value).__name__}, not text", "give it as a string")
 
 
 class Text(RmaField):
@@ -49,26 +50,26 @@ class Text(RmaField):
         self.multiline = multiline
 
     def read_user(self, value: Any) -> Any:
-        text = user_text(value)
+        text = parse_user_text(value)
         if self.multiline and "\r" in text:
             text = _LINE_END.sub("\n", text)
-        problems = list(self.problems(text))
+        problems = list(self.find_problems(text))
         if problems:
             raise ValidationError(problems)
         return text
 
-    def problems(self, text: str) -> Iterable[Problem]:
-        """Everything that forbids to send this text."""
+    def find_problems(self, text: str) -> Iterable[Problem]:
+        """Find everything that forbids to send this text."""
         if self.required and not text.strip():
             yield Problem("is empty", "give a value, the field is required")
         if self.limit is not None and len(text) > self.limit:
             yield Problem(f"{len(text)} characters, RMA takes at most {self.limit}", f"shorten it to {self.limit}")
         found = (_FORBIDDEN_IN_LINES if self.multiline else _FORBIDDEN).search(text)
         if found:
-            yield self._forbidden(found)
+            yield self._character_problem(found)
 
     @staticmethod
-    def _forbidden(found: re.Match[str]) -> Problem:
+    def _character_problem(found: re.Match[str]) -> Problem:
         code = ord(found[0])
         if found[0] in "\n\r\t":
             return Problem("contains a line break or tab", "put it into one line")
@@ -81,7 +82,7 @@ class Text(RmaField):
         return Problem(f"contains {what}, U+{code:04X} at position {found.start() + 1}", remedy)
 
     def read_wire(self, value: Any) -> str | None:
-        return None if value is None else wire_text(value)
+        return None if value is None else scalar_text(value)
 
     def write_wire(self, value: Any) -> str:
         return str(value)
@@ -96,19 +97,19 @@ class Identifier(Text):
     def read_user(self, value: Any) -> Any:
         return missing if value == "" and not self.required else super().read_user(value)
 
-    def problems(self, text: str) -> Iterable[Problem]:
+    def find_problems(self, text: str) -> Iterable[Problem]:
         if not text:
             yield Problem("is empty", "give a number")
         elif text != text.strip():
             yield Problem("begins or ends with a blank", "remove the blanks around it")
         else:
-            yield from super().problems(text)
+            yield from super().find_problems(text)
 
 
 class AccountNumber(Text):
     """Number of an account. Empty means RMA's default, where the field is optional (seen in clients).
 
-    :param kwargs: as of :class:`Text`; the limit is 32 characters (documented for customers).
+    :param kwargs: see :class:`Text`; the limit is 32 characters (documented for customers).
     """
 
     kind = "account number"
@@ -116,8 +117,8 @@ class AccountNumber(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(32, **kwargs)
 
-    def problems(self, text: str) -> Iterable[Problem]:
-        yield from super().problems(text)
+    def find_problems(self, text: str) -> Iterable[Problem]:
+        yield from super().find_problems(text)
         if text.strip() and not _ACCOUNT.fullmatch(text):
             yield Problem("is not an account number", "use letters, digits, '.', '_' and '-' only")
 
@@ -128,10 +129,10 @@ class AccountNumbers(Text):
     kind = "account numbers"
 
     def read_user(self, value: Any) -> Any:
-        texts = [user_text(item) for item in value] if isinstance(value, list | tuple) else [user_text(value)]
-        numbers = " ".join(texts).split()
+        items = value if isinstance(value, list | tuple) else [value]
+        numbers = " ".join(parse_user_text(item) for item in items).split()
         if not all(_ACCOUNT.fullmatch(number) for number in numbers):
-            raise refused("holds something that is not an account number", "give a list of account numbers")
+            raise validation_error("holds something that is not an account number", "give a list of account numbers")
         return " ".join(numbers)
 
 
@@ -151,7 +152,7 @@ class Choice(Text):
         if value == "":
             return missing
         if value not in self.choices:
-            raise refused(f"is not one of {', '.join(self.choices)}", "use one of these words")
+            raise validation_error(f"is not one of {', '.join(self.choices)}", "use one of these words")
         return value
 
 
@@ -168,5 +169,5 @@ class Currency(Text):
         if value == "":
             return missing
         if not isinstance(value, str) or not self._CODE.fullmatch(value):
-            raise refused("is not a currency code", "give three capital letters, e.g. CHF")
+            raise validation_error("is not a currency code", "give three capital letters, e.g. CHF")
         return value

@@ -16,8 +16,8 @@ from airflow_provider_rma.billing.journal_import.run import MatchKind
 from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.exceptions import InvalidInputError
-from airflow_provider_rma.schemas.base import FieldSpec
 from airflow_provider_rma.schemas.customer import CustomerSchema
+from airflow_provider_rma.schemas.fields import FieldSpec
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.support.reference import ROOT
 from tests.support.simulator import SimulatorProcess
@@ -65,12 +65,12 @@ def expected(limits: Iterator[FieldSpec], prefix: str = "") -> list[list[str]]:
 def test_field_tables_of_invoices() -> None:
     documented = [[row[:4] for row in table] for table in tables(INVOICES, "Field")]
     prefixes = ("", "parts[].", "incomeentries[].", "taxentries[].")
-    assert documented == [expected(iter(InvoiceSchema.limits()), prefix) for prefix in prefixes]
+    assert documented == [expected(iter(InvoiceSchema.field_specs()), prefix) for prefix in prefixes]
 
 
 def test_field_table_of_customers() -> None:
     (table,) = tables(CUSTOMERS, "Field")
-    assert [row[:4] for row in table] == expected(iter(CustomerSchema.limits()))
+    assert [row[:4] for row in table] == expected(iter(CustomerSchema.field_specs()))
 
 
 def sentence(phrase: str) -> str:

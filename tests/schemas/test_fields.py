@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from airflow_provider_rma.exceptions import InvalidInputError
-from airflow_provider_rma.schemas.base import FieldSpec
 from airflow_provider_rma.schemas.customer import CustomerSchema
+from airflow_provider_rma.schemas.fields import FieldSpec
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 
 
 def limit(path: str) -> FieldSpec:
-    (found,) = [entry for entry in InvoiceSchema.limits() if entry.path == path]
+    (found,) = [entry for entry in InvoiceSchema.field_specs() if entry.path == path]
     return found
 
 
@@ -34,7 +34,7 @@ def test_nested_limits_have_paths() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [entry for entry in CustomerSchema.limits() if entry.max_length and not entry.read_only],
+    [entry for entry in CustomerSchema.field_specs() if entry.max_length and not entry.read_only],
     ids=lambda e: e.path,
 )
 def test_every_declared_length_is_the_one_enforced(entry: FieldSpec) -> None:
@@ -47,7 +47,7 @@ def test_every_declared_length_is_the_one_enforced(entry: FieldSpec) -> None:
 
 
 def test_documented_lengths_of_a_customer() -> None:
-    lengths = {entry.path: entry.max_length for entry in CustomerSchema.limits() if "." not in entry.path}
+    lengths = {entry.path: entry.max_length for entry in CustomerSchema.field_specs() if "." not in entry.path}
     expected = {
         32: "customernumber salutation firstname lastname address1 address2 city state country taxnumber arap_accno "
         "payment_accno bank_address1 bank_address2 bank_city bank_state bank_country",

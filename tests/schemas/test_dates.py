@@ -25,8 +25,8 @@ def worker_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patch:
         patch.setenv("TZ", request.param)
         time.tzset()
-        dates.wire_date.cache_clear()
-        dates.day_of_wire.cache_clear()
+        dates.format_wire_date.cache_clear()
+        dates.parse_wire_date.cache_clear()
         yield request.param
     time.tzset()
 
