@@ -86,7 +86,7 @@ def build_application(service: Service) -> Starlette:
 
 
 class _AnnouncingServer(Server):
-    """uvicorn's server, which says on stdout when it answers."""
+    """uvicorn's server, which says on stdout when it is ready."""
 
     def __init__(self, config: Config, announcement: str) -> None:
         super().__init__(config)

@@ -1,5 +1,7 @@
-"""Switches that can be turned while the simulator runs: where the documentation leaves a question open, or a test
-needs the other answer."""
+"""Switches that can be turned while the simulator runs.
+
+There is one where the documentation leaves a question open or a test needs the other behaviour.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,10 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
 
-from airflow_provider_rma.simulator.http.wire import EMPTY_FORMS
-from airflow_provider_rma.simulator.values import today_in_zurich
+from airflow_provider_rma.simulator.books.days import today_in_zurich
+
+#: How an empty list may be written in JSON.
+EMPTY_FORMS = ("null", "object", "text", "missing")
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "duplicates": ("refuse", "accept"),
@@ -28,7 +32,7 @@ class Settings:
     :param empty_list: an empty list in JSON: ``null``, ``object``, ``text`` or ``missing``.
     :param unknown_account: transactions of an account number that does not exist: ``200`` (empty) or ``404``.
     :param unknown_tenant: a tenant that the key does not open: ``403`` or ``404``.
-    :param compress: answer with gzip where the client accepts it.
+    :param compress: respond with gzip where the client accepts it.
     :param today: the day it is for the service (ISO text); none means today in Switzerland.
     """
 
@@ -46,7 +50,7 @@ class Settings:
 
     def change(self, given: Mapping[str, Any]) -> None:
         """Turn the switches that are named; nothing is changed when one of them is unknown or has a wrong value."""
-        names = {one.name for one in fields(self)}
+        names = {switch.name for switch in fields(self)}
         for name, value in given.items():
             if name not in names:
                 raise ValueError(f"there is no switch {name!r}, only {', '.join(sorted(names))}")

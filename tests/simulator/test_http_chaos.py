@@ -206,9 +206,9 @@ def test_a_fault_does_not_break_the_next_request_on_other_connections(simulator:
 
 
 def struck(seed: int) -> list[bool]:
-    chaos = Faults()
-    chaos.rules.append(FaultRule("read", "lost", probability=0.3, seed=seed))
-    return [chaos.strike("read_parts") is not None for _ in range(200)]
+    faults = Faults()
+    faults.rules.append(FaultRule("read", "lost", probability=0.3, seed=seed))
+    return [faults.pick("read_parts") is not None for _ in range(200)]
 
 
 def test_chance_repeats_with_its_seed() -> None:
@@ -218,8 +218,8 @@ def test_chance_repeats_with_its_seed() -> None:
 
 def test_classes_of_requests() -> None:
     rule = FaultRule("read", "lost")
-    assert rule.matches("read_parts")
-    assert not rule.matches("create_invoice")
-    assert not rule.matches("reader")
-    assert FaultRule("any", "lost").matches("create_invoice")
-    assert not FaultRule("read_invoice", "lost").matches("read_invoices")
+    assert rule.covers("read_parts")
+    assert not rule.covers("create_invoice")
+    assert not rule.covers("reader")
+    assert FaultRule("any", "lost").covers("create_invoice")
+    assert not FaultRule("read_invoice", "lost").covers("read_invoices")

@@ -10,18 +10,16 @@ import pytest
 
 from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.http import wire
+from airflow_provider_rma.simulator.http.parse import read_boolean, read_day, read_number, read_query_day
 from airflow_provider_rma.simulator.http.responses import JSON, XML, ResponseError, choose_form, error_body
-from airflow_provider_rma.simulator.http.wire import Listing
-from airflow_provider_rma.simulator.values import (
-    double,
-    four_decimals,
-    midnight,
-    moment,
-    read_boolean,
-    read_day,
-    read_number,
-    read_query_day,
+from airflow_provider_rma.simulator.http.serialise import (
+    render_day,
+    render_double,
+    render_four_decimals,
+    render_instant,
 )
+from airflow_provider_rma.simulator.http.wire import Listing
+from airflow_provider_rma.simulator.settings import EMPTY_FORMS
 
 
 @pytest.mark.parametrize(
@@ -41,21 +39,21 @@ from airflow_provider_rma.simulator.values import (
     ],
 )
 def test_doubles_look_as_java_prints_them(value: str, text: str) -> None:
-    assert double(Decimal(value)) == text
+    assert render_double(Decimal(value)) == text
 
 
 def test_balances_have_four_decimals_and_no_negative_zero() -> None:
-    assert four_decimals(Decimal("41557.65")) == "41557.6500"
-    assert four_decimals(Decimal("-0.00001")) == "0.0000"
+    assert render_four_decimals(Decimal("41557.65")) == "41557.6500"
+    assert render_four_decimals(Decimal("-0.00001")) == "0.0000"
 
 
 def test_days_are_swiss_midnight_in_winter_and_in_summer() -> None:
-    assert midnight("2012-08-06") == "2012-08-06T00:00:00+02:00"
-    assert midnight(date(2017, 3, 2)) == "2017-03-02T00:00:00+01:00"
-    assert midnight("2025-03-30") == "2025-03-30T00:00:00+01:00"
-    assert midnight("2025-03-31") == "2025-03-31T00:00:00+02:00"
-    assert moment("2012-08-06T06:52:08.171+00:00") == "2012-08-06T08:52:08.171+02:00"
-    assert moment("2012-08-06T06:52:08+00:00") == "2012-08-06T08:52:08+02:00"
+    assert render_day("2012-08-06") == "2012-08-06T00:00:00+02:00"
+    assert render_day(date(2017, 3, 2)) == "2017-03-02T00:00:00+01:00"
+    assert render_day("2025-03-30") == "2025-03-30T00:00:00+01:00"
+    assert render_day("2025-03-31") == "2025-03-31T00:00:00+02:00"
+    assert render_instant("2012-08-06T06:52:08.171+00:00") == "2012-08-06T08:52:08.171+02:00"
+    assert render_instant("2012-08-06T06:52:08+00:00") == "2012-08-06T08:52:08+02:00"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +164,7 @@ def test_of_repeated_wrappers_only_the_last_counts() -> None:
 
 def _both(items: list[wire.Tree], empty: str = "null") -> tuple[str, str]:
     listing = [Listing("part", items, root="parts"), Listing("part", items, root="parts")]
-    return "".join(wire.xml_list(listing[0])), "".join(wire.json_list(listing[1], empty))
+    return "".join(wire.write_xml_list(listing[0])), "".join(wire.write_json_list(listing[1], empty))
 
 
 def test_lists_of_none_one_and_several() -> None:
@@ -184,13 +182,13 @@ def test_lists_of_none_one_and_several() -> None:
 )
 def test_every_form_of_an_empty_list(empty: str, root: str, inner: str) -> None:
     assert _both([], empty)[1] == root
-    assert "".join(wire.json_document({"p": Listing("x", [])}, empty)) == inner
+    assert "".join(wire.write_json({"p": Listing("x", [])}, empty)) == inner
 
 
 def test_attributes_and_left_out_elements() -> None:
     tree: wire.Tree = {"@id": '1"&', "a": None, "b": "<é>", "c": {"@x": "y"}}
-    assert "".join(wire.xml_document("t", tree)).endswith('<t id="1&quot;&amp;"><b>&lt;é&gt;</b><c x="y"/></t>')
-    assert "".join(wire.json_document(tree, "null")) == '{"@id":"1\\"&","b":"<é>","c":{"@x":"y"}}'
+    assert "".join(wire.write_xml("t", tree)).endswith('<t id="1&quot;&amp;"><b>&lt;é&gt;</b><c x="y"/></t>')
+    assert "".join(wire.write_json(tree, "null")) == '{"@id":"1\\"&","b":"<é>","c":{"@x":"y"}}'
 
 
 def test_what_xml_cannot_carry_is_found_and_never_written() -> None:
@@ -242,9 +240,9 @@ def test_a_rendered_template_is_what_its_tree_would_be() -> None:
     plain: list[wire.Tree] = [tree(*texts), tree("a", "b", "100%")]
     filled = [wire.Rendered(template, texts), wire.Rendered(template, ("a", "b", "100%"))]
     for count in (1, 2):
-        assert "".join(wire.xml_list(Listing("item", filled[:count], root="items"))) == "".join(
-            wire.xml_list(Listing("item", plain[:count], root="items"))
+        assert "".join(wire.write_xml_list(Listing("item", filled[:count], root="items"))) == "".join(
+            wire.write_xml_list(Listing("item", plain[:count], root="items"))
         )
-        for empty in wire.EMPTY_FORMS:
-            text = "".join(wire.json_list(Listing("item", filled[:count]), empty))
-            assert json.loads(text) == json.loads("".join(wire.json_list(Listing("item", plain[:count]), empty)))
+        for empty in EMPTY_FORMS:
+            text = "".join(wire.write_json_list(Listing("item", filled[:count]), empty))
+            assert json.loads(text) == json.loads("".join(wire.write_json_list(Listing("item", plain[:count]), empty)))

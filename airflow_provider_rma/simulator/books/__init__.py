@@ -1,4 +1,5 @@
 """A double-entry ledger on SQLite: documents, vouchers, payments, balances.
 
-`books` is the one entry; `storage` holds the tables, the other modules each post one kind of document.
+`books` is the one entry; `posting`, `articles`, `payments` and `vouchers` compute postings, `storage` keeps them, and
+`rules` holds what the interface refuses before it posts.
 """

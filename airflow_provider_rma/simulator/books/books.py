@@ -1,8 +1,8 @@
 """The books of one tenant: documents go in, a balanced ledger comes out, and all of it survives a restart.
 
 ``Books`` is what the HTTP layer and the control endpoint talk to. Documents are plain dicts with neutral
-names; it is as lax as the ledger's own modules (closed periods, duplicate numbers, unbalanced vouchers are
-posted), and ``check_invoice`` holds the rules of the interface above it.
+names. It is as lax as the ledger's own modules: closed periods, duplicate numbers and unbalanced vouchers are
+posted. The rules of the interface above it are in ``rules``, and the operations of the interface ask them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_rma.simulator.books import reports, rules
+from airflow_provider_rma.simulator.books import reports
+from airflow_provider_rma.simulator.books.days import Day, to_iso, today_in_zurich
 from airflow_provider_rma.simulator.books.document_reader import DocumentReader
-from airflow_provider_rma.simulator.books.document_writer import DocumentWriter, iso_document
-from airflow_provider_rma.simulator.books.master_data import Day, MasterDataStore, iso
-from airflow_provider_rma.simulator.books.master_tables import today_in_zurich, write_master
+from airflow_provider_rma.simulator.books.document_writer import DocumentWriter
+from airflow_provider_rma.simulator.books.master_data import MasterDataStore
+from airflow_provider_rma.simulator.books.master_tables import write_master
 from airflow_provider_rma.simulator.books.reports import BalanceFilter, PostingFilter
 from airflow_provider_rma.simulator.books.rounding import ZERO
 from airflow_provider_rma.simulator.books.storage import Fetch, Store
@@ -81,14 +82,6 @@ class Books(MasterDataStore):
 
     # ------------------------------------------------------------------ writing documents
 
-    def check_invoice(self, document: Mapping[str, Any]) -> None:
-        """Refuse what the interface refuses; see ``rules.check_invoice``."""
-        rules.check_invoice(self, iso_document(document))
-
-    def check_payment(self, payment: Mapping[str, Any], *, link: str = "AR_paid") -> None:
-        """Refuse a payment that the interface refuses; see ``rules.check_payment``."""
-        rules.check_payment(self, iso_document(payment), link=link)
-
     def post_invoice(self, document: Mapping[str, Any]) -> int:
         """Post a sale and give its id: article method if it has ``lines``, else booking method.
 
@@ -132,7 +125,7 @@ class Books(MasterDataStore):
         :param reference: the voucher's reference; without it the next number of the counter.
         :param equity_accno: account that takes the result.
         """
-        day = iso(closing_date) or ""
+        day = to_iso(closing_date) or ""
         with self._store.write() as connection:
             for row in connection.execute("SELECT document_id FROM yearend WHERE transdate >= ?", (day,)).fetchall():
                 self._writer.delete(row[0])
@@ -157,7 +150,7 @@ class Books(MasterDataStore):
         :raises KeyError: if there is none.
         """
         row = self._reader.row(id)
-        result = self._reader.header(row, iso(today) or today_in_zurich())
+        result = self._reader.header(row, to_iso(today) or today_in_zurich().isoformat())
         result["postings"] = self._reader.postings(id, result["department"])
         result["payments"] = self._reader.payments(row)
         return result
@@ -206,8 +199,8 @@ class Books(MasterDataStore):
         self, module: str, from_date: Day, to_date: Day, status: str | None, party: str | None, today: Day
     ) -> Iterator[dict[str, Any]]:
         wanted = {"OPEN", "OVERDUE"} if status == "OPEN" else {status}
-        day = iso(today) or today_in_zurich()
-        for row in reports.iterate_documents(self._store.snapshot(), module, iso(from_date), iso(to_date)):
+        day = to_iso(today) or today_in_zurich().isoformat()
+        for row in reports.iterate_documents(self._store.snapshot(), module, to_iso(from_date), to_iso(to_date)):
             if party is not None and row["party"] != party:
                 continue
             document = self._reader.header(row, day)
@@ -239,7 +232,7 @@ class Books(MasterDataStore):
         return [account["id"] for accno, account in self._accounts.items() if reports.matches_pattern(pattern, accno)]
 
     def _filter(self, pattern: str, from_date: Day, to_date: Day) -> PostingFilter:
-        return PostingFilter(self._account_ids(pattern), iso(from_date), iso(to_date))
+        return PostingFilter(self._account_ids(pattern), to_iso(from_date), to_iso(to_date))
 
     def postings(
         self,
@@ -311,7 +304,7 @@ class Books(MasterDataStore):
 
     def _closing_rows(self, fetch: Fetch, wanted: PostingFilter) -> list[dict[str, Any]]:
         sums = reports.raw_sums(fetch, PostingFilter(wanted.account_ids, None, wanted.to_date))
-        return self._balance_rows(sums, wanted.to_date or today_in_zurich(), reports.CLOSING_REFERENCE)
+        return self._balance_rows(sums, wanted.to_date or today_in_zurich().isoformat(), reports.CLOSING_REFERENCE)
 
     def _balance_rows(self, sums: Mapping[str, Decimal], day: str, reference: str) -> list[dict[str, Any]]:
         blank = dict.fromkeys(("source", "memo", "notes", "intnotes"), "")

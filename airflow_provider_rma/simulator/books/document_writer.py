@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.simulator.books.articles import post_articles
+from airflow_provider_rma.simulator.books.days import to_iso_document
 from airflow_provider_rma.simulator.books.document_reader import AMOUNTS, DocumentReader, restore_posted
 from airflow_provider_rma.simulator.books.master_data import MasterDataStore
 from airflow_provider_rma.simulator.books.master_tables import read_accnos
@@ -28,7 +28,6 @@ from airflow_provider_rma.simulator.books.vouchers import build_year_end_rows, p
 _COUNTERS = {"ar": "customer_invoice", "ap": "vendor_invoice", "gl": "general_ledger"}
 _PARTY_KEYS = {"ar": "customernumber", "ap": "vendornumber", "gl": ""}
 _ARAP_KEYS = {"ar": "ar_accno", "ap": "ap_accno", "gl": ""}
-_DATES = ("transdate", "duedate", "datepaid")
 
 _INSERT_DOCUMENT = """
     INSERT INTO document (id, module, number, article, party, transdate, duedate, datepaid, description, currency,
@@ -41,20 +40,6 @@ _INSERT_POSTING = """
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 
 _as_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
-
-
-def iso_document(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a document (or payment) with all its dates as ISO text of the calendar day."""
-    result = dict(document)
-    for key in _DATES:
-        value = result.get(key)
-        if isinstance(value, date):
-            result[key] = value.isoformat()[:10]
-        elif value:
-            result[key] = str(value)[:10]
-    if result.get("payments"):
-        result["payments"] = [iso_document(payment) for payment in result["payments"]]
-    return result
 
 
 class DocumentWriter:
@@ -70,7 +55,7 @@ class DocumentWriter:
     def post(self, module: str, document: Mapping[str, Any]) -> int:
         """Post a new document of a module (``ar``, ``ap``, ``gl``) and give its id."""
         with self._store.write():
-            return self._write(self._store.next_id(), module, iso_document(document))
+            return self._write(self._store.next_id(), module, to_iso_document(document))
 
     def resave(self, document_id: int, document: Mapping[str, Any]) -> None:
         """Replace a document by another state of it, under the same id and with new rows."""
@@ -79,7 +64,7 @@ class DocumentWriter:
             payment_ids = [row[0] for row in connection.execute(
                 "SELECT id FROM payment WHERE document_id = ? ORDER BY payment_no", (document_id,))]  # fmt: skip
             self._remove(document_id)
-            self._write(document_id, module, iso_document(document), payment_ids)
+            self._write(document_id, module, to_iso_document(document), payment_ids)
 
     def delete(self, document_id: int) -> None:
         """Delete a document with everything that belongs to it."""
@@ -114,7 +99,7 @@ class DocumentWriter:
 
     def pay(self, document_id: int, payment: Mapping[str, Any], route: str) -> dict[str, Any]:
         """Enter one payment on a saved document, by either way of the ledger."""
-        given = iso_document(payment)
+        given = to_iso_document(payment)
         with self._store.write():
             row = self._reader.row(document_id)
             if row["module"] == "gl":

@@ -5,26 +5,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from airflow_provider_rma.simulator.books.days import Day, to_iso, today_in_zurich
 from airflow_provider_rma.simulator.books.master_tables import (
     list_linked_accnos,
     part_values,
     party_values,
-    today_in_zurich,
 )
 from airflow_provider_rma.simulator.books.rounding import ZERO
 from airflow_provider_rma.simulator.books.storage import Store
 
-Day = str | date | None
 _OPEN_END = "9999-12-31"
-
-
-def iso(day: Day) -> str | None:
-    """Give a calendar day as ISO text; empty as ``None``."""
-    return day.isoformat()[:10] if isinstance(day, date) else day or None
 
 
 class MasterDataStore:
@@ -54,10 +47,14 @@ class MasterDataStore:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'tenant'", (text,))
             self._store.forget("tenant")
 
+    def languages(self) -> list[str]:
+        """Codes of the languages that the tenant has set up."""
+        return list(self.tenant.get("languages") or [])
+
     def set_close_date(self, day: Day) -> None:
         """Close the books up to and including a day; ``None`` opens them again."""
         with self._store.write():
-            self._save_tenant({**self.tenant, "closedto": iso(day)})
+            self._save_tenant({**self.tenant, "closedto": to_iso(day)})
 
     def next_number(self, counter: str) -> str:
         """Take the next number of a counter: ``customer_invoice``, ``vendor_invoice`` or ``general_ledger``."""
@@ -194,7 +191,7 @@ class MasterDataStore:
                 "payment_accno": tenant["payment_accno"],
                 "curr": values.get("currency") or tenant["default_currency"],
                 "tax_accnos": list_linked_accnos(self._accounts.values(), tax_link),
-                "created": known["created"] if known else today_in_zurich(),
+                "created": known["created"] if known else today_in_zurich().isoformat(),
             }
             return self._save_body("party", known, (kind, number), party_values(values, defaults))
 

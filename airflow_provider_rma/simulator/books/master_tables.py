@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from airflow_provider_rma.simulator.books.storage import Store
-
-ZURICH = ZoneInfo("Europe/Zurich")
 
 _SECTIONS = ("tenant", "accounts", "taxes")
 
@@ -44,11 +40,6 @@ def load_master(path: str | Path) -> dict[str, Any]:
     if missing:
         raise ValueError(f"master data in {path} has no {', '.join(missing)}")
     return dict(master)
-
-
-def today_in_zurich() -> str:
-    """The calendar day in Switzerland, ISO."""
-    return datetime.now(ZURICH).date().isoformat()
 
 
 def read_accnos(value: Any) -> list[str]:

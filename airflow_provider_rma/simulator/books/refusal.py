@@ -6,7 +6,7 @@ from __future__ import annotations
 class RefusalError(Exception):
     """A business rule refuses what was asked.
 
-    :param text: a German sentence, as the service would answer it.
+    :param text: a German sentence, as the service would respond.
     :param field: the name of the field that caused the refusal, if one did.
     """
 

@@ -130,7 +130,7 @@ NO_FILTER = BalanceFilter()
 def raw_sums(fetch: Fetch, wanted: PostingFilter, balance_filter: BalanceFilter = NO_FILTER) -> dict[str, Decimal]:
     """Raw sums by account number (credit positive), in order of number; rows of 0 count as a movement.
 
-    Department and project are a property of the postings; everything else is answered from the daily totals.
+    Department and project are a property of the postings; everything else comes from the daily totals.
     """
     where, parameters = wanted.where(zero_rows=True)
     if balance_filter.exclude_fx:

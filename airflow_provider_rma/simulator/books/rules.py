@@ -1,4 +1,4 @@
-"""What the books refuse before a document is posted through the interface.
+"""Rules that a document must pass before the interface posts it.
 
 The ledger's own modules check almost nothing (posting oracle, D15 to D17); these are the rules of the layer
 above, in the recommended reading of the API's unknowns. Texts are German, as the service's are.
@@ -7,55 +7,56 @@ above, in the recommended reading of the API's unknowns. Texts are German, as th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow_provider_rma.simulator.books.days import to_iso_document
+from airflow_provider_rma.simulator.books.master_data import MasterDataStore
 from airflow_provider_rma.simulator.books.refusal import RefusalError
-
-if TYPE_CHECKING:
-    from airflow_provider_rma.simulator.books.books import Books
 
 _METHODS = ("incomeentries", "expenseentries", "taxentries")
 
 
-def check_invoice(books: Books, document: Mapping[str, Any]) -> None:
+def check_invoice(master_data: MasterDataStore, document: Mapping[str, Any]) -> None:
     """Refuse an invoice that the interface would not accept.
 
-    :param books: the tenant's books.
+    :param master_data: the master data of the tenant.
     :param document: the invoice with neutral names; with a full ``customer`` its number need not be known yet.
     :raises RefusalError: with a German sentence and the field.
     """
+    document = to_iso_document(document)
     if not str(document.get("invnumber") or ""):
         raise RefusalError("Die Rechnungsnummer fehlt.", "invnumber")
     _check_content(document)
-    _check_period(books, document.get("transdate"), "transdate")
-    if not document.get("customer") and books.customer(str(document.get("customernumber") or "")) is None:
+    _check_period(master_data, document.get("transdate"), "transdate")
+    if not document.get("customer") and master_data.customer(str(document.get("customernumber") or "")) is None:
         raise RefusalError(
             f"Der Kunde mit der Nummer '{document.get('customernumber') or ''}' ist nicht vorhanden.", "customernumber"
         )
     for field, accno in _accounts(document):
-        _check_account(books, accno, field)
+        _check_account(master_data, accno, field)
     for line in document.get("lines") or []:
-        if books.part(str(line.get("partnumber") or "")) is None:
+        if master_data.part(str(line.get("partnumber") or "")) is None:
             raise RefusalError(f"Der Artikel '{line.get('partnumber') or ''}' ist nicht vorhanden.", "partnumber")
-    if document.get("department") and books.find_department(str(document["department"])) is None:
+    if document.get("department") and master_data.find_department(str(document["department"])) is None:
         raise RefusalError(f"Die Abteilung '{document['department']}' ist nicht vorhanden.", "department")
     for payment in document.get("payments") or []:
-        check_payment(books, payment)
+        check_payment(master_data, payment)
 
 
-def check_payment(books: Books, payment: Mapping[str, Any], *, link: str = "AR_paid") -> None:
+def check_payment(master_data: MasterDataStore, payment: Mapping[str, Any], *, link: str = "AR_paid") -> None:
     """Refuse a payment dated in a closed period or on an account that takes no payments.
 
-    :param books: the tenant's books.
+    :param master_data: the master data of the tenant.
     :param payment: ``datepaid``, ``payment_accno`` (empty: the default account), ``amount``.
     :param link: what the account must carry: ``AR_paid`` for invoices, ``AP_paid`` for purchases.
     :raises RefusalError: with a German sentence and the field.
     """
-    _check_period(books, payment.get("datepaid"), "datepaid")
+    payment = to_iso_document(payment)
+    _check_period(master_data, payment.get("datepaid"), "datepaid")
     accno = str(payment.get("payment_accno") or "")
     if not accno:
         return
-    account = _check_account(books, accno, "payment_accno")
+    account = _check_account(master_data, accno, "payment_accno")
     if link not in account["link"].split(":"):
         raise RefusalError(f"Das Konto '{accno}' ist kein Zahlungskonto.", "payment_accno")
 
@@ -69,8 +70,8 @@ def _check_content(document: Mapping[str, Any]) -> None:
         raise RefusalError("Die Rechnung hat keine Positionen.", "parts" if by_article else "incomeentries")
 
 
-def _check_period(books: Books, day: Any, field: str) -> None:
-    closed = books.tenant.get("closedto")
+def _check_period(master_data: MasterDataStore, day: Any, field: str) -> None:
+    closed = master_data.tenant.get("closedto")
     if not day:
         raise RefusalError("Das Datum fehlt.", field)
     if closed and str(day) <= closed:
@@ -90,8 +91,8 @@ def _accounts(document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield "income_accno", str(line["income_accno"])
 
 
-def _check_account(books: Books, accno: str, field: str) -> Mapping[str, Any]:
-    account = books.account(accno)
+def _check_account(master_data: MasterDataStore, accno: str, field: str) -> Mapping[str, Any]:
+    account = master_data.account(accno)
     if account is None or account["charttype"] != "A":
         raise RefusalError(f"Das Konto '{accno}' ist nicht vorhanden.", field)
     return account

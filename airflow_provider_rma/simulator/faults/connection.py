@@ -1,7 +1,7 @@
-"""The client's connection itself: closing it without an answer, cutting an answer short, sending it in drops.
+"""The client's connection itself: closing it without a response, cutting a response short, sending it in drops.
 
 ASGI offers no way to break the protocol, so the connections are tracked here (uvicorn's protocol object tells when one
-opens and closes) and written to directly where an answer must be wrong on purpose.
+opens and closes) and written to directly where a response must be wrong on purpose.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class ClientConnection:
         self._receive = receive
 
     async def drop(self) -> None:
-        """Close at once, without a byte of an answer."""
+        """Close at once, without a byte of a response."""
         if self._transport is not None:
             self._transport.abort()
-        await self._ended()
+        await self._wait_until_closed()
 
     async def send(self, data: bytes, *, seconds: float = 0.0, drops: int = 20) -> None:
         """Write these bytes as they are, spread over that many seconds, and close."""
@@ -57,14 +57,14 @@ class ClientConnection:
                 await asyncio.sleep(seconds / drops)
         if self._transport is not None:
             self._transport.close()
-        await self._ended()
+        await self._wait_until_closed()
 
-    async def _ended(self) -> None:
+    async def _wait_until_closed(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             continue
 
 
-def head(status: int, headers: list[tuple[str, str]]) -> bytes:
+def write_head(status: int, headers: list[tuple[str, str]]) -> bytes:
     """Status line and headers, up to and with the empty line."""
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in headers)]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

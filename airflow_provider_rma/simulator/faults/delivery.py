@@ -1,27 +1,36 @@
-"""Sending an answer, also a wrong one on purpose."""
+"""Responses that are wrong on purpose: replaced, delayed, cut short or lost."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from airflow_provider_rma.simulator.faults.connection import ClientConnection, head
+from airflow_provider_rma.simulator.faults.connection import ClientConnection, write_head
 from airflow_provider_rma.simulator.faults.rules import FaultRule
-from airflow_provider_rma.simulator.http.responses import error_body
 
 _PAGE = "<!DOCTYPE html><html><head><title>Wartung</title></head><body><h1>Wartungsarbeiten</h1></body></html>"
 
 
 class NoResponseError(Exception):
-    """The connection is to be closed without an answer."""
+    """The connection is to be closed without a response."""
 
 
-async def respond_with_fault(rule: FaultRule | None, form: str, *, after_commit: bool) -> Response | None:
-    """What a fault answers in place of the real answer; ``None`` if the real one is to be given.
+class ErrorResponse(Protocol):
+    """Builds an error response in the form the client asked for."""
+
+    def __call__(self, status: int, text: str, headers: dict[str, str] | None = None) -> Response: ...
+
+
+async def replace_response(
+    rule: FaultRule | None, error_response: ErrorResponse, *, after_commit: bool
+) -> Response | None:
+    """Return the response that a fault sends in place of the real one, or ``None`` if it replaces none.
 
     Called once before a request is carried out and once after.
+
+    :raises NoResponseError: the fault closes the connection instead.
     """
     if rule is None:
         return None
@@ -32,55 +41,56 @@ async def respond_with_fault(rule: FaultRule | None, form: str, *, after_commit:
     if rule.fault == "lost":
         raise NoResponseError
     if rule.fault == "error":
-        return Response(error_body("Interner Serverfehler.", form), rule.status or 500, media_type=form)
+        return error_response(rule.status or 500, "Interner Serverfehler.")
     if rule.fault == "html":
         return HTMLResponse(_PAGE, rule.status or 200)
     if rule.fault == "redirect":
         return Response(status_code=302, headers={"Location": "/login"})
     if rule.fault == "too_many_requests":
-        headers = {"Retry-After": str(rule.retry_after)}
-        return Response(error_body("Zu viele Anfragen.", form), 429, headers=headers, media_type=form)
+        return error_response(429, "Zu viele Anfragen.", {"Retry-After": str(rule.retry_after)})
     return None
 
 
 async def deliver(response: Response, rule: FaultRule | None, scope: Any, receive: Any, send: Any) -> None:
-    """Send the answer as it is, in drops (``slow_answer``), or only its beginning (``truncated``)."""
+    """Send the response as it is, in drops (``slow_answer``), or only its beginning (``truncated``)."""
     if rule is None or rule.fault not in ("slow_answer", "truncated"):
         await response(scope, receive, send)
         return
-    line = ClientConnection(scope, receive)
-    body = await _whole(response)
+    connection = ClientConnection(scope, receive)
+    body = await _read_whole(response)
     headers = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in response.raw_headers
         if name != b"content-length"
     ]
-    if response.status_code != 204 and not _chunked(rule):
+    if response.status_code != 204 and not _is_chunked(rule):
         headers.append(("content-length", str(len(body))))
     headers.append(("connection", "close"))
     if rule.fault == "slow_answer":
-        await line.send(head(response.status_code, headers) + body, seconds=rule.seconds)
+        await connection.send(write_head(response.status_code, headers) + body, seconds=rule.seconds)
     else:
-        await line.send(_cut(rule, response.status_code, headers, body))
+        await connection.send(_cut(rule, response.status_code, headers, body))
 
 
-def _chunked(rule: FaultRule) -> bool:
+def _is_chunked(rule: FaultRule) -> bool:
     return rule.fault == "truncated" and rule.framing in ("chunked", "close")
 
 
 def _cut(rule: FaultRule, status: int, headers: list[tuple[str, str]], body: bytes) -> bytes:
     if not body:
-        return head(status, headers)[:8]  # within the status line: later, nothing would be missing from an empty answer
+        return write_head(status, headers)[
+            :8
+        ]  # within the status line: later, nothing would be missing from an empty response
     sent = body[: len(body) // 2 if rule.at is None else rule.at]
     if rule.framing == "chunked":
-        return head(status, [*headers, ("transfer-encoding", "chunked")]) + b"%x\r\n%s\r\n" % (len(sent), sent)
+        return write_head(status, [*headers, ("transfer-encoding", "chunked")]) + b"%x\r\n%s\r\n" % (len(sent), sent)
     if rule.framing == "intact":
         kept = [(name, value) for name, value in headers if name != "content-length"]
-        return head(status, [*kept, ("content-length", str(len(sent)))]) + sent
-    return head(status, headers) + sent
+        return write_head(status, [*kept, ("content-length", str(len(sent)))]) + sent
+    return write_head(status, headers) + sent
 
 
-async def _whole(response: Response) -> bytes:
+async def _read_whole(response: Response) -> bytes:
     if isinstance(response, StreamingResponse):
         return b"".join([bytes(piece) async for piece in response.body_iterator])  # type: ignore[arg-type]
     return bytes(response.body)

@@ -30,8 +30,8 @@ class FaultRule:
     :param count: hit that many requests, then stop; without it (and without ``probability``) every request.
     :param probability: hit a request with this probability (0 to 1), drawn from a generator seeded with ``seed``.
     :param skip: let the first so many matching requests pass.
-    :param after_commit: answer-replacing faults (``lost``, ``error``, ``html``, ``redirect``, ``too_many_requests``)
-        strike after the request was carried out, not before.
+    :param after_commit: faults that replace the response (``lost``, ``error``, ``html``, ``redirect``,
+        ``too_many_requests``) hit after the request was carried out, not before.
     :param seconds: how long ``slow_commit`` waits before carrying out, or ``slow_answer`` takes to send.
     :param retry_after: seconds announced with ``too_many_requests``.
     :param framing: how a truncated body travels: with a ``content_length`` that promises more, ``chunked`` without
@@ -69,9 +69,9 @@ class FaultRule:
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> FaultRule:
-        """A rule from its JSON form; the class of requests is called ``class`` there."""
+        """Read a rule from its JSON form, which calls the class of requests ``class``."""
         values = {("request_class" if key == "class" else key): value for key, value in given.items()}
-        known = {one.name for one in fields(cls)} - {"fired", "seen", "_random"}
+        known = {attribute.name for attribute in fields(cls)} - {"fired", "seen", "_random"}
         unknown = sorted(set(values) - known)
         if unknown or not {"request_class", "fault"} <= set(values):
             raise ValueError(f"a rule needs class and fault; unknown: {', '.join(unknown) or 'nothing'}")
@@ -82,12 +82,12 @@ class FaultRule:
         values = {key: value for key, value in asdict(self).items() if key != "_random"}
         return {"class": values.pop("request_class"), **values}
 
-    def matches(self, request_class: str) -> bool:
-        """Whether the rule is about this class of requests at all."""
+    def covers(self, request_class: str) -> bool:
+        """Whether the rule covers a class of requests."""
         return self.request_class in ("any", request_class) or request_class.startswith(self.request_class + "_")
 
-    def strikes(self) -> bool:
-        """Whether it hits the next matching request; counts it."""
+    def hits(self) -> bool:
+        """Count a matching request and decide whether the rule hits it."""
         self.seen += 1
         if self.seen <= self.skip or (self.count is not None and self.fired >= self.count):
             return False
@@ -98,11 +98,11 @@ class FaultRule:
 
 
 class Faults:
-    """The rules in force, asked in order; the first that strikes decides."""
+    """The rules in force, asked in order; the first that hits decides."""
 
     def __init__(self) -> None:
         self.rules: list[FaultRule] = []
 
-    def strike(self, request_class: str) -> FaultRule | None:
-        """The rule that hits this request, if any."""
-        return next((rule for rule in self.rules if rule.matches(request_class) and rule.strikes()), None)
+    def pick(self, request_class: str) -> FaultRule | None:
+        """Return the rule that hits this request, if any."""
+        return next((rule for rule in self.rules if rule.covers(request_class) and rule.hits()), None)

@@ -1,4 +1,5 @@
 """The documented HTTP interface in front of the books.
 
-`app` routes, `operations` lists the endpoints, `parse` reads bodies, `serialise` and `wire` write them.
+`app` receives requests, `routing` finds their operation, `operations` has a module for each resource. `parse`,
+`serialise` and `wire` read and write values and bodies. `control` and `page` are beside the interface.
 """

@@ -1,10 +1,11 @@
-"""The documented interface over HTTP: finding the operation, keys, forms, errors, and faults on purpose."""
+"""The documented interface over HTTP: finding the operation, authorisation, forms, errors, and faults on purpose."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,10 +15,10 @@ from starlette.responses import Response, StreamingResponse
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.faults.connection import ClientConnection
-from airflow_provider_rma.simulator.faults.delivery import NoResponseError, deliver, respond_with_fault
+from airflow_provider_rma.simulator.faults.delivery import NoResponseError, deliver, replace_response
 from airflow_provider_rma.simulator.faults.rules import FaultRule
 from airflow_provider_rma.simulator.http import wire
-from airflow_provider_rma.simulator.http.operations import OPERATIONS, ApiRequest, Operation
+from airflow_provider_rma.simulator.http.operations.base import ApiRequest, Operation
 from airflow_provider_rma.simulator.http.responses import (
     JSON,
     XML,
@@ -25,9 +26,10 @@ from airflow_provider_rma.simulator.http.responses import (
     Result,
     choose_form,
     compress,
-    error_body,
+    error_response,
     write_pieces,
 )
+from airflow_provider_rma.simulator.http.routing import find_operations
 from airflow_provider_rma.simulator.http.service import Service
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,7 @@ _LARGEST_BODY = 32 * 1024 * 1024
 
 @dataclass
 class HttpExchange:
-    """One request while it is being answered."""
+    """One request on its way to its response."""
 
     request: Request
     segments: list[str]
@@ -61,12 +63,12 @@ class RestApi:
         exchange = HttpExchange(request, [unquote(part) for part in path.strip("/").split("/")])
         rule: FaultRule | None = None
         try:
-            self._find(exchange)
-            self._admit(exchange)
-            rule = self.service.faults.strike(exchange.operation.request_class) if exchange.operation else None
+            self._find_operation(exchange)
+            self._authorise(exchange)
+            rule = self.service.faults.pick(exchange.operation.request_class) if exchange.operation else None
             response = await self._respond(exchange, rule)
         except ResponseError as problem:
-            response = self._refuse(exchange, problem)
+            response = error_response(exchange.form, problem.status, problem.text, problem.headers)
         except ClientDisconnect:
             return
         except NoResponseError:
@@ -77,20 +79,12 @@ class RestApi:
         log.info("%s %s", exchange.name, response.status_code)
         await deliver(response, rule, scope, receive, send)
 
-    def _refuse(self, exchange: HttpExchange, problem: ResponseError) -> Response:
-        return Response(
-            error_body(problem.text, exchange.form),
-            problem.status,
-            headers=problem.headers,
-            media_type=exchange.form,
-        )
-
-    def _find(self, exchange: HttpExchange) -> None:
+    def _find_operation(self, exchange: HttpExchange) -> None:
         """The operation by method and path; the request is counted even if there is none."""
         request, segments = exchange.request, exchange.segments
-        found = {}
+        found: dict[str, tuple[Operation, dict[str, str]]] = {}
         if len(segments) > 4 and segments[:1] == ["api"] and segments[2] == "clients":
-            found = {one.method: (one, params) for one in OPERATIONS if (params := one.match(segments[4:])) is not None}
+            found = find_operations(segments[4:])
         if request.method in found:
             exchange.operation, exchange.params = found[request.method]
             exchange.name = f"{request.method} {exchange.operation.template}"
@@ -101,7 +95,7 @@ class RestApi:
         if exchange.operation is None:
             raise ResponseError(405, "Die Methode ist nicht erlaubt.", {"Allow": ", ".join(sorted(found))})
 
-    def _admit(self, exchange: HttpExchange) -> None:
+    def _authorise(self, exchange: HttpExchange) -> None:
         self.service.auth.check(exchange.request)
         if exchange.segments[3] != self.service.tenant:
             status = self.service.settings.unknown_tenant
@@ -110,20 +104,21 @@ class RestApi:
 
     async def _respond(self, exchange: HttpExchange, rule: FaultRule | None) -> Response:
         operation = exchange.operation
-        assert operation is not None  # noqa: S101 - _find has raised otherwise
-        call = ApiRequest(
+        assert operation is not None  # noqa: S101 - _find_operation has raised otherwise
+        request = ApiRequest(
             params=exchange.params,
             query=dict(exchange.request.query_params),
-            content=await self._content(exchange, operation),
+            content=await self._read_content(exchange, operation),
             settings=self.service.settings,
         )
-        before = await respond_with_fault(rule, exchange.form, after_commit=False)
+        build_error = partial(error_response, exchange.form)
+        before = await replace_response(rule, build_error, after_commit=False)
         if before is not None:
             return before
-        response = await self._perform(exchange, operation, call)
-        return await respond_with_fault(rule, exchange.form, after_commit=True) or response
+        response = await self._perform(exchange, operation, request)
+        return await replace_response(rule, build_error, after_commit=True) or response
 
-    async def _content(self, exchange: HttpExchange, operation: Operation) -> wire.Mapped:
+    async def _read_content(self, exchange: HttpExchange, operation: Operation) -> wire.Mapped:
         if operation.body_root is None:
             return None
         media = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -142,30 +137,30 @@ class RestApi:
             raise ResponseError(400, "Der Inhalt enthält ein unzulässiges Zeichen.")
         return content
 
-    async def _perform(self, exchange: HttpExchange, operation: Operation, call: ApiRequest) -> Response:
+    async def _perform(self, exchange: HttpExchange, operation: Operation, request: ApiRequest) -> Response:
         def perform(books: Books) -> Result:
-            return operation.perform(books, call)
+            return operation.perform(books, request)
 
         try:
             if operation.method == "GET":
-                return await self._read(exchange, perform)
+                return await self._stream(exchange, perform)
             result = await self.service.worker.work(perform)
-            return self._written(exchange, result)
-        except RefusalError as refused:
-            raise ResponseError(400, refused.text) from refused
+            return self._build_response(exchange, result)
+        except RefusalError as refusal:
+            raise ResponseError(400, refusal.text) from refusal
         except ResponseError:
             raise
         except Exception as error:
             log.exception("%s failed", exchange.name)
             raise ResponseError(500, "Interner Serverfehler.") from error
 
-    def _written(self, exchange: HttpExchange, result: Result) -> Response:
+    def _build_response(self, exchange: HttpExchange, result: Result) -> Response:
         if result is None:
             return Response(status_code=204)
         content = b"".join(write_pieces(result, exchange.form, self.service.settings.empty_list))
         return Response(content, media_type=exchange.form)
 
-    async def _read(self, exchange: HttpExchange, perform: Callable[[Books], Result]) -> Response:
+    async def _stream(self, exchange: HttpExchange, perform: Callable[[Books], Result]) -> Response:
         settings = self.service.settings
         squeeze = settings.compress and "gzip" in exchange.request.headers.get("accept-encoding", "")
 
@@ -180,10 +175,10 @@ class RestApi:
         first, second = await anext(stream, b""), await anext(stream, None)
         if second is None:
             return Response(first, headers=headers, media_type=exchange.form)
-        return StreamingResponse(_joined(first, second, stream), headers=headers, media_type=exchange.form)
+        return StreamingResponse(_join(first, second, stream), headers=headers, media_type=exchange.form)
 
 
-async def _joined(first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _join(first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
     yield second
     async for piece in rest:

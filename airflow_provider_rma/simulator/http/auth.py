@@ -16,7 +16,7 @@ CURRENT_PREFIX = "pat_"
 class TokenAuth:
     """The key of the one tenant.
 
-    A missing or malformed ``Bearer`` is answered with 401, a wrong key with 403 (a reading: the documentation names
+    A missing or malformed ``Bearer`` gets 401, a wrong key with 403 (a reading: the documentation names
     both codes). A key that begins with ``pat_`` is never accepted in the address (documented).
 
     :param token: the key.

@@ -28,10 +28,10 @@ class _Json(JSONResponse):
     """JSON in which amounts are plain decimal texts."""
 
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, ensure_ascii=False, default=_plain).encode()
+        return json.dumps(content, ensure_ascii=False, default=_format).encode()
 
 
-def _plain(value: Any) -> str:
+def _format(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
@@ -47,14 +47,14 @@ class ControlApi:
     def routes(self) -> list[Route]:
         """Routes below ``/__control__``."""
         table: list[tuple[str, str, Callable[[Request, Any], Awaitable[Any]]]] = [
-            ("GET", "/settings", self.settings),
+            ("GET", "/settings", self.show_settings),
             ("PATCH", "/settings", self.change_settings),
-            ("GET", "/requests", self.requests),
-            ("DELETE", "/requests", self.forget_requests),
-            ("GET", "/chaos", self.chaos),
-            ("POST", "/chaos", self.add_chaos),
-            ("DELETE", "/chaos", self.end_chaos),
-            ("PUT", "/close-date", self.close_date),
+            ("GET", "/requests", self.count_requests),
+            ("DELETE", "/requests", self.clear_requests),
+            ("GET", "/chaos", self.list_faults),
+            ("POST", "/chaos", self.add_faults),
+            ("DELETE", "/chaos", self.clear_faults),
+            ("PUT", "/close-date", self.set_close_date),
             ("POST", "/customers", self.books_call(lambda books, given: books.save_customer(given))),
             ("POST", "/vendors", self.books_call(lambda books, given: books.save_vendor(given))),
             ("POST", "/parts", self.books_call(lambda books, given: books.save_part(given))),
@@ -62,17 +62,17 @@ class ControlApi:
             ("POST", "/purchases", self.books_call(lambda books, given: books.post_purchase(given))),
             ("POST", "/gl", self.books_call(lambda books, given: books.post_gl(given))),
             ("POST", "/year-end", self.books_call(lambda books, given: books.year_end(**given))),
-            ("GET", "/invoices", self.invoices),
-            ("GET", "/documents/{id:int}", self.document),
+            ("GET", "/invoices", self.find_invoices),
+            ("GET", "/documents/{id:int}", self.show_document),
             ("PUT", "/documents/{id:int}", self.resave),
             ("DELETE", "/documents/{id:int}", self.delete),
             ("POST", "/documents/{id:int}/payments", self.pay),
             ("POST", "/documents/{id:int}/unbalance", self.unbalance),
         ]
-        return [Route(path, self._guarded(handler), methods=[method]) for method, path, handler in table]
+        return [Route(path, self._guard(handler), methods=[method]) for method, path, handler in table]
 
-    def _guarded(self, handler: Callable[[Request, Any], Awaitable[Any]]) -> Handler:
-        async def answer(request: Request) -> Response:
+    def _guard(self, handler: Callable[[Request, Any], Awaitable[Any]]) -> Handler:
+        async def respond(request: Request) -> Response:
             try:
                 self.service.auth.check_control(request)
                 body = await request.body()
@@ -85,17 +85,17 @@ class ControlApi:
             except (ValueError, TypeError, RefusalError) as error:
                 return _Json({"error": str(error)}, 400)
 
-        return answer
+        return respond
 
     def books_call(self, call: Callable[[Books, Any], int]) -> Callable[[Request, Any], Awaitable[Any]]:
-        """A handler that hands the body to the books and answers with the id of what was saved."""
+        """Make a handler that hands the body to the books and responds with the id of what was saved."""
 
         async def handler(_: Request, given: Any) -> Any:
             return {"id": await self.service.worker.work(lambda books: call(books, given))}
 
         return handler
 
-    async def settings(self, _: Request, __: Any) -> Any:
+    async def show_settings(self, _: Request, __: Any) -> Any:
         """All switches."""
         return self.service.settings.to_json()
 
@@ -104,38 +104,38 @@ class ControlApi:
         self.service.settings.change(given)
         return self.service.settings.to_json()
 
-    async def requests(self, _: Request, __: Any) -> Any:
-        """How many requests arrived (method and path template), and how they were answered."""
+    async def count_requests(self, _: Request, __: Any) -> Any:
+        """Number of requests that arrived, by method and path template, and of responses, by status as well."""
         return {"received": dict(self.service.received), "answered": dict(self.service.answered)}
 
-    async def forget_requests(self, _: Request, __: Any) -> Any:
+    async def clear_requests(self, _: Request, __: Any) -> Any:
         """Start counting anew."""
         self.service.received.clear()
         self.service.answered.clear()
         return {}
 
-    async def chaos(self, _: Request, __: Any) -> Any:
-        """The rules in force, and how often each has struck."""
+    async def list_faults(self, _: Request, __: Any) -> Any:
+        """The rules in force, and how often each has hit."""
         return {"rules": [rule.to_json() for rule in self.service.faults.rules]}
 
-    async def add_chaos(self, request: Request, given: Any) -> Any:
+    async def add_faults(self, request: Request, given: Any) -> Any:
         """Add one rule, or several as a list."""
         self.service.faults.rules += [
-            FaultRule.from_json(one) for one in (given if isinstance(given, list) else [given])
+            FaultRule.from_json(rule) for rule in (given if isinstance(given, list) else [given])
         ]
-        return await self.chaos(request, given)
+        return await self.list_faults(request, given)
 
-    async def end_chaos(self, _: Request, __: Any) -> Any:
+    async def clear_faults(self, _: Request, __: Any) -> Any:
         """Drop all rules."""
         self.service.faults.rules.clear()
         return {"rules": []}
 
-    async def close_date(self, _: Request, given: Any) -> Any:
+    async def set_close_date(self, _: Request, given: Any) -> Any:
         """Close the books up to a day; ``null`` opens them."""
         await self.service.worker.work(lambda books: books.set_close_date(given["day"]))
         return {"day": given["day"]}
 
-    async def invoices(self, request: Request, _: Any) -> Any:
+    async def find_invoices(self, request: Request, _: Any) -> Any:
         """Ids of the invoices with the number given as ``number``; without it the number of ids per number."""
         number = request.query_params.get("number")
         if number is not None:
@@ -148,7 +148,7 @@ class ControlApi:
             counts[invoice["invnumber"]] = counts.get(invoice["invnumber"], 0) + 1
         return counts
 
-    async def document(self, request: Request, _: Any) -> Any:
+    async def show_document(self, request: Request, _: Any) -> Any:
         """A document with its amounts, lines, payments and postings."""
         number = request.path_params["id"]
         return await self.service.worker.work(lambda books: books.document(number, today=self.service.settings.day))

@@ -1,4 +1,4 @@
-"""What an operation answers, and how it becomes bytes in the form the client asked for."""
+"""What an operation responds, and how it becomes bytes in the form the client asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from starlette.responses import Response
 
 from airflow_provider_rma.simulator.http import wire
 
@@ -27,11 +29,11 @@ class WireEntity:
 
 
 Result: TypeAlias = WireEntity | wire.Listing | None
-"""Content of an answer; ``None`` is 204 without content."""
+"""Content of a response; ``None`` is 204 without content."""
 
 
 class ResponseError(Exception):
-    """An error answer: status and German text."""
+    """A request that gets an error response: status and German text."""
 
     def __init__(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(status, text)
@@ -43,9 +45,9 @@ class ResponseError(Exception):
 def write_pieces(result: WireEntity | wire.Listing, media: str, empty: str) -> Iterator[bytes]:
     """The result in ``media``, in pieces; ``empty`` is the form of an empty list in JSON."""
     if isinstance(result, WireEntity):
-        texts = wire.xml_document(result.root, result.tree) if media == XML else wire.json_document(result.tree, empty)
+        texts = wire.write_xml(result.root, result.tree) if media == XML else wire.write_json(result.tree, empty)
     else:
-        texts = wire.xml_list(result) if media == XML else wire.json_list(result, empty)
+        texts = wire.write_xml_list(result) if media == XML else wire.write_json_list(result, empty)
     return wire.encode_pieces(texts)
 
 
@@ -54,6 +56,11 @@ def error_body(text: str, media: str) -> bytes:
     if media == JSON:
         return f'{{ "error": {json.dumps(text, ensure_ascii=False)} }}'.encode()
     return (wire.XML_DECLARATION + f"<error>{wire.escape(text)}</error>").encode()
+
+
+def error_response(form: str, status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    """Build an error response in the form the client asked for."""
+    return Response(error_body(text, form), status, headers=headers, media_type=form)
 
 
 def compress(plain: Iterator[bytes]) -> Iterator[bytes]:

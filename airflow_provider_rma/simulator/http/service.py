@@ -21,7 +21,7 @@ class Service:
     :param settings: the switches.
     :param faults: faults on purpose.
     :param received: requests that arrived, by method and path template.
-    :param answered: answers by method, path template and status (``lost`` if there was none).
+    :param answered: responses by method, path template and status (``lost`` if there was none).
     """
 
     tenant: str

@@ -33,11 +33,11 @@ class MalformedError(Exception):
 
 @dataclass
 class Listing:
-    """A wrapper element around repeated items, or a whole list answer.
+    """A wrapper element around repeated items, or a whole list response.
 
     :param item: element name of one item.
     :param items: the items; read once.
-    :param root: XML root of a list answer (JSON drops it).
+    :param root: XML root of a list response (JSON drops it).
     :param attributes: attributes of the root, ``@name`` to text.
     """
 
@@ -92,7 +92,7 @@ _QUOTED_SLOT = re.compile('"\ue000[0-9]+\ue001"')
 
 
 def read_xml(body: bytes, root: str) -> Mapped:
-    """Content of an XML document whose root element must be ``root``; repeated elements become lists."""
+    """Read an XML document whose root element must be ``root``; repeated elements become lists."""
     parser = expat.ParserCreate()
     builder = _XmlReader(root)
     parser.StartElementHandler = builder.start
@@ -151,7 +151,7 @@ def _add(parent: dict[str, Mapped], name: str, value: Mapped) -> None:
 
 
 def read_json(body: bytes) -> Mapped:
-    """Content of a JSON document; numbers and booleans become the text they were written as."""
+    """Read a JSON document; numbers and booleans become the text they were written as."""
     try:
         value = json.loads(body.decode("utf-8"), parse_int=str, parse_float=str, parse_constant=_no_number)
     except UnicodeDecodeError as error:
@@ -184,7 +184,7 @@ def items_inside(content: dict[str, Mapped], wrapper: str, item: str) -> list[di
         inner = inner[-1] if inner else None
     found = inner.get(item) if isinstance(inner, dict) else None
     several = found if isinstance(found, list) else [found]
-    return [one for one in several if isinstance(one, dict)]
+    return [entity for entity in several if isinstance(entity, dict)]
 
 
 def has_unprintable(value: Mapped) -> bool:
@@ -199,17 +199,17 @@ def has_unprintable(value: Mapped) -> bool:
 # --- writing -----------------------------------------------------------------------------------------------------
 
 
-def xml_document(root: str, tree: Tree) -> Iterator[str]:
-    """One entity as XML."""
+def write_xml(root: str, tree: Tree) -> Iterator[str]:
+    """Write one entity as XML."""
     yield XML_DECLARATION
     yield _element(root, tree)
 
 
-def xml_list(listing: Listing) -> Iterator[str]:
-    """A list answer as XML, item by item."""
+def write_xml_list(listing: Listing) -> Iterator[str]:
+    """Write a list response as XML, item by item."""
     opening = listing.root + _attributes(listing.attributes)
     yield XML_DECLARATION
-    pieces = (_element(listing.item, one) for one in listing.items)
+    pieces = (_element(listing.item, entity) for entity in listing.items)
     first = next(pieces, None)
     if first is None:
         yield f"<{opening}/>"
@@ -230,15 +230,17 @@ def _element(name: str, value: str | Tree | Listing | Rendered | None) -> str:
     if isinstance(value, str):
         return f"<{name}>{escape(value)}</{name}>"
     if isinstance(value, Listing):
-        inner = "".join([_element(value.item, one) for one in value.items])
+        inner = "".join([_element(value.item, entity) for entity in value.items])
         return f"<{name}>{inner}</{name}>" if inner else f"<{name}/>"
-    inner = "".join([_element(key, one) for key, one in value.items() if key[0] != "@"])
+    inner = "".join([_element(key, child) for key, child in value.items() if key[0] != "@"])
     opening = name + _attributes(value)
     return f"<{opening}>{inner}</{name}>" if inner else f"<{opening}/>"
 
 
 def _attributes(tree: Any) -> str:
-    return "".join([f' {key[1:]}="{escape(one)}"' for key, one in tree.items() if key[0] == "@" and one is not None])
+    return "".join(
+        [f' {key[1:]}="{escape(child)}"' for key, child in tree.items() if key[0] == "@" and child is not None]
+    )
 
 
 def escape(text: str) -> str:
@@ -248,16 +250,19 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda match: _ESCAPED.get(match[0], "\ufffd"), text)
 
 
-def json_document(tree: Tree, empty: str) -> Iterator[str]:
-    """One entity as mapped JSON (the root is dropped).
+def write_json(tree: Tree, empty: str) -> Iterator[str]:
+    """Write one entity as mapped JSON (the root is dropped).
 
     :param empty: how an empty list is written: ``null``, ``object`` (``{}``), ``text`` (``""``) or ``missing``.
     """
     yield _json_text(_jsonable(tree, empty))
 
 
-def json_list(listing: Listing, empty: str) -> Iterator[str]:
-    """A list answer as mapped JSON, item by item: a list of one is an object, an empty one depends on ``empty``."""
+def write_json_list(listing: Listing, empty: str) -> Iterator[str]:
+    """Write a list response as mapped JSON, item by item.
+
+    A list of one is an object; an empty one is written as ``empty`` says.
+    """
     rest = iter(listing.items)
     first = list(islice(rest, 2))
     head = ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in listing.attributes.items())
@@ -267,8 +272,8 @@ def json_list(listing: Listing, empty: str) -> Iterator[str]:
     array = len(first) > 1
     yield "{" + (head + "," if head else "") + json.dumps(listing.item) + ":" + ("[" if array else "")
     separator = ""
-    for one in chain(first, rest):
-        yield separator + _json_item(one, empty)
+    for entity in chain(first, rest):
+        yield separator + _json_item(entity, empty)
         separator = ","
     yield "]}" if array else "}"
 
@@ -277,7 +282,6 @@ _json_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _json_string = json.encoder.encode_basestring
 _MISSING = object()
 _EMPTY: dict[str, Any] = {"null": None, "object": {}, "text": "", "missing": _MISSING}
-EMPTY_FORMS = tuple(_EMPTY)
 
 
 def _json_item(value: Tree | Rendered, empty: str) -> str:
@@ -292,12 +296,12 @@ def _jsonable(value: str | Tree | Listing | Rendered, empty: str) -> Any:
     if isinstance(value, str):
         return value
     if isinstance(value, Listing):
-        found = [_jsonable(one, empty) for one in value.items]
+        found = [_jsonable(entity, empty) for entity in value.items]
         if not found:
             return _EMPTY[empty]
         return {value.item: found[0] if len(found) == 1 else found}
-    pairs = ((key, _jsonable(one, empty)) for key, one in value.items() if one is not None)
-    return {key: one for key, one in pairs if one is not _MISSING}
+    pairs = ((key, _jsonable(child, empty)) for key, child in value.items() if child is not None)
+    return {key: child for key, child in pairs if child is not _MISSING}
 
 
 def encode_pieces(texts: Iterable[str]) -> Iterator[bytes]:

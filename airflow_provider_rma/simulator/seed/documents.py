@@ -32,8 +32,8 @@ class DocumentMaker:
         self._customers = customers
         self._vendors = vendors
         self._parts = [part for part in books.parts() if Decimal(part["sellprice"]) > 1]
-        self._departments = [one["name"] for one in books.departments()]
-        self._projects = [one["number"] for one in books.projects()]
+        self._departments = [department["name"] for department in books.departments()]
+        self._projects = [project["number"] for project in books.projects()]
 
     def _pick(self, values: Sequence[Any]) -> Any:
         return values[int(self._rng.random() * len(values))]

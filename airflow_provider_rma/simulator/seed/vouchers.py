@@ -31,7 +31,7 @@ class VoucherMaker:
         self._books = books
         self._rng = rng
         self._turnover = turnover
-        self._departments = [one["name"] for one in books.departments()]
+        self._departments = [department["name"] for department in books.departments()]
         self._numbers: dict[int, int] = {}
 
     def _voucher(self, day: date, text: str, lines: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
