@@ -32,7 +32,7 @@ test: $(INSTALLED) ## run the whole test suite
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## feed damaged and made-up answers to the decoders, some minutes
-	$(BIN)/python -m pytest tests/client/test_codecs.py tests/client/test_codec_fuzz.py \
+	$(BIN)/python -m pytest tests/client/codecs \
 	  tests/ledger/decode/test_both_ways_agree.py tests/ledger/destinations/test_ledger_history.py \
 	  --hypothesis-profile=fuzz
 

@@ -26,14 +26,14 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorPro
         yield process
 
 
-def client_of(simulator: SimulatorProcess, **settings: Any) -> RunMyAccountsClient:
+def make_client(simulator: SimulatorProcess, **settings: Any) -> RunMyAccountsClient:
     given = {"host": simulator.url, "tenant": "demo", "token": simulator.token, "allow_writes": True} | settings
     return RunMyAccountsClient(ClientConfig(**given), retry=RetryPolicy(tries=1))
 
 
 @pytest.fixture
 def client(simulator: SimulatorProcess) -> Iterator[RunMyAccountsClient]:
-    with client_of(simulator) as made:
+    with make_client(simulator) as made:
         yield made
     assert made.unknown_fields == set()
 
@@ -148,7 +148,7 @@ def test_postings_and_balances_agree(client: RunMyAccountsClient, form: Any) -> 
 
 @pytest.mark.parametrize("settings", [{"token": "pat_wrong"}, {"tenant": "elsewhere"}])
 def test_a_wrong_key_or_tenant(simulator: SimulatorProcess, settings: dict[str, str]) -> None:
-    with client_of(simulator, **settings) as client, pytest.raises(AuthenticationError):
+    with make_client(simulator, **settings) as client, pytest.raises(AuthenticationError):
         client.ping()
 
 

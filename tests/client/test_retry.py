@@ -1,34 +1,9 @@
+"""When a read is tried again, and after how long."""
+
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-import pytest
-
-from airflow_provider_rma.client.responses import parse_retry_after
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import NotFoundError, RateLimitedError, ServerError
-
-NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("120", 120.0),
-        (" 0 ", 0.0),
-        ("Mon, 05 Jan 2026 12:00:30 GMT", 30.0),
-        ("Mon, 05 Jan 2026 11:00:00 GMT", 0.0),
-        ("Mon, 05 Jan 2026 12:00:30 -0000", 30.0),
-        ("-5", None),
-        ("1.5", None),
-        ("soon", None),
-        ("", None),
-        ("²", None),
-        (None, None),
-    ],
-)
-def test_parse_retry_after(header: str | None, seconds: float | None) -> None:
-    assert parse_retry_after(header, NOW) == seconds
 
 
 def test_pauses_double_up_to_a_bound_with_full_jitter() -> None:

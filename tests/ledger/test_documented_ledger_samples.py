@@ -17,7 +17,7 @@ from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.balances import read_statement
 from airflow_provider_rma.ledger.windows import Window
 from tests.support.payloads import Payloads, Posting
-from tests.support.scripted_server import ScriptedServer, answer
+from tests.support.scripted_server import ScriptedServer, respond
 
 
 def transactions(payloads: Payloads, posting: Posting, announced: int = 1) -> bytes:
@@ -32,7 +32,7 @@ def transactions(payloads: Payloads, posting: Posting, announced: int = 1) -> by
 @contextmanager
 def serving(body: bytes) -> Iterator[RunMyAccountsClient]:
     """A client of a server that answers everything with this."""
-    reply = answer(body=body, media_type="application/xml")
+    reply = respond(body=body, media_type="application/xml")
     with ScriptedServer([reply]) as server, RunMyAccountsClient(server.config()) as client:
         yield client
 

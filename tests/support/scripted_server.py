@@ -132,7 +132,7 @@ def raw(data: bytes) -> Reply:
     return reply
 
 
-def answer(
+def respond(
     status: int = 200,
     body: bytes = b"",
     media_type: str = "application/json",
@@ -140,7 +140,7 @@ def answer(
     keep_alive: bool = False,
     **headers: str,
 ) -> Reply:
-    """A proper answer. Header names are given with underscores."""
+    """A proper response. Header names are given with underscores."""
     lines = [f"HTTP/1.1 {status} X", f"Content-Type: {media_type}"]
     if status != 204 and "Content_Length" not in headers and "Transfer_Encoding" not in headers:
         lines.append(f"Content-Length: {len(body)}")
@@ -158,12 +158,12 @@ def without_length(body: bytes, media_type: str = "application/json", status: in
 
 
 def reset(client: socket.socket) -> None:
-    """Reset the connection without an answer."""
+    """Reset the connection without a response."""
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
 
 
 def hang_up(client: socket.socket) -> None:
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
 
 
 def silent(client: socket.socket) -> None:

@@ -15,7 +15,7 @@ from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode import json_path, xml_path
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
 from tests.support.ledger.responses import WINDOW, both, document, json_posting, posting
-from tests.support.scripted_server import ScriptedServer, answer
+from tests.support.scripted_server import ScriptedServer, respond
 
 COUNT = 25_000
 
@@ -35,7 +35,7 @@ def test_a_large_answer_is_read_from_its_file(
 ) -> None:
     if not has_path:
         monkeypatch.setattr(RawResponse, "path", lambda _: None)
-    server = ScriptedServer([answer(200, bodies[form], Content_Type=f"application/{form}")])
+    server = ScriptedServer([respond(200, bodies[form], Content_Type=f"application/{form}")])
     with server, RunMyAccountsClient(server.config()) as client, client.open_transactions() as source:
         reader = PostingReader(source, PostingBatches("demo", WINDOW, "load-1", {}))
         numbers = [number for batch in reader for number in batch.column("entry_id").to_pylist()]
@@ -45,7 +45,7 @@ def test_a_large_answer_is_read_from_its_file(
 
 
 def test_a_reader_may_be_left_early(bodies: dict[str, bytes]) -> None:
-    server = ScriptedServer([answer(200, bodies["xml"], Content_Type="application/xml")])
+    server = ScriptedServer([respond(200, bodies["xml"], Content_Type="application/xml")])
     with server, RunMyAccountsClient(server.config()) as client, client.open_transactions() as source:
         batches = iter(PostingReader(source, PostingBatches("demo", WINDOW, "load-1", {})))
         assert next(batches).num_rows

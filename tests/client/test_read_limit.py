@@ -13,32 +13,35 @@ import pytest
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.read_limit import ReadLimiter, get_limiter
 from airflow_provider_rma.client.retry import RetryPolicy
-from tests.support.scripted_server import ScriptedServer, answer
+from tests.support.scripted_server import ScriptedServer, respond
 
 BODY = b'{"chart": [{"accno": "1000"}]}'
 
 
 class Crowd:
-    """A reply that takes its time and notes how many get it at once."""
+    """A reply that notes how many get it at once, and waits until that were as many as are expected."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: int) -> None:
         self.most = self._now = 0
-        self._lock = threading.Lock()
+        self._expected = expected
+        self._change = threading.Condition()
 
     def __call__(self, client: socket.socket) -> None:
-        with self._lock:
+        with self._change:
             self._now += 1
             self.most = max(self.most, self._now)
-        time.sleep(0.02)
-        # The client may let the next one in as soon as it has the answer.
-        with self._lock:
+            self._change.notify_all()
+            self._change.wait_for(lambda: self.most >= self._expected, timeout=5)
+        time.sleep(0.02)  # room for one too many
+        # The client may let the next one in as soon as it has the response.
+        with self._change:
             self._now -= 1
-        answer(200, BODY)(client)
+        respond(200, BODY)(client)
 
 
-def crowd(limits: list[int], each: int = 4) -> int:
+def count_at_once(limits: list[int], expected: int, each: int = 4) -> int:
     """How many requests were under way at once: clients with these limits, each used by some threads."""
-    reply = Crowd()
+    reply = Crowd(expected)
     with ScriptedServer([reply]) as server:
         clients = [RunMyAccountsClient(server.config(max_in_flight=limit)) for limit in limits]
         with ThreadPoolExecutor(each * len(clients)) as pool:
@@ -50,11 +53,11 @@ def crowd(limits: list[int], each: int = 4) -> int:
 
 
 def test_clients_of_one_host_read_one_after_the_other_unless_told_otherwise() -> None:
-    assert crowd([1, 1, 1]) == 1
+    assert count_at_once([1, 1, 1], 1) == 1
 
 
 def test_as_many_as_are_allowed_are_under_way() -> None:
-    assert crowd([3, 3]) == 3
+    assert count_at_once([3, 3], 3) == 3
 
 
 def test_different_hosts_do_not_wait_for_each_other() -> None:
@@ -63,7 +66,7 @@ def test_different_hosts_do_not_wait_for_each_other() -> None:
 
 
 def test_a_failure_lets_the_next_one_in() -> None:
-    with ScriptedServer([answer(500), answer(200, BODY)]) as server:
+    with ScriptedServer([respond(500), respond(200, BODY)]) as server:
         config = server.config()
         with RunMyAccountsClient(config, retry=RetryPolicy(tries=2), sleep=lambda _: None) as client:
             assert client.list_charts() == [{"accno": "1000"}]
@@ -71,7 +74,7 @@ def test_a_failure_lets_the_next_one_in() -> None:
 
 
 def test_who_waits_between_two_tries_holds_up_nobody() -> None:
-    with ScriptedServer([answer(500), answer(200, BODY)]) as server:
+    with ScriptedServer([respond(500), respond(200, BODY)]) as server:
         waiting, free = threading.Event(), threading.Event()
 
         def sleep(_: float) -> None:
@@ -91,10 +94,10 @@ def test_who_waits_between_two_tries_holds_up_nobody() -> None:
 
 
 def test_an_error_inside_leaves_the_gate_open() -> None:
-    one = ReadLimiter()
-    with pytest.raises(RuntimeError), one.admit(1):
+    limiter = ReadLimiter()
+    with pytest.raises(RuntimeError), limiter.admit(1):
         raise RuntimeError
-    with one.admit(1):
+    with limiter.admit(1):
         pass
 
 

@@ -1,4 +1,4 @@
-"""Whatever bytes come: an answer or one of our errors, soon, in little memory, and nothing that is not well-formed.
+"""Whatever bytes come: a response or one of our errors, soon, in little memory, and nothing that is not well-formed.
 
 ``make fuzz`` runs the same with many more examples.
 """
@@ -53,7 +53,7 @@ def outcome(read: Callable[[], Any]) -> Any:
 @KINDS
 @settings(deadline=None)
 @given(body=ANYTHING)
-def test_whatever_comes_is_an_answer_or_an_error_of_ours(kind: Kind, body: bytes) -> None:
+def test_whatever_comes_is_a_response_or_an_error_of_ours(kind: Kind, body: bytes) -> None:
     found = outcome(lambda: decode(body, kind, "table"))
     assert found is None or is_well_formed(body, kind)
     error_text(body)
@@ -63,7 +63,7 @@ def test_whatever_comes_is_an_answer_or_an_error_of_ours(kind: Kind, body: bytes
 @KINDS
 @settings(deadline=None)
 @given(body=ANYTHING, sizes=st.lists(st.integers(1, 30), max_size=8))
-def test_streamed_in_any_pieces_it_is_the_same_answer(kind: Kind, body: bytes, sizes: list[int]) -> None:
+def test_streamed_in_any_pieces_it_is_the_same_response(kind: Kind, body: bytes, sizes: list[int]) -> None:
     chunks, rest = [], body
     for size in sizes:
         chunks.append(rest[:size])
@@ -76,7 +76,7 @@ def test_streamed_in_any_pieces_it_is_the_same_answer(kind: Kind, body: bytes, s
 @KINDS
 @settings(deadline=None)
 @given(body=ANYTHING, tail=st.binary(min_size=1, max_size=4))
-def test_nothing_may_follow_a_whole_answer(kind: Kind, body: bytes, tail: bytes) -> None:
+def test_nothing_may_follow_a_whole_response(kind: Kind, body: bytes, tail: bytes) -> None:
     if outcome(lambda: decode(body, kind, "table")) is not None:
         assert outcome(lambda: decode(body + tail, kind, "table")) is None or is_well_formed(body + tail, kind)
 
