@@ -24,7 +24,7 @@ from airflow_provider_rma.simulator.faults.connection import TrackedProtocol
 from airflow_provider_rma.simulator.http.app import RestApi
 from airflow_provider_rma.simulator.http.auth import TokenAuth
 from airflow_provider_rma.simulator.http.control import ControlApi
-from airflow_provider_rma.simulator.http.page import render
+from airflow_provider_rma.simulator.http.page import render_page
 from airflow_provider_rma.simulator.http.service import Service
 from airflow_provider_rma.simulator.settings import Settings
 
@@ -73,7 +73,7 @@ def build_application(service: Service) -> Starlette:
     """The ASGI application: the interface under ``/api``, the control endpoint, and the page."""
 
     async def page(_: Request) -> Response:
-        content = await service.worker.work(lambda books: render(books, service.tenant, service.settings.day))
+        content = await service.worker.work(lambda books: render_page(books, service.tenant, service.settings.day))
         return HTMLResponse(content)
 
     return Starlette(

@@ -54,7 +54,7 @@ def test_the_wheel_has_the_example_dags_as_files(wheel: zipfile.ZipFile) -> None
 def test_the_wheel_has_every_module_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     package = ROOT / "airflow_provider_rma"
-    sources = {str(path.relative_to(ROOT)) for path in package.rglob("*.py")}
+    sources = {str(path.relative_to(ROOT)) for kind in ("*.py", "*.j2") for path in package.rglob(kind)}
     sources |= {f"airflow_provider_rma/example_dags/{name}" for name in EXAMPLES}
     assert sources <= packed
     assert "airflow_provider_rma/py.typed" in packed

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 import requests
 
-from airflow_provider_rma.simulator.http.page import money
+from airflow_provider_rma.simulator.http.page import format_money
 from tests.simulator.test_http_ledger import gl
 from tests.simulator.test_http_lists import invoice
 from tests.support.simulator import SimulatorProcess
@@ -121,4 +121,4 @@ def _neutral(number: str, day: str, due: str | None, price: str) -> dict[str, ob
     [("1234.5", "1'234.50"), ("0", "0.00"), ("-1000000", "\N{MINUS SIGN}1'000'000.00"), ("0.125", "0.125")],
 )
 def test_swiss_amounts(amount: str, text: str) -> None:
-    assert money(Decimal(amount)) == text
+    assert format_money(Decimal(amount)) == text

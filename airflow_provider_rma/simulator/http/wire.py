@@ -250,6 +250,11 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(lambda match: _ESCAPED.get(match[0], "\ufffd"), text)
 
 
+def replace_unprintable(text: str) -> str:
+    """Replace what XML 1.0 cannot carry by the replacement character."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
 def write_json(tree: Tree, empty: str) -> Iterator[str]:
     """Write one entity as mapped JSON (the root is dropped).
 
