@@ -98,9 +98,9 @@ def _source(path: Path) -> Any:
 
 def _batches() -> Any:
     from airflow_provider_rma.ledger.postings.batches import PostingBatches
-    from airflow_provider_rma.ledger.windows import Window
+    from airflow_provider_rma.ledger.windows import MonthLoad, Window
 
-    return PostingBatches("demo", Window.of(date(2026, 3, 1)), "load", dict.fromkeys(_ACCOUNTS, "Konto"))
+    return PostingBatches(MonthLoad("demo", Window.of(date(2026, 3, 1)), "load"), dict.fromkeys(_ACCOUNTS, "Konto"))
 
 
 def _read(path: Path) -> int:
@@ -113,8 +113,8 @@ def _read(path: Path) -> int:
 def _texts(path: Path) -> Iterator[Any]:
     from airflow_provider_rma.ledger.postings.decode import xml_path
 
-    decoder = xml_path._decoder()
-    yield from xml_path._decoded(decoder, path)
+    decoder = xml_path.xml_decoder()
+    yield from xml_path.decode_texts(decoder, path)
 
 
 def _decoder_only(path: Path) -> int:
@@ -175,7 +175,7 @@ def _everything(path: Path, *, strict: bool) -> int:
 
     reader = PostingReader(_source(path), _batches(), strict=strict)
     count = sum(batch.num_rows for batch in reader)
-    assert not reader.doubt, reader.doubt
+    assert not reader.refusal, reader.refusal
     return count
 
 

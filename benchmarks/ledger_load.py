@@ -115,8 +115,8 @@ def _without_validation() -> None:
         return texts.cast(pa.bool_()) if isinstance(leaf.field, Boolean) else texts
 
     columns: Any = import_module("airflow_provider_rma.ledger.postings.decode.columns")
-    columns._read = read
-    columns._accounts = lambda own, stub: own
+    columns.read_column = read
+    columns.merge_accounts = lambda own, stub: own
     columns.PostingColumns._check_days = lambda self, days: None
 
 
@@ -136,13 +136,14 @@ class _Nothing:
 def _without_proof() -> None:
     """No sums of vouchers, no fingerprints, no questions for balances; every month is believed."""
     from airflow_provider_rma.ledger.proof.balances import BalanceStatement
-    from airflow_provider_rma.ledger.proof.prove import Proof, Verdict
+    from airflow_provider_rma.ledger.proof.prove import Proof
+    from airflow_provider_rma.ledger.proof.verdicts import Verdict
 
     read: Any = import_module("airflow_provider_rma.ledger.postings.stream")
-    read._Sums = _Nothing
-    extract: Any = import_module("airflow_provider_rma.ledger.extract")
-    extract._Extract._statement = lambda *_: BalanceStatement({}, {})
-    extract._Extract._prove = lambda *_: Proof(Verdict.EXACT)
+    read._RunningSums = _Nothing
+    month: Any = import_module("airflow_provider_rma.ledger.month")
+    month.read_statement = lambda *_: BalanceStatement({}, {})
+    month.prove = lambda *_, **__: Proof(Verdict.EXACT)
 
 
 def _without_anything() -> None:

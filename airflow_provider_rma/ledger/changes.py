@@ -14,15 +14,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow_provider_rma.fault_points import reach
 from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger._pyarrow import pyarrow
+from airflow_provider_rma.ledger._pyarrow import pa, pc
 from airflow_provider_rma.ledger.batch_buffer import IN_MEMORY, BatchBuffer
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS, GOLDEN, row_hashes
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from airflow_provider_rma.ledger.windows import MonthLoad
 
 #: Columns of postings from which vouchers are told apart.
 COLUMNS = (*BUSINESS_COLUMNS, "entry_id", "debit")
@@ -34,7 +33,7 @@ KINDS = ("added", "removed", "amended", "reposted")
 FIRST = 10
 
 #: Lines of both readings whose vouchers are compared at once; a voucher has two or more.
-PART_LINES = 250_000
+SHARE_LINES = 250_000
 
 _KEY = ["module", "voucher_id"]
 
@@ -60,8 +59,8 @@ class Changes:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Two readings of a window, compared.
+class ChangeReport:
+    """What the comparison of two readings of a window found.
 
     :param changes: how many vouchers, and the first of them.
     :param rows: a row of the table ``changes`` for each, in a temporary file.
@@ -72,59 +71,57 @@ class Compared:
 
 
 @contextmanager
-def compare(
+def compare_readings(
     old: Iterable[pa.RecordBatch],
     new: Iterable[pa.RecordBatch],
     *,
-    load: Mapping[str, Any],
+    load: MonthLoad,
     lines: int,
     folder: str | os.PathLike[str] | None = None,
-) -> Iterator[Compared]:
-    """What happened between two readings of a window. When the block ends, the rows are gone.
+) -> Iterator[ChangeReport]:
+    """Find the vouchers that changed between two readings of a window. When the block ends, the rows are gone.
 
     Added and removed say where a voucher is now, not what was done: one that was dated into another month is removed
     here and added there. Reposted is a voucher that was saved again and says the same.
 
     :param old: postings of the earlier reading; at least :data:`COLUMNS`, typed as in ``contract.POSTINGS``.
     :param new: those of the later one, likewise.
-    :param load: ``load_id``, ``tenant`` and ``month`` for the rows.
+    :param load: the load that found them.
     :param lines: how many postings there are in both together, roughly; it decides on the number of temporary files.
     :param folder: where these may be; None for the system's folder.
     """
     with closing(BatchBuffer(contract.schema("changes"), folder)) as rows:
-        found = _Found(load, rows)
+        found = _ChangeCollector(load, rows)
         with ExitStack() as stack:
-            count = 1 + lines // PART_LINES
-            spools = [BatchBuffer(_schema(), folder, in_memory=IN_MEMORY // count) for _ in range(count)]
-            parts = [stack.enter_context(closing(spool)) for spool in spools]
+            count = 1 + lines // SHARE_LINES
+            buffers = [BatchBuffer(_schema(), folder, in_memory=IN_MEMORY // count) for _ in range(count)]
+            shares = [stack.enter_context(closing(buffer)) for buffer in buffers]
             for batches, side in ((old, "before"), (new, "after")):
                 for batch in batches:
-                    _distribute(_summed(batch, side), parts)
+                    _distribute(_sum_vouchers(batch, side), shares)
             # The allocator keeps what the readings needed until it is told that nobody does.
-            pyarrow().default_memory_pool().release_unused()
-            for part in parts:
-                found.add(_grouped(pyarrow().Table.from_batches(part.batches(), part.schema)))
-        pyarrow().default_memory_pool().release_unused()
-        yield Compared(found.changes(), rows)
+            pa.default_memory_pool().release_unused()
+            for share in shares:
+                found.add(_merge_vouchers(pa.Table.from_batches(share.batches(), share.schema)))
+        pa.default_memory_pool().release_unused()
+        yield ChangeReport(found.changes(), rows)
 
 
-def _schema() -> Any:
+def _schema() -> pa.Schema:
     """One row is what some lines of a voucher add up to, in one reading: ``content`` and ``entries`` count as negative
     in the earlier one, so that what is the same in both adds up to 0."""
-    pa = pyarrow()
     kinds: dict[str, Any] = {"module": pa.string(), "voucher_id": pa.int64()}
     for side in ("before", "after"):
         kinds |= {f"reference_{side}": pa.string(), f"lines_{side}": pa.int64(), f"debit_{side}": _money()}
     return pa.schema(kinds | {"content": pa.uint64(), "entries": pa.uint64()})
 
 
-def _money() -> Any:
+def _money() -> pa.DataType:
     return contract.schema("changes").field("debit_after").type
 
 
-def _summed(batch: Any, side: str) -> Any:
+def _sum_vouchers(batch: pa.RecordBatch, side: str) -> pa.Table:
     """A row of :func:`_schema` for each voucher of a batch."""
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
     entries = pc.fill_null(batch.column("entry_id"), 0).cast(pa.int64()).view(pa.uint64())
     numbers = {
         "content": row_hashes(batch),
@@ -143,84 +140,81 @@ def _summed(batch: Any, side: str) -> Any:
         f"debit_{side}": batch.column("debit"),
         **numbers,
     }
-    return _grouped(
-        pa.table([values.get(one.name, pa.nulls(batch.num_rows, one.type)) for one in _schema()], _schema())
+    return _merge_vouchers(
+        pa.table([values.get(column.name, pa.nulls(batch.num_rows, column.type)) for column in _schema()], _schema())
     )
 
 
-def _grouped(rows: Any) -> Any:
+def _merge_vouchers(rows: pa.Table) -> pa.Table:
     """One row for each voucher; what only the other reading has stays null."""
     how = {name: "max" if name.startswith("reference") else "sum" for name in rows.schema.names if name not in _KEY}
     grouped = rows.group_by(_KEY, use_threads=False).aggregate(list(how.items()))
-    return pyarrow().table(
+    return pa.table(
         [
-            grouped.column(f"{one.name}_{how[one.name]}" if one.name in how else one.name).cast(one.type)
-            for one in rows.schema
+            grouped.column(f"{column.name}_{how[column.name]}" if column.name in how else column.name).cast(column.type)
+            for column in rows.schema
         ],
         rows.schema,
     )
 
 
-def _distribute(rows: Any, parts: Sequence[BatchBuffer]) -> None:
-    """All rows of a voucher into the same part."""
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
+def _distribute(rows: pa.Table, shares: Sequence[BatchBuffer]) -> None:
+    """Write all rows of a voucher into the same share."""
     half, word = pa.scalar(32, pa.uint64()), pa.uint64()
     # Spread over 32 bits first: numbers of vouchers may all be even.
     ids = rows.column("voucher_id").combine_chunks().view(word)
     spread = pc.shift_right(pc.multiply(ids, pa.scalar(GOLDEN, word)), half)
-    places = pc.shift_right(pc.multiply(spread, pa.scalar(len(parts), word)), half)
-    for place, part in enumerate(parts):
-        mine = rows.filter(pc.equal(places, place)) if len(parts) > 1 else rows
+    places = pc.shift_right(pc.multiply(spread, pa.scalar(len(shares), word)), half)
+    for place, share in enumerate(shares):
+        mine = rows.filter(pc.equal(places, place)) if len(shares) > 1 else rows
         for batch in mine.to_batches():
-            part.write(batch)
+            share.write(batch)
 
 
-class _Found:
-    """Counts the changes of all parts, keeps the first of each kind, and writes a row for each."""
+class _ChangeCollector:
+    """Counts the changes of all shares, keeps the first of each kind, and writes a row for each."""
 
-    def __init__(self, load: Mapping[str, Any], rows: BatchBuffer) -> None:
-        self._load, self._rows = load, rows
+    def __init__(self, load: MonthLoad, rows: BatchBuffer) -> None:
+        self._columns, self._rows = load.columns(), rows
         self._counts = dict.fromkeys(KINDS, 0)
         self._first = dict.fromkeys(KINDS, rows.schema.empty_table())
 
-    def add(self, vouchers: Any) -> None:
-        """Take in the vouchers of a part."""
-        for kind, mask in _masks(vouchers).items():
-            rows = self._listed(vouchers.filter(mask), kind)
+    def add(self, vouchers: pa.Table) -> None:
+        """Add the vouchers of a share."""
+        reach("changes.share_added", vouchers=vouchers.num_rows)
+        for kind, mask in _masks_by_kind(vouchers).items():
+            rows = self._make_rows(vouchers.filter(mask), kind)
             self._counts[kind] += rows.num_rows
-            both = pyarrow().concat_tables([self._first[kind], rows])
+            both = pa.concat_tables([self._first[kind], rows])
             self._first[kind] = both.sort_by([(name, "ascending") for name in _KEY]).slice(0, FIRST).combine_chunks()
             for batch in rows.to_batches():
                 self._rows.write(batch)
 
     def changes(self) -> Changes:
-        """What was found in all of them."""
-        return Changes(
-            self._counts, {kind: [_name(row) for row in first.to_pylist()] for kind, first in self._first.items()}
-        )
+        """Return what was found in all of them."""
+        first = {kind: [_format_voucher(row) for row in rows.to_pylist()] for kind, rows in self._first.items()}
+        return Changes(self._counts, first)
 
-    def _listed(self, vouchers: Any, kind: str) -> Any:
-        """Vouchers as rows of the table ``changes``."""
-        pa, pc = pyarrow(), pyarrow("pyarrow.compute")
-        same = {**self._load, "change": kind}
+    def _make_rows(self, vouchers: pa.Table, kind: str) -> pa.Table:
+        """Make vouchers rows of the table ``changes``."""
+        same = {**self._columns, "change": kind}
         columns = []
-        for one in self._rows.schema:
-            if one.name in same:
-                columns.append(pa.repeat(pa.scalar(same[one.name], one.type), vouchers.num_rows))
-            elif one.name == "reference":
+        for column in self._rows.schema:
+            if column.name in same:
+                columns.append(pa.repeat(pa.scalar(same[column.name], column.type), vouchers.num_rows))
+            elif column.name == "reference":
                 columns.append(pc.coalesce(vouchers.column("reference_after"), vouchers.column("reference_before")))
-            elif one.name in _KEY:
-                known = vouchers.column(one.name)
-                nothing = pa.scalar("" if one.name == "module" else 0, one.type)
-                columns.append(pc.if_else(pc.equal(known, nothing), pa.scalar(None, one.type), known))
+            elif column.name in _KEY:
+                known = vouchers.column(column.name)
+                nothing = pa.scalar("" if column.name == "module" else 0, column.type)
+                columns.append(pc.if_else(pc.equal(known, nothing), pa.scalar(None, column.type), known))
             else:
-                columns.append(pc.fill_null(vouchers.column(one.name), 0).cast(one.type))
+                columns.append(pc.fill_null(vouchers.column(column.name), 0).cast(column.type))
         return pa.table(columns, self._rows.schema)
 
 
-def _masks(vouchers: Any) -> dict[str, Any]:
-    """Which vouchers have changed in which way."""
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
+def _masks_by_kind(vouchers: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """Find which vouchers have changed in which way."""
     # Typed: compared with a plain 0, a large hash would not fit.
     zero = pa.scalar(0, pa.uint64())
     before, after = vouchers.column("lines_before"), vouchers.column("lines_after")
@@ -234,7 +228,7 @@ def _masks(vouchers: Any) -> dict[str, Any]:
     }
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def _format_voucher(row: Mapping[str, Any]) -> str:
     name = f"{row['module'] or ''} {row['voucher_id'] or 0}"
     short = " ".join((row["reference"] or "").split())[:40]
     return f"{name} ({short})" if short else name

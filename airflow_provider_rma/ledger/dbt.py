@@ -17,7 +17,7 @@ from airflow_provider_rma.ledger.changes import KINDS
 from airflow_provider_rma.ledger.contract import CONTRACT_VERSION, TABLES, Column, Table
 from airflow_provider_rma.ledger.destinations.views import NOTES
 from airflow_provider_rma.ledger.proof.accounts import AccountKind
-from airflow_provider_rma.ledger.proof.prove import PROVEN, Verdict
+from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Verdict
 
 #: Columns that together identify a row.
 KEYS = {
@@ -48,7 +48,7 @@ _VIEW_COLUMNS: dict[str, tuple[tuple[str, str, tuple[Any, ...]], ...]] = {
             (
                 {
                     "accepted_values": {
-                        "arguments": {"values": [one.value for one in Verdict if one in PROVEN]},
+                        "arguments": {"values": [verdict.value for verdict in Verdict if verdict in PROVEN]},
                         "config": {"severity": "warn"},
                     }
                 },

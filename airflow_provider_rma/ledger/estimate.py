@@ -1,4 +1,4 @@
-"""What an extract of a period will take. A few months are read as the extract would read them; nothing is written."""
+"""Estimates of an extract. A few months are read as the extract would read them; nothing is written."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ from airflow_provider_rma.ledger.postings.stream import read_postings, receive_p
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds, read_accounts
 from airflow_provider_rma.ledger.proof.balances import CALLS, read_statement
 from airflow_provider_rma.ledger.resume import ResumePolicy
-from airflow_provider_rma.ledger.schedule import read_moment
-from airflow_provider_rma.ledger.windows import REREAD_DAYS, Window, today_in_zurich, windows
+from airflow_provider_rma.ledger.windows import (
+    REREAD_DAYS,
+    MonthLoad,
+    Window,
+    list_windows,
+    parse_instant,
+    today_in_zurich,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_rma.client.client import RunMyAccountsClient
@@ -31,7 +37,7 @@ _UNEVEN = 3
 
 @dataclass(frozen=True)
 class Probe:
-    """A month that was read.
+    """A month that was read for the estimate.
 
     :param month: its name, e.g. ``2026-08``.
     :param calls: requests for it; those that the client repeated are counted once.
@@ -56,7 +62,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is to be expected.
+    """Requests, postings and time to be expected.
 
     :param period: first and last day, inclusive.
     :param months: months that are to be read.
@@ -87,25 +93,24 @@ class Estimate:
         if not self.months:
             return f"All {self.done} months were done before; nothing is left to read."
         probed = ", ".join(probe.month for probe in self.probes)
-        sentence = (
-            f"{months}{before}: about {_count(self.calls.expected)} calls, {_count(self.postings.expected)} postings, "
-            f"{_span(self.seconds)} (probed {probed})"
-        )
+        calls, postings = _format_count(self.calls.expected), _format_count(self.postings.expected)
+        duration = _format_span(self.seconds)
+        sentence = f"{months}{before}: about {calls} calls, {postings} postings, {duration} (probed {probed})"
         if self.is_uneven:
             counts = sorted(probe.postings for probe in self.probes)
             sentence += f"; the probes are uneven, {counts[0]:,} to {counts[-1]:,} postings a month"
         return sentence
 
     def as_dict(self) -> dict[str, Any]:
-        """A small result for an XCom; hours and seconds as decimal numbers."""
+        """Return a small result for an XCom; hours and seconds as decimal numbers."""
         return {
             "tenant": self.tenant,
             "from_date": self.period[0].isoformat(),
             "to_date": self.period[1].isoformat(),
             "months": self.months,
             "done": self.done,
-            "calls": _rounded(self.calls),
-            "postings": _rounded(self.postings),
+            "calls": _round(self.calls),
+            "postings": _round(self.postings),
             "hours": {name: round(value / 3600, 4) for name, value in asdict(self.seconds).items()},
             "probes": [asdict(probe) | {"seconds": round(probe.seconds, 3)} for probe in self.probes],
             "uneven": self.is_uneven,
@@ -125,27 +130,27 @@ def estimate_ledger(
     resume_since: date | datetime | str | None = None,
     today: date | None = None,
 ) -> Estimate:
-    """Read the first, the middle and the last month of a period, and say what all of them would take.
+    """Read the first, the middle and the last month of a period, and estimate all of them.
 
-    Parameters are those of :func:`~.extract.extract_ledger`, and mean the same. A month that is not over is not read if
+    Parameters are those of :func:`~.extract.extract_ledger`. A month that is not over is not read if
     there is another one.
 
     :param client: client of the tenant; it is only read from.
     :param destination: with ``resume_since``: an opened destination, which is asked what is done and is not written to.
         By default nothing is done.
     :raises ConfigurationError: for a parameter that cannot be understood; nothing was sent.
-    :raises RequestError: if an answer cannot be had or read.
+    :raises RequestError: if a response cannot be had or read.
     """
     today, kinds, form = today or today_in_zurich(), AccountKinds(account_kinds), content_type or "xml"
-    period = windows(from_date, to_date, reread_days=reread_days, today=today)
-    resume, tenant = ResumePolicy(read_moment(resume_since, "resume_since"), today), client.config.tenant
+    period = list_windows(from_date, to_date, reread_days=reread_days, today=today)
+    resume, tenant = ResumePolicy(parse_instant(resume_since, "resume_since"), today), client.config.tenant
     done = resume.done(destination, tenant, period) if destination is not None else {}
     left = [window for window in period if window not in done]
-    probes = _probes(client, _chosen(left, today), kinds, form) if left else {}
+    probes = _probe_months(client, _choose_probes(left, today), kinds, form) if left else {}
     placed = [(left.index(window), probe) for window, probe in probes.items()]
 
-    def total(figure: Callable[[Probe], float], once: int = 0) -> Range:
-        return _total([(place, figure(probe)) for place, probe in placed], len(left), once)
+    def estimate_total(figure: Callable[[Probe], float], once_a_run: int = 0) -> Range:
+        return extrapolate([(place, figure(probe)) for place, probe in placed], len(left), once_a_run)
 
     estimate = Estimate(
         tenant=tenant,
@@ -153,44 +158,44 @@ def estimate_ledger(
         months=len(left),
         done=len(done),
         probes=list(probes.values()),
-        calls=total(lambda probe: probe.calls, once=1 if left else 0),
-        postings=total(lambda probe: probe.postings),
-        seconds=total(lambda probe: probe.seconds),
+        calls=estimate_total(lambda probe: probe.calls, once_a_run=1 if left else 0),
+        postings=estimate_total(lambda probe: probe.postings),
+        seconds=estimate_total(lambda probe: probe.seconds),
     )
     log.info("Ledger of tenant %s: %s.", tenant, str(estimate).rstrip("."))
     return estimate
 
 
-def _chosen(left: Sequence[Window], today: date) -> list[Window]:
+def _choose_probes(left: Sequence[Window], today: date) -> list[Window]:
     over = [window for window in left if window.end < today] or left
     return sorted({over[0], over[len(over) // 2], over[-1]})
 
 
-def _probes(
+def _probe_months(
     client: RunMyAccountsClient, chosen: Sequence[Window], kinds: AccountKinds, content_type: ContentType
 ) -> dict[Window, Probe]:
     accounts = read_accounts(client.list_charts(content_type=content_type))
     names = {accno: account.description for accno, account in accounts.items()}
     found: dict[Window, Probe] = {}
     for window in chosen:
-        found[window] = probe = _probe(client, window, kinds, names, content_type)
+        found[window] = probe = _probe_month(client, window, kinds, names, content_type)
         log.info("%s: %s postings, %d calls, %.1f s.", window, f"{probe.postings:,}", probe.calls, probe.seconds)
     return found
 
 
-def _probe(
+def _probe_month(
     client: RunMyAccountsClient,
     window: Window,
     kinds: AccountKinds,
     names: Mapping[str, str],
     content_type: ContentType,
 ) -> Probe:
-    """Balances, postings, balances, as the extract asks for them; the postings are counted and dropped."""
+    """Ask for balances, postings and balances, as the extract does; the postings are counted and dropped."""
     began, reading = time.monotonic(), None
     statement = read_statement(client, window, kinds, content_type)
     plan = SlicePlan(window, names.keys() | statement.accounts.keys())
     while reading is None:
-        batches = PostingBatches(client.config.tenant, window, "", names)
+        batches = PostingBatches(MonthLoad(client.config.tenant, window, ""), names)
         with receive_postings(client, plan, content_type) as received:
             try:
                 reading = read_postings(received, plan, batches, lambda _: None)
@@ -200,12 +205,12 @@ def _probe(
     return Probe(window.name, reading.postings.rows, 2 * CALLS + plan.calls, time.monotonic() - began)
 
 
-def _total(probes: Sequence[tuple[int, float]], months: int, once: int) -> Range:
-    """A figure over all months, from the places of the probes among them.
+def extrapolate(probes: Sequence[tuple[int, float]], months: int, once_a_run: int) -> Range:
+    """Estimate a figure over all months, from the positions of the probes among them.
 
-    :param once: what is added for the run as a whole.
+    :param once_a_run: what is added for the run as a whole.
     """
-    low = expected = high = float(once)
+    low = expected = high = float(once_a_run)
     for place in range(months):
         left = max((probe for probe in probes if probe[0] <= place), default=probes[0])
         right = min((probe for probe in probes if probe[0] >= place), default=probes[-1])
@@ -216,19 +221,19 @@ def _total(probes: Sequence[tuple[int, float]], months: int, once: int) -> Range
     return Range(low, expected, high)
 
 
-def _rounded(figure: Range) -> dict[str, int]:
+def _round(figure: Range) -> dict[str, int]:
     return {name: round(value) for name, value in asdict(figure).items()}
 
 
-def _count(value: float) -> str:
-    """A number to two digits, e.g. ``870`` or ``1.2 million``."""
+def _format_count(value: float) -> str:
+    """Format a number to two digits, e.g. ``870`` or ``1.2 million``."""
     if value >= 1_000_000:
         return f"{value / 1_000_000:.1f} million"
     return f"{float(f'{value:.2g}'):,.0f}" if value >= 100 else f"{value:.0f}"
 
 
-def _span(seconds: Range) -> str:
-    """From when to when, in a unit that suits both: ``0.8 to 1.4 hours``."""
+def _format_span(seconds: Range) -> str:
+    """Format a range of time, in a unit that suits both ends: ``0.8 to 1.4 hours``."""
     if seconds.high < 1:
         return "less than a second"
     unit, size, places = next(

@@ -31,12 +31,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow_provider_rma.ledger._pyarrow import pyarrow
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from airflow_provider_rma.ledger._pyarrow import pa, pc
 
 #: What the hash covers, in this order. Changing the list changes every fingerprint.
 BUSINESS_COLUMNS = (
@@ -63,8 +60,8 @@ LENGTH_FACTOR = 0xA0761D6478BD642F
 _MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 #: Rows and bytes of text handled at once: the working memory (about 40 bytes per byte of text) stays in the cache.
-_ROWS = 16_384
-_TEXT_BYTES = 1 << 17
+ROWS_AT_ONCE = 16_384
+TEXT_BYTES_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,6 @@ class Fingerprinter:
         """
         if batch.num_rows == 0:
             return
-        pa = pyarrow()
         rows = pa.table(
             {"accno": batch.column("accno"), "amount": batch.column("amount"), "hash": row_hashes(batch)},
         )
@@ -119,16 +115,14 @@ def row_hashes(batch: pa.RecordBatch) -> pa.UInt64Array:
     :param batch: has at least :data:`BUSINESS_COLUMNS`, typed as in ``tables.POSTINGS``.
     :return: one unsigned 64-bit number per row.
     """
-    pa = pyarrow()
     parts = [
-        _hash_rows([batch.column(name).slice(start, _ROWS) for name in BUSINESS_COLUMNS])
-        for start in range(0, batch.num_rows, _ROWS)
+        _hash_rows([batch.column(name).slice(start, ROWS_AT_ONCE) for name in BUSINESS_COLUMNS])
+        for start in range(0, batch.num_rows, ROWS_AT_ONCE)
     ]
     return pa.concat_arrays(parts) if parts else pa.array([], pa.uint64())
 
 
 def _hash_rows(columns: list[Any]) -> Any:
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
     hashed = pa.repeat(_word(0), len(columns[0]))
     for column in columns:
         for value in _values(column):
@@ -138,7 +132,6 @@ def _hash_rows(columns: list[Any]) -> Any:
 
 def _values(column: Any) -> list[Any]:
     """The values of a column as unsigned words; None stands for a column of zeros."""
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
     words = 2 if pa.types.is_decimal(column.type) else 1
     if column.null_count == len(column):
         return [None] * words
@@ -152,7 +145,6 @@ def _values(column: Any) -> list[Any]:
 
 
 def _decimal_words(column: Any) -> list[Any]:
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
     if column.null_count:
         column = pc.fill_null(column, Decimal(0))
     # The buffer holds 16 bytes per amount, the low half first on every machine that Arrow ships for.
@@ -167,11 +159,10 @@ def _text_words(column: Any) -> Any:
     With running sums over all bytes of the column, the value of one text is the difference of two of them, moved back
     by a power of the base: no text is looked at on its own.
     """
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
     offsets = pa.Array.from_buffers(pa.int32(), len(column) + 1, [None, column.buffers()[1]], offset=column.offset)
     first, last = offsets[0].as_py(), offsets[len(column)].as_py()
     size = last - first
-    if size > _TEXT_BYTES:
+    if size > TEXT_BYTES_AT_ONCE:
         if len(column) == 1:
             return _long_text(column[0].as_buffer())
         half = len(column) // 2
@@ -187,22 +178,19 @@ def _text_words(column: Any) -> Any:
 
 
 def _terms(octets: Any) -> Any:
-    pc = pyarrow("pyarrow.compute")
     return pc.multiply(pc.take(_table(), octets, boundscheck=False), _powers()[0].slice(1, len(octets)))
 
 
 def _long_text(text: Any) -> Any:
     """Value of one text that is longer than the tables of powers: piece by piece."""
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
     octets = pa.Array.from_buffers(pa.uint8(), text.size, [None, text])
     total = text.size * LENGTH_FACTOR
-    for start in range(0, text.size, _TEXT_BYTES):
-        total += pc.sum(_terms(octets.slice(start, _TEXT_BYTES))).as_py() * pow(BASE, start, 2**64)
+    for start in range(0, text.size, TEXT_BYTES_AT_ONCE):
+        total += pc.sum(_terms(octets.slice(start, TEXT_BYTES_AT_ONCE))).as_py() * pow(BASE, start, 2**64)
     return pa.array([total & _MASK], pa.uint64())
 
 
 def _mix(words: Any) -> Any:
-    pc = pyarrow("pyarrow.compute")
     for shift, factor in _MIX:
         words = pc.multiply(pc.bit_wise_xor(words, pc.shift_right(words, _word(shift))), _word(factor))
     return pc.bit_wise_xor(words, pc.shift_right(words, _word(31)))
@@ -210,23 +198,20 @@ def _mix(words: Any) -> Any:
 
 @cache
 def _word(value: int) -> Any:
-    pa = pyarrow()
     return pa.scalar(value, pa.uint64())
 
 
 @cache
 def _table() -> Any:
-    pa = pyarrow()
     return _mix(pa.array([(octet + 1) * GOLDEN & _MASK for octet in range(256)], pa.uint64()))
 
 
 @cache
 def _powers() -> tuple[Any, Any]:
     """BASE ** i and BASE ** -i, as far as the longest piece of text needs them."""
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
     one = pa.repeat(_word(1), 1)
     powers, inverses = (
-        pa.concat_arrays([one, pc.cumulative_prod(pa.repeat(_word(base), _TEXT_BYTES))])
+        pa.concat_arrays([one, pc.cumulative_prod(pa.repeat(_word(base), TEXT_BYTES_AT_ONCE))])
         for base in (BASE, pow(BASE, -1, 2**64))
     )
     return powers, inverses

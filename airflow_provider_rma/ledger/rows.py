@@ -8,19 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pendulum
 
 from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.proof.accounts import Account, AccountKinds
 from airflow_provider_rma.ledger.proof.balances import BalanceStatement
-from airflow_provider_rma.ledger.proof.prove import Proof, Reason
+from airflow_provider_rma.ledger.proof.prove import Proof
 from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
-from airflow_provider_rma.ledger.windows import Window
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from airflow_provider_rma.ledger.proof.verdicts import Reason
+from airflow_provider_rma.ledger.windows import MonthLoad
 
 #: Reasons kept in the row of a window; those of an account are kept in its own row as well.
 MAX_REASONS = 1_000
@@ -29,13 +28,13 @@ _STEP = Decimal(1).scaleb(-contract.SCALE)
 
 
 def new_load_id() -> str:
-    """Id of a run: its moment in UTC, and something that no other run has."""
+    """Make the id of a load: its time in UTC, and something that no other load has."""
     return f"{pendulum.now('UTC').format('YYYYMMDD[T]HHmmss')}-{uuid.uuid4().hex[:8]}"
 
 
 @cache
 def provider_version() -> str:
-    """Version of this package, empty where it is not installed."""
+    """Return the version of this package, empty where it is not installed."""
     try:
         return version("airflow-provider-rma")
     except PackageNotFoundError:
@@ -43,7 +42,7 @@ def provider_version() -> str:
 
 
 def accounts_table(tenant: str, load_id: str, accounts: Mapping[str, Account], kinds: AccountKinds) -> pa.Table:
-    """The chart of accounts."""
+    """Make the rows of the chart of accounts."""
     rows = [
         {
             "tenant": tenant,
@@ -52,7 +51,7 @@ def accounts_table(tenant: str, load_id: str, accounts: Mapping[str, Account], k
             "link": account.link,
             "allow_gl": account.allow_gl,
             "is_active": account.is_active,
-            "kind": kinds.of(account.accno).value,
+            "kind": kinds.kind(account.accno).value,
             "kind_source": kinds.source(account.accno),
             "load_id": load_id,
         }
@@ -62,18 +61,13 @@ def accounts_table(tenant: str, load_id: str, accounts: Mapping[str, Account], k
 
 
 def balances_table(
-    tenant: str,
-    load_id: str,
-    window: Window,
-    statement: BalanceStatement,
-    names: Mapping[str, str],
-    convention: SignConvention,
+    load: MonthLoad, statement: BalanceStatement, names: Mapping[str, str], convention: SignConvention
 ) -> pa.Table:
-    """What the service states, in the sign it was sent in."""
+    """Make the rows of the balances that the service states, in the sign it sent them in."""
+    common = load.columns()
     rows = [
         {
-            "tenant": tenant,
-            "month": window.start,
+            **common,
             "accno": accno,
             "account_name": names.get(accno) or None,
             "opening": _money(stated.opening),
@@ -81,16 +75,15 @@ def balances_table(
             "closing": _money(stated.closing),
             "sign": convention.sign(accno),
             "basis": stated.basis,
-            "load_id": load_id,
         }
         for accno, stated in statement.accounts.items()
     ]
     return _table("balances", rows)
 
 
-def proofs_table(tenant: str, load_id: str, window: Window, proof: Proof, *, loaded: bool) -> pa.Table:
-    """The proof of each account, and one row for the window as a whole, whose sums are those of all accounts."""
-    common = {"tenant": tenant, "month": window.start, "load_id": load_id, "loaded": loaded}
+def proofs_table(load: MonthLoad, proof: Proof, *, loaded: bool) -> pa.Table:
+    """Make a row of the proof of each account, and one of the window as a whole, with the sums over all accounts."""
+    common = {**load.columns(), "loaded": loaded}
     whole: dict[str, Any] = {
         "accno": None,
         "movements": _sum(account.movements for account in proof.accounts),
@@ -115,7 +108,7 @@ def proofs_table(tenant: str, load_id: str, window: Window, proof: Proof, *, loa
 
 
 def load_table(row: Mapping[str, Any]) -> pa.Table:
-    """The one row of an attempt.
+    """Make the one row of an attempt.
 
     :param row: values by column of ``loads``; times in UTC.
     """
@@ -123,8 +116,6 @@ def load_table(row: Mapping[str, Any]) -> pa.Table:
 
 
 def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    import pyarrow as pa
-
     schema = contract.schema(name)
     return pa.table(
         {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in schema}, schema
@@ -140,7 +131,7 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def reasons_json(reasons: Sequence[Reason]) -> str | None:
-    """Reasons as they stand in the table of proofs; null if there are none."""
+    """Format reasons as the table of proofs has them; null if there are none."""
     if not reasons:
         return None
     listed = [reason.as_dict() for reason in reasons[:MAX_REASONS]]

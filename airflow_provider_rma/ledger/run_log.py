@@ -1,4 +1,4 @@
-"""What the log and the error say about a run."""
+"""Log lines of a run and of its months, and the error of a run that is not proven."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import logging
 
 from airflow_provider_rma.exceptions import UnprovenError
 from airflow_provider_rma.formatting import format_count
-from airflow_provider_rma.ledger.proof.prove import Verdict
+from airflow_provider_rma.ledger.proof.verdicts import Verdict
 from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, MonthState, WindowResult
-from airflow_provider_rma.ledger.windows import bounds
+from airflow_provider_rma.ledger.windows import format_months
 
 log = logging.getLogger(__name__)
 
-#: Verdicts of reasons that are only worth knowing.
-_CALM = (Verdict.EXACT, Verdict.BALANCES_ONLY)
 
-
-def tell(result: WindowResult) -> None:
-    """One line for a window, and one for each of its first reasons."""
+def log_month(result: WindowResult) -> None:
+    """Log one line for a window, and one for each of its first reasons."""
     level = logging.INFO if result.state is not MonthState.REJECTED else logging.WARNING
     log.log(
         level,
@@ -25,20 +22,20 @@ def tell(result: WindowResult) -> None:
         result.window, format_count(result.rows), format_count(result.rows_before), result.verdict.value,
         result.state.value, result.calls, result.seconds,
     )  # fmt: skip
-    if result.parts:
-        log.info("%s: read in %d parts: %s.", result.window, len(result.parts), "; ".join(result.parts))
+    if result.slices:
+        log.info("%s: read in %d parts: %s.", result.window, len(result.slices), "; ".join(result.slices))
     if result.changes:
         log.info("%s: vouchers since it was loaded before: %s.", result.window, result.changes)
     for reason in result.reasons[:FIRST_REASONS]:
-        log.log(logging.INFO if reason.verdict in _CALM else logging.WARNING, "%s: %s", result.window, reason)
+        log.log(logging.WARNING if reason.verdict.needs_attention else logging.INFO, "%s: %s", result.window, reason)
     if len(result.reasons) > FIRST_REASONS:
         log.warning(
             "%s: %d further reasons are in the table of proofs.", result.window, len(result.reasons) - FIRST_REASONS
         )
 
 
-def report(result: LedgerResult) -> None:
-    """What became of a run, in one line, and in another one what it had no time for."""
+def log_run(result: LedgerResult) -> None:
+    """Log what became of a run, and what it had no time for."""
     changed, unchanged, rejected, done = (
         len(result.months(state))
         for state in (MonthState.CHANGED, MonthState.UNCHANGED, MonthState.REJECTED, MonthState.DONE)
@@ -53,7 +50,8 @@ def report(result: LedgerResult) -> None:
     elif done < len(result.windows):
         log.info(
             "Ledger of tenant %s: nothing has changed; %s postings in %d months proven again, verdict %s.",
-            result.tenant, format_count(sum(one.rows for one in result.read)), len(result.read), result.verdict.value,
+            result.tenant, format_count(sum(month.rows for month in result.read)), len(result.read),
+            result.verdict.value,
         )  # fmt: skip
     elif not result.remaining:
         log.info(
@@ -64,13 +62,14 @@ def report(result: LedgerResult) -> None:
         log.info(
             "Ledger of tenant %s: stopped, %d of %d months remain (%s); the next run with resume_since goes on.",
             result.tenant, len(result.remaining), len(result.windows) + len(result.remaining),
-            bounds(result.remaining),
+            format_months(result.remaining),
         )  # fmt: skip
 
 
-def unproven(result: LedgerResult) -> UnprovenError:
-    """The error of a run with months that were not loaded."""
-    bad = {one.window.name: one.verdict.value for one in result.windows if one.state is MonthState.REJECTED}
+def unproven_error(result: LedgerResult) -> UnprovenError:
+    """Make the error of a run with months that were not loaded."""
+    rejected = [month for month in result.windows if month.state is MonthState.REJECTED]
+    bad = {month.window.name: month.verdict.value for month in rejected}
     listed = ", ".join(f"{month} ({verdict})" for month, verdict in list(bad.items())[:12])
     more = f" and {len(bad) - 12} more" if len(bad) > 12 else ""
     reasons = result.reasons()

@@ -110,16 +110,16 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract, and return what became of each month."""
-        from airflow_provider_rma.ledger.extract import extract_ledger
+        task_run, page_path = _task_run(context["ti"]), ""
+        with _airflow_errors():
+            from airflow_provider_rma.ledger.extract import extract_ledger
 
-        run, page_path = _run(context["ti"]), ""
-        with _told_to_airflow():
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
             with hook.get_conn() as client, self._open() as destination:
 
                 def keep_page(result: LedgerResult) -> None:
                     nonlocal page_path
-                    page_path = self._write_page(result, destination, context["ti"], run)
+                    page_path = self._write_page(result, destination, context["ti"], task_run)
 
                 result = extract_ledger(
                     client,
@@ -134,7 +134,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
                     skip_unchanged=self.skip_unchanged,
                     resume_since=self._since(context),
                     stop_at=self._stop(context),
-                    run=run,
+                    task_run=task_run,
                     on_result=keep_page,
                 )
         return result.as_dict() | {"page_path": page_path}
@@ -151,25 +151,27 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         return context["dag_run"].start_date if ti.try_number > first_try else None
 
     def _stop(self, context: Context) -> datetime | None:
-        from airflow_provider_rma.ledger.schedule import now, stop_moment
+        from airflow_provider_rma.ledger.windows import now_utc, parse_stop_at
 
         # Counted from the run, so that a retry after that o'clock does not go on until the next day.
-        return stop_moment(self.stop_at, context["dag_run"].start_date or now())
+        return parse_stop_at(self.stop_at, context["dag_run"].start_date or now_utc())
 
-    def _write_page(self, result: LedgerResult, destination: Destination, ti: Any, run: str) -> str:
-        """Write the page of a run, also of one that then fails; gives its path."""
+    def _write_page(self, result: LedgerResult, destination: Destination, ti: Any, task_run: str) -> str:
+        """Write the page of a run, also of one that then fails. Returns its path."""
         from airflow_provider_rma.hooks.settings import run_folder
         from airflow_provider_rma.ledger.pages.run import ledger_page
 
         def rows(table: str) -> Iterator[dict[str, Any]]:
-            for one in result.windows:
-                yield from destination.table(table, result.tenant, one.window).to_pylist()
+            for month in result.windows:
+                yield from destination.table(table, result.tenant, month.window).to_pylist()
 
         folder = run_folder(result.tenant, "ledger", ti, self.output_path)
         folder.mkdir(parents=True, exist_ok=True)
         page: Any = folder / "ledger.html"
         with page.open("wb") as stream:
-            stream.write(ledger_page(result, proofs=rows("proofs"), balances=rows("balances"), run=run).encode())
+            stream.write(
+                ledger_page(result, proofs=rows("proofs"), balances=rows("balances"), task_run=task_run).encode()
+            )
         self.log.info("Page of the run: %s", page)
         return str(page)
 
@@ -239,9 +241,9 @@ class RunMyAccountsEstimateLedgerOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Probe, and return the estimate."""
-        from airflow_provider_rma.ledger.estimate import estimate_ledger
+        with _airflow_errors(), ExitStack() as opened:
+            from airflow_provider_rma.ledger.estimate import estimate_ledger
 
-        with _told_to_airflow(), ExitStack() as opened:
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
             client = opened.enter_context(hook.get_conn())
             return estimate_ledger(
@@ -262,8 +264,8 @@ class RunMyAccountsEstimateLedgerOperator(BaseOperator):
 
 
 @contextmanager
-def _told_to_airflow() -> Iterator[None]:
-    """An error that a retry cannot help against fails the task for good."""
+def _airflow_errors() -> Iterator[None]:
+    """Raise our errors as Airflow understands them: one that a retry cannot help against fails the task for good."""
     try:
         yield
     except RunMyAccountsError as error:
@@ -272,7 +274,7 @@ def _told_to_airflow() -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
-def _run(ti: Any) -> str:
-    """The task's run and try, as it stands in the table of loads."""
+def _task_run(ti: Any) -> str:
+    """Return the identity of the task's run and try, as the table of loads has it."""
     mapped = "" if ti.map_index < 0 else f"[{ti.map_index}]"
     return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}/try{ti.try_number}"

@@ -15,7 +15,7 @@ from airflow_provider_rma.ledger.postings.slices import RestartMonthError, Slice
 from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.balances import read_statement
-from airflow_provider_rma.ledger.windows import Window
+from airflow_provider_rma.ledger.windows import MonthLoad, Window
 from tests.support.payloads import Payloads, Posting
 from tests.support.scripted_server import ScriptedServer, respond
 
@@ -40,7 +40,7 @@ def serving(body: bytes) -> Iterator[RunMyAccountsClient]:
 def read(body: bytes, window: Window) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     with serving(body) as client:
-        batches = PostingBatches("demo", window, "load", {"1000": "Kasse"})
+        batches = PostingBatches(MonthLoad("demo", window, "load"), {"1000": "Kasse"})
         plan = SlicePlan(window)
         with receive_postings(client, plan, "xml") as received:
             read_postings(received, plan, batches, lambda batch: rows.extend(batch.to_pylist()))

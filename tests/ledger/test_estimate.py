@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.ledger.estimate import Estimate, Probe, Range, _total, estimate_ledger
+from airflow_provider_rma.ledger.estimate import Estimate, Probe, Range, estimate_ledger, extrapolate
 from airflow_provider_rma.ledger.extract import extract_ledger
 from tests.support.ledger.company import Company
 from tests.support.ledger.memory import MemoryDestination
@@ -112,12 +112,12 @@ def test_a_parameter_that_means_nothing_is_refused_before_anything_is_sent(
 
 
 def test_between_two_probes_a_figure_goes_in_a_straight_line() -> None:
-    assert _total([(0, 10.0)], 4, 1) == Range(41, 41, 41)
-    assert _total([(0, 0.0), (2, 10.0), (4, 30.0)], 5, 0) == Range(
+    assert extrapolate([(0, 10.0)], 4, 1) == Range(41, 41, 41)
+    assert extrapolate([(0, 0.0), (2, 10.0), (4, 30.0)], 5, 0) == Range(
         low=0 + 0 + 10 + 10 + 30, expected=0 + 5 + 10 + 20 + 30, high=0 + 10 + 10 + 30 + 30
     )
     # Beyond the outermost probes theirs goes on.
-    assert _total([(1, 4.0), (2, 6.0)], 4, 0) == Range(20, 20, 20)
+    assert extrapolate([(1, 4.0), (2, 6.0)], 4, 0) == Range(20, 20, 20)
 
 
 @pytest.mark.parametrize(

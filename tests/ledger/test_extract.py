@@ -140,8 +140,8 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
 
 
 def test_loads_tell_what_was_done(trading: Company, memory: MemoryDestination) -> None:
-    extract(trading, memory, run="nightly/1")
-    extract(trading, memory, run="nightly/2")
+    extract(trading, memory, task_run="nightly/1")
+    extract(trading, memory, task_run="nightly/2")
     january, *_, last = memory.loads
     assert len(memory.loads) == 6
     assert (january["month"], january["rows"], january["rows_before"], january["announced"]) == (FIRST, 10, 0, 10)

@@ -24,7 +24,7 @@ from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
 from airflow_provider_rma.ledger.result import LedgerResult
-from airflow_provider_rma.ledger.windows import windows
+from airflow_provider_rma.ledger.windows import MonthLoad, list_windows
 from tests.support.ledger.company import Company, start
 from tests.support.ledger.memory import MemoryDestination
 from tests.support.ledger.tampering_proxy import (
@@ -242,12 +242,12 @@ def test_postings_cut_off_at_any_byte_are_an_error(
         whole = whole or reply.body
 
     proxy.change(POSTINGS, keep)
-    (march,) = windows("2026-03-01", "2026-03-31")
+    (march,) = list_windows("2026-03-01", "2026-03-31")
     with trading.client(proxy.url) as client:
 
         def read() -> list[Any]:
             staged: list[Any] = []
-            batches = PostingBatches("demo", march, "load", {})
+            batches = PostingBatches(MonthLoad("demo", march, "load"), {})
             plan = SlicePlan(march)
             with receive_postings(client, plan, content_type) as received:
                 read_postings(received, plan, batches, staged.append)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
-from airflow_provider_rma.ledger.proof.prove import ReasonCode, Verdict
+from airflow_provider_rma.ledger.proof.verdicts import ReasonCode, Verdict
 from airflow_provider_rma.operators.ledger import RunMyAccountsExtractLedgerOperator
 from tests.support.reference import ROOT
 
@@ -29,7 +29,7 @@ def column(head: str) -> list[str]:
 
 def test_every_verdict_and_every_reason_is_explained() -> None:
     assert column("Verdict") == [f"`{verdict}`" for verdict in Verdict]
-    assert column("ReasonCode") == [f"`{code}`" for code in ReasonCode]
+    assert column("Code") == [f"`{code}`" for code in ReasonCode]
 
 
 def test_every_parameter_is_explained_with_its_default() -> None:

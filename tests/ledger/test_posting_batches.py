@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from airflow_provider_rma.exceptions import UnexpectedResponseError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.postings.batches import DEPARTMENT, PLAIN, PostingBatches
-from airflow_provider_rma.ledger.windows import Window
+from airflow_provider_rma.ledger.windows import MonthLoad, Window
 from airflow_provider_rma.schemas.ledger import TransactionSchema
 
 WINDOW = Window.of(date(2026, 2, 14))
@@ -37,7 +37,7 @@ POSTING: dict[str, Any] = {
 
 
 def batch(*postings: dict[str, Any]) -> pa.RecordBatch:
-    batches = PostingBatches("demo", WINDOW, "load-1", {"1020": "Bank"})
+    batches = PostingBatches(MonthLoad("demo", WINDOW, "load-1"), {"1020": "Bank"})
     for posting in postings:
         batches.append(posting)
     return batches.take()
@@ -85,7 +85,7 @@ def test_every_field_that_is_declared_for_a_posting_has_its_column() -> None:
 
 
 def test_batches_are_taken_and_begin_anew() -> None:
-    batches = PostingBatches("demo", WINDOW, "load-1", {})
+    batches = PostingBatches(MonthLoad("demo", WINDOW, "load-1"), {})
     assert len(batches) == 0
     assert batches.append(POSTING) == ("1020", Decimal("-10.05"))
     assert len(batches) == 1

@@ -12,18 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds
-from airflow_provider_rma.ledger.proof.prove import (
-    Postings,
-    Proof,
-    StatedBalance,
-    UnbalancedVoucher,
-    Verdict,
-    chf,
-    gravest,
-    prove,
-    unsettled,
-)
+from airflow_provider_rma.ledger.proof.balances import StatedBalance
+from airflow_provider_rma.ledger.proof.prove import PostingTotals, Proof, UnbalancedVoucher, chf, prove, unsettled_proof
 from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
+from airflow_provider_rma.ledger.proof.verdicts import Verdict, gravest
 
 KINDS = AccountKinds()
 D = Decimal
@@ -40,11 +32,11 @@ def period(movement: Any) -> StatedBalance:
     return StatedBalance("from_to", movement=D(movement))
 
 
-def postings(rows: int = 2, announced: int | None = 2, unbalanced: Any = (), **movements: str) -> Postings:
-    return Postings(rows, announced, {accno[1:]: D(amount) for accno, amount in movements.items()}, unbalanced)
+def postings(rows: int = 2, announced: int | None = 2, unbalanced: Any = (), **movements: str) -> PostingTotals:
+    return PostingTotals(rows, announced, {accno[1:]: D(amount) for accno, amount in movements.items()}, unbalanced)
 
 
-def proof(given_postings: Postings, stated: Mapping[str, StatedBalance], **kwargs: Any) -> Proof:
+def proof(given_postings: PostingTotals, stated: Mapping[str, StatedBalance], **kwargs: Any) -> Proof:
     return prove("2026-01", given_postings, stated, **{"convention": KNOWN, "kinds": KINDS} | kwargs)
 
 
@@ -59,7 +51,7 @@ SALE_STATED = {"1020": to("50", "150"), "3400": period("100")}
 def test_agreement_is_exact() -> None:
     one = proof(postings(**SALE), SALE_STATED)
     assert one.verdict is Verdict.EXACT
-    assert one.proven
+    assert one.verdict.is_proven
     assert one.reasons == ()
     bank, sales = one.accounts
     assert (bank.accno, bank.opening, bank.movements, bank.expected, bank.closing, bank.difference) == (
@@ -72,14 +64,14 @@ def test_an_empty_month_without_movement_is_exact_whatever_the_signs() -> None:
     one = proof(postings(0, 0), {"1020": to("50", "50"), "2000": to("0", "0")}, convention=SignConvention())
     assert one.verdict is Verdict.EXACT
     assert one.convention == SignConvention()
-    assert one.without_sign() == ["1020"], "an account of nothing needs no sign"
+    assert one.accounts_without_sign() == ["1020"], "an account of nothing needs no sign"
     assert one.accounts[0].opening is None
 
 
 def test_a_difference_names_the_account_and_every_figure() -> None:
     one = proof(postings(**{**SALE, "a1020": "-99"}), SALE_STATED)
     assert one.verdict is Verdict.BROKEN
-    assert not one.proven
+    assert not one.verdict.is_proven
     assert codes(one) == ["account_difference"]
     assert "Account 1020" in one.reasons[0].text
     assert "opening -50.00 CHF and postings of -99.00 CHF make -149.00 CHF" in one.reasons[0].text
@@ -157,7 +149,7 @@ def test_nothing_where_something_was_is_suspicious_if_balances_still_move() -> N
 
 
 def test_books_that_move_are_unsettled_and_the_accounts_named() -> None:
-    one = unsettled([str(1000 + number) for number in range(7)], 3, KNOWN)
+    one = unsettled_proof([str(1000 + number) for number in range(7)], 3, KNOWN)
     assert (one.verdict, codes(one)) == (Verdict.UNSETTLED, ["balances_moved"])
     assert "1000, 1001, 1002, 1003, 1004 and 2 more" in one.reasons[0].text
     assert one.convention is KNOWN
@@ -170,7 +162,7 @@ def test_signs_are_learnt_from_the_first_movement() -> None:
     one = proof(postings(**SALE), SALE_STATED, convention=SignConvention())
     assert one.verdict is Verdict.EXACT
     assert one.convention.signs == {"1020": -1, "3400": 1}
-    assert one.convention.learnt == {"1020": "2026-01", "3400": "2026-01"}
+    assert one.convention.learned_in == {"1020": "2026-01", "3400": "2026-01"}
     assert one.accounts[0].opening == D("-50")
 
 
@@ -244,21 +236,21 @@ def summed(documents: list[dict[str, Decimal]]) -> dict[str, Decimal]:
     return dict(sums)
 
 
-def read(documents: list[dict[str, Decimal]]) -> Postings:
+def read(documents: list[dict[str, Decimal]]) -> PostingTotals:
     rows = sum(len(document) for document in documents)
     off = [
         UnbalancedVoucher("gl", number, "", total)
         for number, document in enumerate(documents)
         if (total := sum(document.values(), D(0)))
     ]
-    return Postings(rows, rows, summed(documents), off)
+    return PostingTotals(rows, rows, summed(documents), off)
 
 
 def stated_by(openings: Mapping[str, Decimal], movements: Mapping[str, Decimal]) -> dict[str, StatedBalance]:
     found = {}
     for accno in sorted(openings.keys() | movements.keys()):
         sign, moved = SIGNS[accno], movements.get(accno, D(0))
-        if KINDS.of(accno) is AccountKind.BALANCE_SHEET:
+        if KINDS.kind(accno) is AccountKind.BALANCE_SHEET:
             opening = openings.get(accno, D(0))
             found[accno] = StatedBalance("to", opening=sign * opening, closing=sign * (opening + moved))
         elif accno in movements:

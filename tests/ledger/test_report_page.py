@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.pages import charts, run
 from airflow_provider_rma.ledger.pages.run import ledger_page
-from airflow_provider_rma.ledger.proof.prove import Reason, ReasonCode, Verdict
+from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict
 from airflow_provider_rma.ledger.result import LedgerResult, MonthState
 from tests.support.ledger.company import Company
 from tests.support.ledger.memory import MemoryDestination
@@ -89,10 +89,8 @@ def test_the_verdict_stands_first_and_says_what_became_of_months() -> None:
 
 
 def test_every_verdict_state_and_reason_is_known() -> None:
-    assert set(charts.SIGNS) == set(Verdict) == set(run._MEANING)
-    assert len({sign for sign, _ in charts.SIGNS.values()}) == len(Verdict)
-    assert set(run._STATES) == set(MonthState) == set(charts._STATES) == set(charts._SHADES)
-    assert set(run.ADVICE) == set(ReasonCode)
+    assert len({verdict.icon for verdict in Verdict}) == len({verdict.label for verdict in Verdict}) == len(Verdict)
+    assert set(run.STATES) == set(MonthState) == set(charts.SHADES)
     for verdict in Verdict:
         assert f".v-{verdict.value}" in charts.STYLE
 
@@ -108,7 +106,7 @@ def test_differences_come_with_what_to_do() -> None:
         ReasonCode.BALANCES_MOVED,
         ReasonCode.SIGN_UNKNOWN,
     ):
-        assert run.ADVICE[code] in page
+        assert code.advice in page
     # Told although it makes nothing worse; not told because nothing is to be done.
     assert "A closed month has changed" in page
     assert "opposite sign of its kind" not in page

@@ -15,8 +15,7 @@ from airflow_provider_rma.exceptions import ConfigurationError, UnprovenError
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.pages.run import ledger_page
 from airflow_provider_rma.ledger.result import LedgerResult, MonthState
-from airflow_provider_rma.ledger.schedule import read_moment, stop_moment
-from airflow_provider_rma.ledger.windows import Window
+from airflow_provider_rma.ledger.windows import Window, parse_instant, parse_stop_at
 from tests.support.ledger.company import Company, warehouse_rows
 from tests.support.ledger.memory import MemoryDestination
 from tests.support.ledger.tampering_proxy import TamperingProxy, amounts
@@ -220,22 +219,22 @@ def zurich(text: str) -> datetime:
 )
 def test_moments_to_stop_at(given: Any, start: str, moment: str) -> None:
     begun = zurich(start)
-    assert stop_moment(given, begun) == stop_moment(given, begun.astimezone(UTC)) == zurich(moment)
+    assert parse_stop_at(given, begun) == parse_stop_at(given, begun.astimezone(UTC)) == zurich(moment)
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "None"])
 def test_no_moment(nothing: Any) -> None:
-    assert stop_moment(nothing, NOON) is read_moment(nothing, "resume_since") is None
+    assert parse_stop_at(nothing, NOON) is parse_instant(nothing, "resume_since") is None
 
 
 @pytest.mark.parametrize("wrong", ["soon", "6", "24:00", "06:60", "0006-01-01", 6, "2026-13-01"])
 def test_what_is_no_moment_is_named(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="stop_at.*06:00"):
-        stop_moment(wrong, NOON)
+        parse_stop_at(wrong, NOON)
     with pytest.raises(ConfigurationError, match="resume_since"):
-        read_moment(wrong, "resume_since")
+        parse_instant(wrong, "resume_since")
 
 
 def test_days_and_times_without_an_offset_are_those_of_zurich() -> None:
-    assert read_moment("2026-07-01", "x") == read_moment(date(2026, 7, 1), "x") == zurich("2026-07-01 00:00")
-    assert read_moment("2026-07-01 10:00:00.5", "x") == pendulum.datetime(2026, 7, 1, 8, 0, 0, 500_000)
+    assert parse_instant("2026-07-01", "x") == parse_instant(date(2026, 7, 1), "x") == zurich("2026-07-01 00:00")
+    assert parse_instant("2026-07-01 10:00:00.5", "x") == pendulum.datetime(2026, 7, 1, 8, 0, 0, 500_000)

@@ -23,13 +23,13 @@ NATURAL = {"1000": -1, "1020": -1, "2000": 1, "2800": 1, "3400": 1, "4000": -1, 
      ("X1", "unknown"), ("38011", "income_statement")],
 )  # fmt: skip
 def test_the_first_digit_tells_the_kind(accno: str, kind: str) -> None:
-    assert KINDS.of(accno) == kind
+    assert KINDS.kind(accno) == kind
     assert KINDS.source(accno) == "first_digit"
 
 
 def test_a_mapping_tells_more_and_the_narrowest_pattern_counts() -> None:
     kinds = AccountKinds({"79xx": "balance_sheet", "791x": "closing", "7915": "income_statement", "9X00": "closing"})
-    assert [kinds.of(accno) for accno in ("7900", "7911", "7915", "79100", "9200", "1020")] == [
+    assert [kinds.kind(accno) for accno in ("7900", "7911", "7915", "79100", "9200", "1020")] == [
         AccountKind.BALANCE_SHEET,
         AccountKind.CLOSING,
         AccountKind.INCOME_STATEMENT,
@@ -95,7 +95,7 @@ def test_what_is_known_stays() -> None:
     first = SignConvention().with_signs({"1000": -1}, "2026-01")
     second = first.with_signs({"1000": 1, "2000": 1}, "2026-02")
     assert second.signs == {"1000": -1, "2000": 1}
-    assert second.learnt == {"1000": "2026-01", "2000": "2026-02"}
+    assert second.learned_in == {"1000": "2026-01", "2000": "2026-02"}
     assert second.with_signs({"1000": 1}, "2026-03") is second
 
 

@@ -7,19 +7,20 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from airflow_provider_rma.exceptions import UnprovenError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
-from airflow_provider_rma.ledger.skip import FULL_EVERY, last_read
-from airflow_provider_rma.ledger.windows import windows
+from airflow_provider_rma.ledger.resume import FULL_EVERY, last_reading
+from airflow_provider_rma.ledger.windows import list_windows
 from tests.support.ledger.company import Company
 from tests.support.ledger.memory import MemoryDestination
 from tests.support.ledger.tampering_proxy import Reply, TamperingProxy, amounts
 
-JANUARY, FEBRUARY = windows("2026-01-01", "2026-02-28")
+JANUARY, FEBRUARY = list_windows("2026-01-01", "2026-02-28")
 
 
 def extract(company: Company, destination: Any, host: str | None = None, **kwargs: Any) -> LedgerResult:
@@ -156,8 +157,8 @@ def load(verdict: str, days: float, loaded: bool = True) -> dict[str, Any]:
     ],
 )
 def test_only_the_last_full_reading_counts(loads: list[dict[str, Any]], day: int | None) -> None:
-    import pyarrow as pa
-
-    found = last_read(pa.Table.from_pylist(loads, contract.schema("loads")))
-    assert found == (None if day is None else datetime(2026, 6, 1, tzinfo=UTC) + timedelta(days=day))
+    found = last_reading(pa.Table.from_pylist(loads, contract.schema("loads")))
+    assert (found and found["started_at"]) == (
+        None if day is None else datetime(2026, 6, 1, tzinfo=UTC) + timedelta(days=day)
+    )
     assert timedelta(days=6) < FULL_EVERY < timedelta(days=7)

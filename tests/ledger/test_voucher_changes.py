@@ -15,14 +15,14 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from airflow_provider_rma.ledger import changes as changes_module
+from airflow_provider_rma.fault_points import at
 from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.changes import COLUMNS, FIRST, PART_LINES, Changes, compare
+from airflow_provider_rma.ledger.changes import COLUMNS, FIRST, SHARE_LINES, Changes, compare_readings
 from airflow_provider_rma.ledger.destinations import open_destination
 from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
-from airflow_provider_rma.ledger.windows import Window
+from airflow_provider_rma.ledger.windows import MonthLoad, Window
 from tests.support.ledger.company import Company
 from tests.support.ledger.memory import MemoryDestination, MemoryStage
 from tests.support.ledger.window_fixtures import raw
@@ -30,7 +30,7 @@ from tests.support.ledger.window_fixtures import raw
 JANUARY: dict[str, Any] = {"from_date": "2026-01-01", "to_date": "2026-01-31"}
 Row = dict[str, Any]
 TOLD = ("voucher_id", "reference", "change", "lines_before", "lines_after", "debit_before", "debit_after")
-LOAD = {"load_id": "L2", "tenant": "demo", "month": date(2026, 1, 1)}
+LOAD = MonthLoad("demo", Window.of(date(2026, 1, 1)), "L2")
 
 
 def row(voucher: int | None, amount: str, entry: int | None, module: str | None = "gl", **fields: Any) -> Row:
@@ -54,7 +54,7 @@ def compared(old: list[Row], new: list[Row], *, size: int = 3, lines: int = 0) -
 
 def both(old: list[Row], new: list[Row], *, size: int = 3, lines: int = 0) -> tuple[Changes, list[Row]]:
     """What is told, and the rows of the table, sorted."""
-    with compare(batches(old, size), batches(new, size), load=LOAD, lines=lines) as found:
+    with compare_readings(batches(old, size), batches(new, size), load=LOAD, lines=lines) as found:
         rows = [one for batch in found.rows.batches() for one in batch.to_pylist()]
     return found.changes, sorted(rows, key=lambda one: (one["module"] or "", one["voucher_id"]))
 
@@ -88,13 +88,13 @@ def test_nothing_has_changed_whatever_the_order() -> None:
     assert str(changes) == "no voucher"
 
 
-@pytest.mark.parametrize("lines", [0, 7 * PART_LINES], ids=["at once", "in parts"])
+@pytest.mark.parametrize("lines", [0, 7 * SHARE_LINES], ids=["at once", "in parts"])
 @pytest.mark.parametrize(("new", "expected"), CHANGED)
 def test_each_kind_of_change_is_told_from_the_others(new: list[Row], expected: dict[str, int], lines: int) -> None:
     assert changed(compared(OLD, new, lines=lines)) == expected
 
 
-@pytest.mark.parametrize("lines", [0, 7 * PART_LINES], ids=["at once", "in parts"])
+@pytest.mark.parametrize("lines", [0, 7 * SHARE_LINES], ids=["at once", "in parts"])
 def test_from_nothing_everything_is_added_and_the_first_are_named(lines: int) -> None:
     many = [row(number, "1", number) for number in range(30, 0, -1)]
     changes = compared([], many, lines=lines)
@@ -104,7 +104,7 @@ def test_from_nothing_everything_is_added_and_the_first_are_named(lines: int) ->
     assert str(changes).endswith(", …)")
 
 
-@pytest.mark.parametrize("lines", [0, 7 * PART_LINES], ids=["at once", "in parts"])
+@pytest.mark.parametrize("lines", [0, 7 * SHARE_LINES], ids=["at once", "in parts"])
 @pytest.mark.parametrize(("new", "expected"), CHANGED)
 def test_the_rows_are_what_was_counted(new: list[Row], expected: dict[str, int], lines: int) -> None:
     _, rows = both(OLD, new, lines=lines)
@@ -132,7 +132,7 @@ def test_a_row_says_what_a_voucher_was_and_is() -> None:
         ("gl", 2, "R-2", "reposted", 2, 2, 2, 2),
         ("gl", 3, "R-3b", "amended", 2, 3, 3, 5),
     ]
-    assert all({name: one[name] for name in LOAD} == LOAD for one in rows)
+    assert all({name: change[name] for name in LOAD.columns()} == LOAD.columns() for change in rows)
 
 
 def test_what_a_posting_leaves_out_is_left_out_of_the_row() -> None:
@@ -147,19 +147,12 @@ def test_two_modules_and_none_are_different_vouchers() -> None:
     assert changes.first["amended"] == [" 1 (R-1)"]
 
 
-def test_the_parts_share_the_vouchers_whatever_numbers_these_have(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parts_share_the_vouchers_whatever_numbers_these_have() -> None:
     """No part is much larger than the others, also if the service counts by tens; lines of a voucher stay together."""
     sizes: list[int] = []
-    real = changes_module._grouped
-
-    def grouped(rows: pa.Table) -> pa.Table:
-        found = real(rows)
-        sizes.append(found.num_rows)
-        return found
-
     many = [row(number, "1", number) for number in range(10, 40_000, 10)] * 2
-    monkeypatch.setattr(changes_module, "_grouped", grouped)
-    changes = compared(many, many, size=2_000, lines=7 * PART_LINES)
+    with at("changes.share_added", lambda vouchers: sizes.append(vouchers)):
+        changes = compared(many, many, size=2_000, lines=7 * SHARE_LINES)
     assert changed(changes) == {}
     parts = sizes[-8:]
     assert sum(parts) == 3_999

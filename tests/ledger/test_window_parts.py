@@ -24,7 +24,7 @@ from airflow_provider_rma.exceptions import (
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.postings.slices import Slice, SlicePlan, account_classes
 from airflow_provider_rma.ledger.result import LedgerResult
-from airflow_provider_rma.ledger.windows import Window, windows
+from airflow_provider_rma.ledger.windows import Window, list_windows
 from tests.support.ledger.company import Company, warehouse_rows
 from tests.support.ledger.memory import MemoryDestination
 from tests.support.ledger.tampering_proxy import Reply, TamperingProxy
@@ -42,17 +42,17 @@ def extract(company: Company, memory: MemoryDestination, host: str, **kwargs: An
 # ---------------------------------------------------------------------- cutting
 
 
-@pytest.mark.parametrize("month", [window.start for window in windows("2027-12-01", "2028-12-31")], ids=str)
+@pytest.mark.parametrize("month", [window.start for window in list_windows("2027-12-01", "2028-12-31")], ids=str)
 def test_parts_cover_every_day_of_the_window_once_however_fine(month: date) -> None:
     window = Window.of(month)
     for longest in range(1, 32):
         plan = SlicePlan(window, days=longest)
-        covered = Counter(part.start + timedelta(days=day) for part in plan.parts for day in range(part.days))
+        covered = Counter(part.start + timedelta(days=day) for part in plan.slices for day in range(part.days))
         assert sorted(covered) == [window.start + timedelta(days=day) for day in range(covered.total())]
         assert max(covered) == window.end
         assert set(covered.values()) == {1}
         assert plan.longest <= longest
-        assert plan.parts == sorted(plan.parts)
+        assert plan.slices == sorted(plan.slices)
 
 
 def test_account_classes_cover_every_account_once() -> None:
@@ -67,18 +67,18 @@ def test_a_window_is_halved_down_to_days_then_read_by_accounts_then_fails_loudly
     plan = SlicePlan(Window.of(date(2026, 2, 1)), ACCOUNTS)
     told = []
     for _ in range(5):
-        plan.refine(plan.parts[0], ServerError("the service failed", status=500))
-        told.append(str(plan.parts[0]))
+        plan.refine(plan.slices[0], ServerError("the service failed", status=500))
+        told.append(str(plan.slices[0]))
     assert told == [
         "2026-02-01 to 2026-02-14", "2026-02-01 to 2026-02-07", "2026-02-01 to 2026-02-03", "2026-02-01",
         "2026-02-01, accounts 1xxx",
     ]  # fmt: skip
-    assert list(map(str, plan.parts[:4])) == [
+    assert list(map(str, plan.slices[:4])) == [
         "2026-02-01, accounts 1xxx", "2026-02-01, accounts 1xxxx", "2026-02-01, accounts 2xxx",
         "2026-02-02 to 2026-02-03",
     ]  # fmt: skip
     with pytest.raises(ServerError) as caught:
-        plan.refine(plan.parts[0], ServerError("the service failed", status=500))
+        plan.refine(plan.slices[0], ServerError("the service failed", status=500))
     assert "2026-02 was asked for in ever smaller parts" in str(caught.value)
     assert "(2026-02-01, accounts 1xxx)" in str(caught.value)
 
@@ -98,12 +98,12 @@ def test_a_window_is_halved_down_to_days_then_read_by_accounts_then_fails_loudly
 def test_only_what_smaller_parts_can_help_against_is_split(error: RequestError, split: bool) -> None:
     plan = SlicePlan(Window.of(date(2026, 2, 1)), ACCOUNTS)
     if split:
-        plan.refine(plan.parts[0], error)
-        assert len(plan.parts) == 2
+        plan.refine(plan.slices[0], error)
+        assert len(plan.slices) == 2
     else:
         with pytest.raises(type(error)):
-            plan.refine(plan.parts[0], error)
-        assert plan.parts == [Slice(date(2026, 2, 1), date(2026, 2, 28))]
+            plan.refine(plan.slices[0], error)
+        assert plan.slices == [Slice(date(2026, 2, 1), date(2026, 2, 28))]
 
 
 # ---------------------------------------------------------------------- over HTTP
@@ -176,10 +176,10 @@ def test_a_day_that_is_too_large_is_read_by_classes_of_accounts(
     with caplog.at_level(logging.INFO):
         result = extract(trading, memory, proxy.url, **FEBRUARY)
     assert (result.verdict, result.rows) == ("exact", 4)
-    classes = [part for part in result.windows[0].parts if part.startswith("2026-02-10")]
+    classes = [part for part in result.windows[0].slices if part.startswith("2026-02-10")]
     assert classes[0] == "2026-02-10, accounts 1xxx"
     assert "2026-02-10, accounts 6xxx" in classes
-    assert len(result.windows[0].parts) == 27 + len(classes)
+    assert len(result.windows[0].slices) == 27 + len(classes)
     assert "2026-02-10 could not be had" in caplog.text
     assert f"2026-02: read in {27 + len(classes)} parts: 2026-02-01; 2026-02-02; " in caplog.text
     (load,) = memory.loads

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.ledger.windows import Window, read_day, today_in_zurich, windows
+from airflow_provider_rma.ledger.windows import Window, list_windows, parse_day, today_in_zurich
 
 TODAY = date(2026, 8, 17)
 DAYS = st.dates(date(1900, 1, 1), date(2200, 12, 31))
 
 
 def names(*args: Any, **kwargs: Any) -> list[str]:
-    return [window.name for window in windows(*args, **{"today": TODAY} | kwargs)]
+    return [window.name for window in list_windows(*args, **{"today": TODAY} | kwargs)]
 
 
 def test_by_default_the_months_of_the_last_ninety_days_are_covered() -> None:
@@ -32,10 +32,10 @@ def test_by_default_the_months_of_the_last_ninety_days_are_covered() -> None:
 
 
 def test_a_period_is_covered_by_whole_months() -> None:
-    (one,) = windows("2026-02-10", "2026-02-11")
+    (one,) = list_windows("2026-02-10", "2026-02-11")
     assert (one.start, one.end) == (date(2026, 2, 1), date(2026, 2, 28))
     assert names("2025-12-31", "2026-01-01") == ["2025-12", "2026-01"]
-    assert [window.end for window in windows("2024-02-29", date(2024, 2, 29))] == [date(2024, 2, 29)]
+    assert [window.end for window in list_windows("2024-02-29", date(2024, 2, 29))] == [date(2024, 2, 29)]
 
 
 def test_half_a_period_is_completed() -> None:
@@ -66,22 +66,22 @@ def test_what_a_template_leaves_empty_is_not_given() -> None:
 )
 def test_what_is_no_period_is_refused_and_named(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
-        windows(**given, today=TODAY)
+        list_windows(**given, today=TODAY)
 
 
 def test_a_day_is_the_one_that_is_written() -> None:
-    assert read_day("2026-08-31T00:00:00+14:00", "day") == date(2026, 8, 31)
-    assert read_day(datetime(2026, 8, 31), "day") == date(2026, 8, 31)
+    assert parse_day("2026-08-31T00:00:00+14:00", "day") == date(2026, 8, 31)
+    assert parse_day(datetime(2026, 8, 31), "day") == date(2026, 8, 31)
 
 
 @given(DAYS, DAYS)
 def test_windows_cover_the_period_without_gap_or_overlap(one: date, other: date) -> None:
     first, last = sorted((one, other))
-    found = windows(first, last)
+    found = list_windows(first, last)
     assert first in found[0]
     assert last in found[-1]
     assert all(window.start.day == 1 and (window.end + timedelta(days=1)).day == 1 for window in found)
-    assert all(before.next == after and after.eve == before.end for before, after in pairwise(found))
+    assert all(before.next == after and after.day_before == before.end for before, after in pairwise(found))
 
 
 @given(DAYS)
@@ -89,7 +89,7 @@ def test_the_month_of_a_day_holds_it_and_has_its_name(day: date) -> None:
     window = Window.of(day)
     assert day in window
     assert window.name == day.isoformat()[:7] == str(window)
-    assert window.eve not in window
+    assert window.day_before not in window
 
 
 _PROBE = """
@@ -98,17 +98,17 @@ time.tzset()
 from datetime import date
 from unittest.mock import patch
 import pendulum
-from airflow_provider_rma.ledger.windows import today_in_zurich, windows
+from airflow_provider_rma.ledger.windows import list_windows, today_in_zurich
 
 def at(text):
     with patch.object(pendulum, "now", lambda zone: pendulum.parse(text).in_timezone(zone)):
-        return today_in_zurich().isoformat() + " " + ",".join(w.name for w in windows(reread_days=31))
+        return today_in_zurich().isoformat() + " " + ",".join(w.name for w in list_windows(reread_days=31))
 
 print(at("2026-07-31T21:59:59Z"))
 print(at("2026-07-31T22:00:00Z"))
 print(at("2026-12-31T22:59:59Z"))
 print(at("2026-12-31T23:00:00Z"))
-print(",".join(f"{w.start}/{w.end}" for w in windows("2026-03-01T00:00:00+01:00", date(2026, 4, 30))))
+print(",".join(f"{w.start}/{w.end}" for w in list_windows("2026-03-01T00:00:00+01:00", date(2026, 4, 30))))
 """
 
 

@@ -1,6 +1,6 @@
 """The drawn parts of the page of a run: months × accounts as a heat map, and postings per month as bars.
 
-Neither says anything by colour alone: each verdict has its sign and its word, each bar its number.
+Neither says anything by colour alone: each verdict has its icon and its name, each bar its number.
 """
 
 from __future__ import annotations
@@ -12,26 +12,8 @@ from typing import Any
 
 from airflow_provider_rma.formatting import format_count, format_quantity
 from airflow_provider_rma.html import Html, join, tag
-from airflow_provider_rma.ledger.proof.prove import Verdict
+from airflow_provider_rma.ledger.proof.verdicts import Verdict
 from airflow_provider_rma.ledger.result import MonthState, WindowResult
-
-#: Sign and word of each verdict.
-SIGNS: Mapping[Verdict, tuple[str, str]] = {
-    Verdict.EXACT: ("✓", "exact"),
-    Verdict.TOLERATED: ("≈", "tolerated"),
-    Verdict.BALANCES_ONLY: ("=", "balances only"),
-    Verdict.UNPROVEN: ("?", "unproven"),
-    Verdict.BROKEN: ("✗", "broken"),
-    Verdict.SUSPICIOUS_EMPTY: ("∅", "suspiciously empty"),
-    Verdict.UNSETTLED: ("↻", "unsettled"),
-}
-_STATES = {
-    MonthState.CHANGED: "replaced",
-    MonthState.UNCHANGED: "unchanged",
-    MonthState.SKIPPED: "not read",
-    MonthState.DONE: "done before",
-    MonthState.REJECTED: "not loaded",
-}
 
 #: Accounts that are shown at once although they are exact throughout; more are folded away.
 _SHOWN = 12
@@ -46,7 +28,7 @@ class Cell:
 
 
 def amount(value: Decimal | None, missing: str = "–") -> str:
-    """An amount in Swiss notation with all its places, two at least: ``1'234.50``, ``0.00000001``."""
+    """Format an amount in Swiss notation with all its places, two at least: ``1'234.50``, ``0.00000001``."""
     if value is None:
         return missing
     whole, _, places = format(value, "f").partition(".")
@@ -54,8 +36,8 @@ def amount(value: Decimal | None, missing: str = "–") -> str:
     return f"{sign}{format_count(int(digits))}.{places.rstrip('0').ljust(2, '0')}"
 
 
-def cells_of(proofs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Cell]]:
-    """Cells by account and name of the month (``2026-08``).
+def cells_by_account(proofs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Cell]]:
+    """Make the cells by account and name of the month (``2026-08``).
 
     :param proofs: rows of the table of that name; those of windows as a whole are left out.
     """
@@ -70,9 +52,9 @@ def cells_of(proofs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Cell]]:
 def heat_map(
     windows: Sequence[WindowResult], cells: Mapping[str, Mapping[str, Cell]], names: Mapping[str, str]
 ) -> Html:
-    """The verdict on each account in each month. Accounts with something to look at come first.
+    """Draw the verdict on each account in each month. Accounts with something to look at come first.
 
-    :param cells: see :func:`cells_of`.
+    :param cells: see :func:`cells_by_account`.
     :param names: account names.
     """
     if not windows:
@@ -90,9 +72,9 @@ def heat_map(
 
 
 def _legend(windows: Sequence[WindowResult], cells: Mapping[str, Mapping[str, Cell]]) -> Html:
-    used = {one.verdict for one in windows} | {cell.verdict for row in cells.values() for cell in row.values()}
+    used = {month.verdict for month in windows} | {cell.verdict for row in cells.values() for cell in row.values()}
     entries = [
-        tag("span", tag("b", SIGNS[verdict][0]), " ", SIGNS[verdict][1], class_=f"key v-{verdict.value}")
+        tag("span", tag("b", verdict.icon), " ", verdict.label, class_=f"key v-{verdict.value}")
         for verdict in Verdict
         if verdict in used
     ]
@@ -108,7 +90,7 @@ def _map(
     *,
     whole: bool,
 ) -> Html:
-    months = [one.window.name for one in windows]
+    months = [month.window.name for month in windows]
     head = tag("tr", tag("th", "Account", scope="col"), (tag("th", month, scope="col") for month in months))
     rows = [_whole(windows)] if whole else []
     rows += [_row(accno, names.get(accno, ""), [cells[accno].get(month) for month in months]) for accno in accounts]
@@ -118,7 +100,7 @@ def _map(
 
 
 def _whole(windows: Sequence[WindowResult]) -> Html:
-    filled = (_cell(one.verdict, _STATES[one.state]) for one in windows)
+    filled = (_cell(month.verdict, month.state.label) for month in windows)
     return tag("tr", tag("th", "Whole month", scope="row"), filled, class_="whole")
 
 
@@ -134,13 +116,13 @@ def _account_cell(cell: Cell | None) -> Html:
 
 
 def _cell(verdict: Verdict, below: str) -> Html:
-    sign, word = SIGNS[verdict]
-    shown = tag("b", sign, role="img", aria_label=word)
-    return tag("td", shown, tag("small", below) if below else Html(""), class_=f"v-{verdict.value}", title=word)
+    shown = tag("b", verdict.icon, role="img", aria_label=verdict.label)
+    note = tag("small", below) if below else Html("")
+    return tag("td", shown, note, class_=f"v-{verdict.value}", title=verdict.label)
 
 
 _BAR, _GAP, _HEIGHT, _ABOVE, _BELOW = 44, 24, 130, 22, 40
-_SHADES = {
+SHADES = {
     MonthState.CHANGED: "bar",
     MonthState.UNCHANGED: "bar still",
     MonthState.SKIPPED: "bar still",
@@ -150,35 +132,35 @@ _SHADES = {
 
 
 def volumes(windows: Sequence[WindowResult]) -> Html:
-    """Postings read per month as bars, with a line where there were as many before."""
+    """Draw the postings read per month as bars, with a line for those that were loaded before."""
     if not windows:
         return Html("")
-    highest = max(max(one.rows, one.rows_before) for one in windows) or 1
+    highest = max(max(month.rows, month.rows_before) for month in windows) or 1
     step = _BAR + _GAP
     width, height = _GAP + step * len(windows), _ABOVE + _HEIGHT + _BELOW
-    drawn = [_bar(one, _GAP + step * place, highest) for place, one in enumerate(windows)]
+    drawn = [_bar(month, _GAP + step * place, highest) for place, month in enumerate(windows)]
     base = _shape("line", x1=0, x2=width, y1=_ABOVE + _HEIGHT, y2=_ABOVE + _HEIGHT, class_="base")
-    told = ", ".join(f"{one.window.name} {format_count(one.rows)}" for one in windows)
+    listed = ", ".join(f"{month.window.name} {format_count(month.rows)}" for month in windows)
     picture = tag(
         "svg", drawn, base, width=str(width), height=str(height), viewBox=f"0 0 {width} {height}", role="img",
-        aria_label=f"Postings by month: {told}", class_="volumes",
+        aria_label=f"Postings by month: {listed}", class_="volumes",
     )  # fmt: skip
     return tag("div", picture, class_="scroll", tabindex="0", role="region", aria_label="Postings by month")
 
 
-def _bar(one: WindowResult, left: int, highest: int) -> Html:
+def _bar(month: WindowResult, left: int, highest: int) -> Html:
     ground, middle = _ABOVE + _HEIGHT, left + _BAR // 2
-    tall, before = (round(_HEIGHT * rows / highest) for rows in (one.rows, one.rows_before))
-    postings = f"{format_quantity(one.rows, 'posting')}, {format_count(one.rows_before)} before"
-    title = f"{one.window.name}: {postings}, {_STATES[one.state]}"
+    tall, before = (round(_HEIGHT * rows / highest) for rows in (month.rows, month.rows_before))
+    postings = format_quantity(month.rows, "posting")
+    title = f"{month.window.name}: {postings}, {format_count(month.rows_before)} before, {month.state.label}"
     mark = ground - before
     parts = [
         tag("title", title),
-        _shape("rect", x=left, y=ground - tall, width=_BAR, height=tall, class_=_SHADES[one.state]),
+        _shape("rect", x=left, y=ground - tall, width=_BAR, height=tall, class_=SHADES[month.state]),
         _shape("line", x1=left - 4, x2=left + _BAR + 4, y1=mark, y2=mark, class_="before"),
-        _shape("text", format_count(one.rows), x=middle, y=ground - max(tall, before) - 6, class_="count"),
-        _shape("text", one.window.name, x=middle, y=ground + 17, class_="month"),
-        _shape("text", _STATES[one.state], x=middle, y=ground + 33, class_="state"),
+        _shape("text", format_count(month.rows), x=middle, y=ground - max(tall, before) - 6, class_="count"),
+        _shape("text", month.window.name, x=middle, y=ground + 17, class_="month"),
+        _shape("text", month.state.label, x=middle, y=ground + 33, class_="state"),
     ]
     return tag("g", parts)
 

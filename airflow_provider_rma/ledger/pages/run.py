@@ -1,6 +1,6 @@
-"""One page for a run of the ledger extract: what was read, whether it is proven, and what to do where it is not.
+"""The page of a run of the ledger extract: months, proofs, and advice for what is not proven.
 
-A pure function of the result and of rows as the destination holds them; it reads nothing and writes nothing. The page
+A pure function of the result and of rows as the destination holds them: it does not read or write anything. The page
 has account names, amounts, and references of vouchers that do not balance, so it is as confidential as the books.
 """
 
@@ -17,10 +17,10 @@ import pendulum
 from airflow_provider_rma.formatting import format_count, format_quantity
 from airflow_provider_rma.html import Html, facts, join, page, section, table, tag, tiles
 from airflow_provider_rma.ledger.changes import KINDS
-from airflow_provider_rma.ledger.pages.charts import SIGNS, STYLE, Cell, amount, cells_of, heat_map, volumes
-from airflow_provider_rma.ledger.proof.prove import PROVEN, Reason, ReasonCode, Verdict, gravest
+from airflow_provider_rma.ledger.pages.charts import STYLE, Cell, amount, cells_by_account, heat_map, volumes
+from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict, gravest
 from airflow_provider_rma.ledger.result import LedgerResult, MonthState, WindowResult
-from airflow_provider_rma.ledger.windows import bounds
+from airflow_provider_rma.ledger.windows import format_months
 
 #: Reasons of a month that the page names.
 _REASONS = 25
@@ -28,36 +28,9 @@ _REASONS = 25
 _CHANGES = 12
 _ZERO = Decimal(0)
 
-_STATES = (MonthState.CHANGED, MonthState.REJECTED, MonthState.UNCHANGED, MonthState.SKIPPED, MonthState.DONE)
-#: Reasons that are told although they do not make the verdict worse, and one that is not told month by month.
-_TOLD, _UNTOLD = {ReasonCode.CLOSED_MONTH_CHANGED}, {ReasonCode.NOT_READ}
-
-_MEANING: Mapping[Verdict, tuple[str, str]] = {
-    Verdict.EXACT: ("Proven, exact", "Every account and every voucher agrees with the service to the last digit."),
-    Verdict.TOLERATED: ("Proven, within tolerance", "What differs is within the declared tolerance, and named below."),
-    Verdict.BALANCES_ONLY: ("Balances compared", "Some months were not read: their balances have not moved since."),
-    Verdict.UNPROVEN: ("Not proven", "There was nothing to hold some postings against."),
-    Verdict.BROKEN: ("Broken", "Postings and stated balances contradict each other."),
-    Verdict.SUSPICIOUS_EMPTY: ("Suspiciously empty", "Postings have vanished, yet the service's balances still move."),
-    Verdict.UNSETTLED: ("Unsettled", "The books moved while they were read, each time."),
-}
-
-#: What to do, by reason.
-ADVICE: Mapping[ReasonCode, str] = {
-    ReasonCode.ACCOUNT_DIFFERENCE: "Run again. If it stays, compare this month's account sheet with the postings here.",
-    ReasonCode.ACCOUNT_WITHOUT_POSTINGS: "Postings are missing. Run again; if it stays, ask for the account's sheet.",
-    ReasonCode.ACCOUNT_NOT_STATED: "See in the chart whether the account is new or was deleted, and run again.",
-    ReasonCode.VOUCHER_UNBALANCED: "Look at the voucher in RMA. Above the tolerance, it must be corrected there.",
-    ReasonCode.COUNT_WRONG: "The answer was cut or mixed. Run again; nothing of it is to be used.",
-    ReasonCode.COUNT_NOT_ANNOUNCED: "The service sent no count. Run again; if it stays, its interface has changed.",
-    ReasonCode.EMPTIED: "Ask the bookkeeper whether the month was really emptied. If so, nothing is to be done.",
-    ReasonCode.BALANCES_MOVED: "Run at a quiet hour, when nobody books.",
-    ReasonCode.SIGN_CHANGED: "The account is stated the other way round. Find out why before its balances are used.",
-    ReasonCode.SIGN_UNKNOWN: "Load a longer period: a month in which the account moves shows its sign.",
-    ReasonCode.SIGN_DEVIATES: "Nothing is to be done.",
-    ReasonCode.CLOSED_MONTH_CHANGED: "Ask who changed a closed month, and why; reported figures may be wrong now.",
-    ReasonCode.NOT_READ: "Nothing is to be done: the month is read in full again within a week.",
-}
+STATES = (MonthState.CHANGED, MonthState.REJECTED, MonthState.UNCHANGED, MonthState.SKIPPED, MonthState.DONE)
+#: Shown although it does not make the verdict worse, and not shown month by month.
+_ALWAYS_SHOWN, _NEVER_SHOWN = {ReasonCode.CLOSED_MONTH_CHANGED}, {ReasonCode.NOT_READ}
 
 
 def ledger_page(
@@ -65,21 +38,21 @@ def ledger_page(
     *,
     proofs: Iterable[Mapping[str, Any]],
     balances: Iterable[Mapping[str, Any]] = (),
-    run: str = "",
+    task_run: str = "",
     made_at: datetime | None = None,
 ) -> str:
-    """The page of a run.
+    """Make the page of a run.
 
-    :param result: what the run reports.
+    :param result: the result of the run.
     :param proofs: rows of the table ``proofs`` by column, as Arrow's ``to_pylist`` gives them; those of other loads are
         passed over (but for months that another load has done), so all rows of the tenant's months will do.
     :param balances: rows of ``balances`` of these months; they give the names of accounts, and which of them have a
         balance at all.
-    :param run: identity of the run, as in ``loads``.
+    :param task_run: identity of the run, as in ``loads``.
     :param made_at: moment that the page states; now by default.
     :returns: HTML without script and without anything that is loaded from elsewhere.
     """
-    loads = {one.window.start: one.load_id for one in result.windows if one.load_id}
+    loads = {month.window.start: month.load_id for month in result.windows if month.load_id}
     own = [
         row
         for row in proofs
@@ -87,10 +60,10 @@ def ledger_page(
     ]
     stated = [row for row in balances if row["tenant"] == result.tenant]
     names = {row["accno"]: row["account_name"] or "" for row in stated}
-    cells = cells_of(own)
+    cells = cells_by_account(own)
     return page(
         f"Ledger of {result.tenant}: {_meaning(result)[0].lower()}",
-        _head(result, run, made_at),
+        _head(result, task_run, made_at),
         _verdict(result),
         _tiles(result, cells),
         section("Differences and what to do", *_differences(result)),
@@ -104,13 +77,13 @@ def ledger_page(
     )
 
 
-def _head(result: LedgerResult, run: str, made_at: datetime | None) -> Html:
+def _head(result: LedgerResult, task_run: str, made_at: datetime | None) -> Html:
     moment = pendulum.instance(made_at) if made_at else pendulum.now("UTC")
     entries = [
         ("Period", _period(result)),
         ("Into", f"{result.kind} {result.location}"),
         ("Load", result.load_id),
-        ("Run", run),
+        ("Run", task_run),
         ("Page made", moment.in_timezone("Europe/Zurich").format("YYYY-MM-DD HH:mm [Zurich]")),
     ]
     return join(tag("h1", f"Ledger of {result.tenant}"), facts(entries))
@@ -123,7 +96,7 @@ def _period(result: LedgerResult) -> str:
 def _meaning(result: LedgerResult) -> tuple[str, str]:
     """Title and sentence of the verdict."""
     if result.windows:
-        return _MEANING[result.verdict]
+        return result.verdict.heading, result.verdict.meaning
     return (
         "Nothing was read",
         "It was stopped before its first month." if result.remaining else "The period holds no month.",
@@ -132,10 +105,10 @@ def _meaning(result: LedgerResult) -> tuple[str, str]:
 
 def _verdict(result: LedgerResult) -> Html:
     title, meaning = _meaning(result)
-    sign, kind = (SIGNS[result.verdict][0], _urgency(result.verdict)) if result.windows else ("·", "")
+    icon, kind = (result.verdict.icon, _urgency(result.verdict)) if result.windows else ("·", "")
     return tag(
         "div",
-        tag("span", sign, class_="seal", aria_hidden="true"),
+        tag("span", icon, class_="seal", aria_hidden="true"),
         tag("div", tag("strong", title), (tag("p", sentence) for sentence in (meaning, *_sentences(result)))),
         class_=f"verdict notice {kind}".rstrip(),
     )
@@ -144,34 +117,34 @@ def _verdict(result: LedgerResult) -> Html:
 def _urgency(verdict: Verdict) -> str:
     if verdict is Verdict.EXACT:
         return "good"
-    return "" if verdict in PROVEN or verdict is Verdict.BALANCES_ONLY else "attention"
+    return "attention" if verdict.needs_attention and not verdict.is_proven else ""
 
 
 def _sentences(result: LedgerResult) -> Iterator[str]:
     """What became of the months."""
     if result.verdict is not Verdict.EXACT:
-        counts = Counter(one.verdict for one in result.windows)
-        told = ", ".join(f"{counts[verdict]} {SIGNS[verdict][1]}" for verdict in Verdict if counts[verdict])
-        yield f"{format_quantity(len(result.windows), 'month')}: {told}."
+        counts = Counter(month.verdict for month in result.windows)
+        listed = ", ".join(f"{counts[verdict]} {verdict.label}" for verdict in Verdict if counts[verdict])
+        yield f"{format_quantity(len(result.windows), 'month')}: {listed}."
     rejected = result.months(MonthState.REJECTED)
     if rejected:
         yield f"Not loaded, so the state of before stays: {', '.join(rejected)}."
     skipped = result.months(MonthState.SKIPPED)
-    kept = [month for month in result.unproven if month not in {*rejected, *skipped}]
+    kept = [name for name in result.unproven if name not in {*rejected, *skipped}]
     if kept:
         yield f"Loaded although not proven: {', '.join(kept)}."
     if result.remaining:
-        left = format_quantity(len(result.remaining), "month")
-        yield f"Stopped in time; not begun: {left}, {bounds(result.remaining)}. The next run with resume_since goes on."
+        left, which = format_quantity(len(result.remaining), "month"), format_months(result.remaining)
+        yield f"Stopped in time; not begun: {left}, {which}. The next run with resume_since goes on."
 
 
 def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Html:
     windows, remaining = len(result.windows), len(result.remaining)
-    proven = sum(one.verdict in PROVEN for one in result.windows)
+    proven = sum(month.verdict.is_proven for month in result.windows)
     differing = sum(any(cell.difference for cell in row.values()) for row in cells.values())
-    changed, rejected, still, skipped, done = (len(result.months(state)) for state in _STATES)
+    changed, rejected, still, skipped, done = (len(result.months(state)) for state in STATES)
     below = [f"{still} unchanged", f"{skipped} not read" if skipped else "", f"{done} done before" if done else ""]
-    before = sum(one.rows for one in result.windows if one.state is MonthState.DONE)
+    before = sum(month.rows for month in result.windows if month.state is MonthState.DONE)
     missing = proven + skipped < windows
     entries = [
         (f"{proven} of {windows + remaining}", "months proven", "", "attention" if missing else ""),
@@ -186,28 +159,27 @@ def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Htm
 
 
 def _differences(result: LedgerResult) -> Iterator[Html]:
-    for one in result.windows:
-        told = [reason for reason in one.reasons if _is_told(reason)]
-        if told:
-            sign, word = SIGNS[one.verdict]
-            yield tag("h3", f"{one.window.name} · {sign} {word}")
-            yield from _reasons(told)
+    for month in result.windows:
+        shown = [reason for reason in month.reasons if _is_shown(reason)]
+        if shown:
+            yield tag("h3", f"{month.window.name} · {month.verdict.icon} {month.verdict.label}")
+            yield from _reasons(shown)
 
 
-def _is_told(reason: Reason) -> bool:
-    return reason.code in _TOLD or (reason.verdict is not Verdict.EXACT and reason.code not in _UNTOLD)
+def _is_shown(reason: Reason) -> bool:
+    return reason.code in _ALWAYS_SHOWN or (reason.verdict is not Verdict.EXACT and reason.code not in _NEVER_SHOWN)
 
 
-def _reasons(told: Sequence[Reason]) -> Iterator[Html]:
+def _reasons(shown: Sequence[Reason]) -> Iterator[Html]:
     by_code: dict[ReasonCode, list[Reason]] = {}
-    for reason in told[:_REASONS]:
+    for reason in shown[:_REASONS]:
         by_code.setdefault(reason.code, []).append(reason)
     for code, reasons in by_code.items():
-        lines = (tag("p", SIGNS[reason.verdict][0], " ", reason.text) for reason in reasons)
-        advice = tag("p", tag("strong", "What to do: "), ADVICE[code], class_="numbers")
+        lines = (tag("p", reason.verdict.icon, " ", reason.text) for reason in reasons)
+        advice = tag("p", tag("strong", "What to do: "), code.advice, class_="numbers")
         yield tag("div", lines, advice, class_="reason")
-    if len(told) > _REASONS:
-        left = len(told) - _REASONS
+    if len(shown) > _REASONS:
+        left = len(shown) - _REASONS
         yield tag("p", f"{format_quantity(left, 'further reason')} in the table proofs.", class_="note")
 
 
@@ -220,7 +192,7 @@ def _volume_note() -> Html:
 
 
 def _changes(result: LedgerResult) -> Iterator[Html]:
-    changed = [(one.window.name, one.changes) for one in result.windows if one.changes]
+    changed = [(month.window.name, month.changes) for month in result.windows if month.changes]
     if not changed:
         return
     caption = "Vouchers, as against what was loaded before. The table changes of the warehouse has all of them."
@@ -271,9 +243,7 @@ def _balance(accno: str, name: str, found: Sequence[Mapping[str, Any]], *, perio
     difference = sum((row["difference"] or _ZERO for row in found), _ZERO)
     moved = sum((row["movements"] or _ZERO for row in found), _ZERO)
     verdict = gravest(Verdict(row["verdict"]) for row in found)
-    shown = (
-        amount(difference) if verdict is Verdict.EXACT else tag("strong", f"{SIGNS[verdict][0]} {amount(difference)}")
-    )
+    shown = amount(difference) if verdict is Verdict.EXACT else tag("strong", f"{verdict.icon} {amount(difference)}")
     return accno, name, amount(opening), amount(moved), amount(closing), shown
 
 
@@ -293,26 +263,25 @@ def _signs(result: LedgerResult) -> Iterator[Html]:
         for kind, name in result.convention.items()
     ]
     if entries:
-        yield tag("p", "The service states its balances in this sign, learnt once from the data and kept:")
+        yield tag("p", "The service states its balances in this sign, learned once from the data and kept:")
         yield facts(entries)
 
 
 def _loads(result: LedgerResult) -> Html:
-    rows = [_load(one) for one in result.windows]
-    heads = ["Month", "Verdict", "MonthState", ">Postings", ">?Before", ">?Read", ">?Calls", ">?Seconds"]
+    rows = [_load(month) for month in result.windows]
+    heads = ["Month", "Verdict", "State", ">Postings", ">?Before", ">?Read", ">?Calls", ">?Seconds"]
     caption = f"All under load {result.load_id}; the tables proofs and loads have it in load_id."
     return table(heads, rows, caption=caption) if rows else Html("")
 
 
-def _load(one: WindowResult) -> tuple[str, ...]:
-    sign, word = SIGNS[one.verdict]
+def _load(month: WindowResult) -> tuple[str, ...]:
     return (
-        one.window.name,
-        f"{sign} {word}",
-        one.state.value,
-        format_count(one.rows),
-        format_count(one.rows_before),
-        f"{one.attempts}×",
-        format_count(one.calls),
-        f"{one.seconds:.1f}",
+        month.window.name,
+        f"{month.verdict.icon} {month.verdict.label}",
+        month.state.value,
+        format_count(month.rows),
+        format_count(month.rows_before),
+        f"{month.attempts}×",
+        format_count(month.calls),
+        f"{month.seconds:.1f}",
     )

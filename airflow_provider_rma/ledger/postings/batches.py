@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Context, Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_rma.exceptions import UnexpectedResponseError
 from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.windows import Window
+from airflow_provider_rma.ledger._pyarrow import pa
+from airflow_provider_rma.ledger.windows import MonthLoad
 from airflow_provider_rma.schemas.ledger import TransactionSchema
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 #: Rows of one batch.
 BATCH_ROWS = 10_000
@@ -23,7 +21,7 @@ _CONTEXT = Context(prec=contract.PRECISION)
 _ZERO = Decimal(0).quantize(_STEP)
 
 #: Fields of a posting that are no column of their own: the account (twice there), the department's parts, the amount.
-_TREATED = frozenset({"id", "chart", "accno", "amount", "department"})
+_OWN_COLUMNS = frozenset({"id", "chart", "accno", "amount", "department"})
 
 
 def _declared(field: str = "") -> tuple[str, ...]:
@@ -32,7 +30,7 @@ def _declared(field: str = "") -> tuple[str, ...]:
 
 
 #: Fields that become the column of the same name.
-PLAIN = tuple(name for name in _declared() if name not in _TREATED)
+PLAIN = tuple(name for name in _declared() if name not in _OWN_COLUMNS)
 #: Parts of the department; the column is ``department_<part>``.
 DEPARTMENT = _declared("department")
 _KNOWN = frozenset(_declared())
@@ -42,11 +40,12 @@ _KNOWN_INSIDE: Mapping[str, frozenset[str]] = {name: frozenset(_declared(name)) 
 class PostingBatches:
     """Turns postings into batches of the table of postings, one batch in memory at a time.
 
+    :param load: the load whose rows they become.
     :param names: account names by number.
     """
 
-    def __init__(self, tenant: str, window: Window, load_id: str, names: Mapping[str, str]) -> None:
-        self.tenant, self.window, self.load_id, self.names = tenant, window, load_id, names
+    def __init__(self, load: MonthLoad, names: Mapping[str, str]) -> None:
+        self.load, self.names = load, names
         self._columns: dict[str, list[Any]] = {column.name: [] for column in contract.TABLES["postings"].columns}
         self._seen = 0
 
@@ -54,7 +53,7 @@ class PostingBatches:
         return len(self._columns["accno"])
 
     def append(self, posting: Mapping[str, Any]) -> tuple[str, Decimal]:
-        """Take one posting as the client reads it; gives account number and amount as they were taken.
+        """Take one posting as the client reads it. Returns account number and amount as they were taken.
 
         Amounts are taken to eight decimals, the precision of the ledger: what its database shows beyond is noise of
         binary fractions (ledger code). An empty text becomes null, which JSON and XML then have in common.
@@ -62,26 +61,24 @@ class PostingBatches:
         :raises UnexpectedResponseError: if it lies outside of the window, or account, voucher or amount cannot be read.
         """
         self._seen += 1
-        accno, amount = self._account(posting), self._amount(posting)
-        if posting.get("transdate") is None or posting["transdate"] not in self.window:
+        accno, amount, window = self._account(posting), self._amount(posting), self.load.window
+        if posting.get("transdate") is None or posting["transdate"] not in window:
             day = posting["transdate"].isoformat() if posting.get("transdate") else "no day"
-            raise self._unexpected(f"is dated {day}, outside of {self.window.start} to {self.window.end}")
+            raise self._unexpected_error(f"is dated {day}, outside of {window.start} to {window.end}")
         if posting.get("id") is None:
-            raise self._unexpected("belongs to no voucher")
+            raise self._unexpected_error("belongs to no voucher")
         department = posting.get("department") or {}
         row = {
-            **{name: _text_or_value(posting.get(name)) for name in PLAIN},
-            **{f"department_{part}": _text_or_value(department.get(part)) for part in DEPARTMENT},
-            "tenant": self.tenant,
-            "month": self.window.start,
+            **{name: _empty_to_null(posting.get(name)) for name in PLAIN},
+            **{f"department_{part}": _empty_to_null(department.get(part)) for part in DEPARTMENT},
+            **self.load.columns(),
             "accno": accno,
             "account_name": self.names.get(accno) or None,
             "amount": amount,
             "debit": -amount if amount < 0 else _ZERO,
             "credit": amount if amount > 0 else _ZERO,
             "voucher_id": posting["id"],
-            "extra": _extra(posting),
-            "load_id": self.load_id,
+            "extra": _extra_json(posting),
         }
         for name, values in self._columns.items():
             values.append(row[name])
@@ -97,9 +94,7 @@ class PostingBatches:
             values.clear()
 
     def take(self) -> pa.RecordBatch:
-        """The postings since the last call."""
-        import pyarrow as pa
-
+        """Return the postings since the last call."""
         schema = contract.schema("postings")
         arrays = [pa.array(self._columns[field.name], type=field.type) for field in schema]
         for values in self._columns.values():
@@ -110,38 +105,38 @@ class PostingBatches:
         stub = posting.get("chart") or {}
         found = {number for number in (posting.get("accno"), stub.get("accno")) if number}
         if len(found) != 1:
-            raise self._unexpected("names two accounts" if found else "names no account")
+            raise self._unexpected_error("names two accounts" if found else "names no account")
         return str(found.pop())
 
     def _amount(self, posting: Mapping[str, Any]) -> Decimal:
         try:
-            return scaled(Decimal(posting["amount"]))
+            return to_scale(Decimal(posting["amount"]))
         except (KeyError, TypeError):
-            raise self._unexpected("has no amount") from None
+            raise self._unexpected_error("has no amount") from None
         except InvalidOperation:
-            raise self._unexpected("has an amount too large for any ledger") from None
+            raise self._unexpected_error("has an amount too large for any ledger") from None
 
-    def _unexpected(self, problem: str) -> UnexpectedResponseError:
+    def _unexpected_error(self, problem: str) -> UnexpectedResponseError:
         return UnexpectedResponseError(
-            f"posting {self._seen} of {self.window} {problem}",
+            f"posting {self._seen} of {self.load.window} {problem}",
             advice="The answer does not fit the documented interface; nothing of this month was loaded.",
         )
 
 
-def scaled(amount: Decimal) -> Decimal:
-    """An amount with the decimals of the table; zero without a sign.
+def to_scale(amount: Decimal) -> Decimal:
+    """Bring an amount to the decimals of the table; zero without a sign.
 
     :raises decimal.InvalidOperation: if it is too large.
     """
     return amount.quantize(_STEP, context=_CONTEXT) + _ZERO
 
 
-def _text_or_value(value: Any) -> Any:
+def _empty_to_null(value: Any) -> Any:
     return None if value == "" else value
 
 
-def _extra(posting: Mapping[str, Any]) -> str | None:
-    """What nobody has documented, as JSON."""
+def _extra_json(posting: Mapping[str, Any]) -> str | None:
+    """Format what nobody has documented, as JSON."""
     unknown: dict[str, Any] = {name: value for name, value in posting.items() if name not in _KNOWN}
     for name, known in _KNOWN_INSIDE.items():
         inside = {key: value for key, value in (posting.get(name) or {}).items() if key not in known}

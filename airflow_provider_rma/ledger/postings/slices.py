@@ -1,4 +1,4 @@
-"""In which parts a window is read: as a whole, and in ever smaller ones where the service cannot give it as a whole."""
+"""Slices in which a window is read: the whole of it, and ever smaller ones where the service cannot send the whole."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOO_LARGE = 413
 
 
 class RestartMonthError(Exception):
-    """A part broke off when some of it had been handed on; the window has to be read anew, in the parts of its plan."""
+    """A slice broke off when some of it had been handed on: the window has to be read anew, as its plan says."""
 
 
 @dataclass(frozen=True, order=True)
@@ -37,11 +37,11 @@ class Slice:
 
     @property
     def days(self) -> int:
-        """Days of the part, at least 1."""
+        """Days of the slice, at least 1."""
         return (self.end - self.start).days + 1
 
     def split(self, classes: Iterable[str]) -> list[Slice]:
-        """Smaller parts that together are this one; none if it is the smallest.
+        """Split it into smaller slices. Returns none if it is the smallest.
 
         :param classes: patterns that together cover all accounts, and no account twice.
         """
@@ -58,7 +58,7 @@ class Slice:
 
 
 def account_classes(numbers: Iterable[str]) -> list[str]:
-    """Patterns that cover these accounts, each once: ``1xxx`` for every account of four digits that begins with 1.
+    """Make patterns that cover these accounts, each once: ``1xxx`` for every account of four digits that begins with 1.
 
     A number that does not consist of digits stands for itself: no placeholder for letters is documented.
     """
@@ -72,67 +72,69 @@ def account_classes(numbers: Iterable[str]) -> list[str]:
 
 
 class SlicePlan:
-    """The parts of one window. It becomes finer when a part cannot be had, never coarser.
+    """The slices of one window. They become finer when one cannot be had, never coarser.
 
     :param accounts: known account numbers. Postings of an account that is not among them would be missing from a day
         that is read by accounts; the proof then finds the gap.
-    :param days: days of the longest part to begin with; None for the whole window.
+    :param days: days of the longest slice to begin with; None for the whole window.
     :ivar calls: requests made, those that the client repeated counted once.
-    :ivar refused: whether a part could not be had, so that it was split.
+    :ivar refused: whether a slice could not be had, so that it was split.
     """
 
     def __init__(self, window: Window, accounts: Iterable[str] = (), days: int | None = None) -> None:
         self.window = window
         self.calls = 0
         self.refused = False
-        self.parts = [Slice(window.start, window.end)]
+        self.slices = [Slice(window.start, window.end)]
         self._classes = account_classes(accounts)
         self._broke_off: set[Slice] = set()
         while days and self.longest > max(days, 1):
-            self.parts = [one for part in self.parts for one in (part.split(()) or [part])]
+            self.slices = [piece for whole in self.slices for piece in (whole.split(()) or [whole])]
 
     @property
     def longest(self) -> int:
-        """Days of the longest part."""
-        return max(part.days for part in self.parts)
+        """Days of the longest slice."""
+        return max(piece.days for piece in self.slices)
 
     @property
     def is_split(self) -> bool:
-        return len(self.parts) > 1
+        return len(self.slices) > 1
 
-    def refine(self, part: Slice, error: RequestError) -> None:
-        """Put smaller parts in the place of one that the service did not give.
+    def refine(self, slice_: Slice, error: RequestError) -> None:
+        """Put smaller slices in the place of one that the service did not send.
 
         :param error: why.
-        :raises RequestError: the error, if it is none that a smaller part could help against, or if there is no smaller
-            part; the message then names the window and the part.
+        :raises RequestError: the error, if a smaller slice could not help, or if there is none; the message then names
+            the window and the slice.
         """
         if not is_too_much(error):
             raise error
-        smaller = part.split(self._classes)
+        smaller = slice_.split(self._classes)
         if not smaller:
             error.message = (
                 f"{error.message.rstrip('.')}; {self.window} was asked for in ever smaller parts, and even the "
-                f"smallest ({part}) could not be had"
+                f"smallest ({slice_}) could not be had"
             )
             raise error
         self.refused = True
-        index = self.parts.index(part)
-        self.parts[index : index + 1] = smaller
-        log.warning("%s: %s could not be had (%s); asking for it in %d parts.", self.window, part, error, len(smaller))
+        index = self.slices.index(slice_)
+        self.slices[index : index + 1] = smaller
+        log.warning(
+            "%s: %s could not be had (%s); asking for it in %d parts.", self.window, slice_, error, len(smaller)
+        )
 
-    def broke_off(self, part: Slice, error: RequestError) -> None:
-        """Take note of a part whose content ended early. It may have been an accident; the second time it is split.
+    def note_broken_off(self, slice_: Slice, error: RequestError) -> None:
+        """Note a slice whose content ended early. It may have been an accident; the second time it is split.
 
-        :raises RequestError: as :meth:`refine`.
+        :raises RequestError: see :meth:`refine`.
         """
-        if part in self._broke_off:
-            self.refine(part, error)
-        self._broke_off.add(part)
+        if slice_ in self._broke_off:
+            self.refine(slice_, error)
+        self._broke_off.add(slice_)
 
 
 def is_too_much(error: RequestError) -> bool:
-    """Whether less may be had where this was not: time-outs, lost connections, answers that ended early, 5xx, 413.
+    """Whether less may be had where this was not: time-outs, lost connections, responses that ended early, 5xx, 413.
 
     The client has tried again by itself before it raises them.
     """

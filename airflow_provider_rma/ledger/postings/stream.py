@@ -13,17 +13,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError
-from airflow_provider_rma.ledger._pyarrow import pyarrow
+from airflow_provider_rma.ledger._pyarrow import pa, pc
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
 from airflow_provider_rma.ledger.postings.slices import RestartMonthError, Slice, SlicePlan
-from airflow_provider_rma.ledger.proof.prove import ZERO, Postings, UnbalancedVoucher
+from airflow_provider_rma.ledger.proof.balances import ZERO
+from airflow_provider_rma.ledger.proof.prove import PostingTotals, UnbalancedVoucher
 from airflow_provider_rma.ledger.windows import Window
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.codecs.wire import ContentType
     from airflow_provider_rma.client.stream import RawResponse
@@ -39,21 +38,21 @@ _EVERY = 10.0
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What came for a window.
+    """A window that was read.
 
     :param postings: what it adds up to.
     :param fingerprints: content by account number, None if it was not asked for.
     """
 
-    postings: Postings
+    postings: PostingTotals
     fingerprints: Mapping[str, Fingerprint] | None = None
 
 
 class RawPostings:
-    """The answers with the postings of a window, part by part; each has arrived whole. A context manager."""
+    """The responses with the postings of a window, slice by slice; each has arrived whole. A context manager."""
 
     def __init__(self) -> None:
-        self.parts: list[tuple[Slice, RawResponse]] = []
+        self.responses: list[tuple[Slice, RawResponse]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -61,42 +60,43 @@ class RawPostings:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for _, source in self.parts:
-            source.close()
+        for _, response in self.responses:
+            response.close()
 
 
 def receive_postings(
     client: RunMyAccountsClient, plan: SlicePlan, content_type: ContentType | None = None
 ) -> RawPostings:
-    """Ask for the postings of a window, all accounts, part by part. They wait in temporary files, if they are large.
+    """Ask for the postings of a window, all accounts, slice by slice. They wait in temporary files if they are large.
 
     Openings and closings are not asked for: they are sums of postings, not postings.
 
-    :param plan: the parts; it becomes finer where the service does not give one.
-    :raises RequestError: as of the client, for a part that cannot be made smaller.
+    :param plan: the slices; it becomes finer where the service does not send one.
+    :raises RequestError: see :class:`~airflow_provider_rma.client.client.RunMyAccountsClient`; for a slice that cannot
+        be made smaller.
     """
     received = RawPostings()
     with ExitStack() as undo:
         undo.push(received)
-        while len(received.parts) < len(plan.parts):
-            part = plan.parts[len(received.parts)]
+        while len(received.responses) < len(plan.slices):
+            slice_ = plan.slices[len(received.responses)]
             plan.calls += 1
             try:
-                source = client.open_transactions(
-                    part.accounts,
-                    from_date=part.start,
-                    to_date=part.end,
+                response = client.open_transactions(
+                    slice_.accounts,
+                    from_date=slice_.start,
+                    to_date=slice_.end,
                     include_openings=False,
                     include_closings=False,
                     content_type=content_type,
                 )
             except RequestError as error:
-                plan.refine(part, error)
+                plan.refine(slice_, error)
                 continue
-            received.parts.append((part, source))
+            received.responses.append((slice_, response))
             if plan.is_split:
-                # Many small answers would be much together.
-                source.to_disk()
+                # Many small responses would be much together.
+                response.to_disk()
         undo.pop_all()
     return received
 
@@ -111,38 +111,36 @@ def read_postings(
 ) -> ReadResult:
     """Stream the postings of a window.
 
-    :param plan: learns of parts that break off.
+    :param plan: notes the slices that break off.
     :param batches: makes rows of the postings.
-    :param write: takes each batch. What it was given must be undone if this raises: whether the answer was complete
-        shows only at its end.
+    :param write: takes each batch. What it received must be undone if this raises: whether the response was
+        complete shows only at its end.
     :param compared: note the content as well, to compare it with what is loaded.
     :raises RestartMonthError: a response ended early, or not as many postings came as were announced. Ask for them
         again, with the same plan.
-    :raises RequestError: if an answer broke off again that cannot be made smaller.
+    :raises RequestError: if a response broke off again that cannot be made smaller.
     :raises UnexpectedResponseError: for a posting outside of the window, or without account, voucher or amount.
     """
     reading = _MonthReader(plan.window, write, compared=compared)
-    for part, source in received.parts:
+    for slice_, response in received.responses:
         try:
-            reading.take(PostingReader(source, batches))
+            reading.take(PostingReader(response, batches))
         except IncompleteResponseError as error:
-            plan.broke_off(part, error)
+            plan.note_broken_off(slice_, error)
             raise RestartMonthError(str(error)) from error
     return reading.result()
 
 
 class _MonthReader:
-    """One reading of a window."""
-
     def __init__(self, window: Window, write: Callable[[pa.RecordBatch], None], *, compared: bool) -> None:
         self._write = write
         self._fingerprints = Fingerprinter() if compared else None
-        self._sums, self._progress = _RunningSums(), _Progress(window)
+        self._sums, self._progress = _RunningSums(), _ProgressLog(window)
         self._count = 0
         self._announced: int | None = 0
 
     def result(self) -> ReadResult:
-        postings = Postings(self._count, self._announced, self._sums.accounts, self._sums.unbalanced())
+        postings = PostingTotals(self._count, self._announced, self._sums.accounts, self._sums.unbalanced())
         return ReadResult(postings, self._fingerprints.result() if self._fingerprints else None)
 
     def take(self, reader: PostingReader) -> None:
@@ -151,7 +149,7 @@ class _MonthReader:
             if self._fingerprints is not None:
                 self._fingerprints.add(batch)
             self._write(batch)
-            self._progress.tell(self._count + reader.count, reader.announced if not self._count else None)
+            self._progress.log(self._count + reader.count, reader.announced if not self._count else None)
         self._count += reader.count
         if self._announced is not None:
             self._announced = None if reader.announced is None else self._announced + reader.announced
@@ -160,7 +158,7 @@ class _MonthReader:
 def total_of_account(
     client: RunMyAccountsClient, accno: str, last: date, content_type: ContentType | None = None
 ) -> Decimal:
-    """Raw sum of all postings of one account, in CHF.
+    """Sum all postings of one account, raw, in CHF.
 
     :param last: last day, inclusive.
     """
@@ -188,7 +186,7 @@ class _RunningSums:
         self._open: dict[tuple[str, int], tuple[Decimal, str]] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
-        rows = pyarrow().Table.from_batches([batch])
+        rows = pa.Table.from_batches([batch])
         self._add_accounts(rows.select(["accno", "amount"]))
         self._add_vouchers(rows.select(["module", "voucher_id", "amount", "reference"]))
 
@@ -199,7 +197,6 @@ class _RunningSums:
             self.accounts[accno] = self.accounts.get(accno, ZERO) + amount
 
     def _add_vouchers(self, rows: pa.Table) -> None:
-        pc = pyarrow("pyarrow.compute")
         grouped = rows.group_by(["module", "voucher_id"], use_threads=False).aggregate(
             [("amount", "sum"), ("reference", "last")]
         )
@@ -221,11 +218,11 @@ class _RunningSums:
         )
 
 
-class _Progress:
+class _ProgressLog:
     def __init__(self, window: Window) -> None:
         self._window, self._next = window, time.monotonic() + _EVERY
 
-    def tell(self, count: int, announced: int | None) -> None:
+    def log(self, count: int, announced: int | None) -> None:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _EVERY

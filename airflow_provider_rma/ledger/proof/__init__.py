@@ -1,4 +1,5 @@
-"""The proof of a month: what the postings say equals what the service states.
+"""The proof of a window: does the warehouse hold what the books hold?
 
-`prove` decides the verdict; `accounts`, `balances` and `sign_convention` supply what it compares.
+`balances` and `accounts` read what the service states, `sign_convention` learns in which sign, `prove` compares it with
+the postings, `verdicts` has what a proof can come to.
 """

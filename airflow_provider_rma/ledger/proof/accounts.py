@@ -56,8 +56,8 @@ class AccountKinds:
         rules = [(self._pattern(pattern), self._kind(pattern, kind)) for pattern, kind in (mapping or {}).items()]
         self._rules = sorted(rules, key=lambda rule: rule[0].pattern.count("[0-9]"))
 
-    def of(self, accno: str) -> AccountKind:
-        """Kind of an account."""
+    def kind(self, accno: str) -> AccountKind:
+        """Return the kind of an account."""
         return self._mapped(accno) or _FIRST_DIGIT.get(accno[:1], AccountKind.UNKNOWN)
 
     def source(self, accno: str) -> str:
@@ -82,7 +82,7 @@ class AccountKinds:
         except ValueError:
             found = AccountKind.UNKNOWN
         if found is AccountKind.UNKNOWN:
-            known = ", ".join(one for one in AccountKind if one is not AccountKind.UNKNOWN)
+            known = ", ".join(name for name in AccountKind if name is not AccountKind.UNKNOWN)
             raise ConfigurationError(f"account_kinds: {pattern} has no known kind.", advice=f"Use one of {known}.")
         return found
 

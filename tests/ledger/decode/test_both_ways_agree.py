@@ -71,7 +71,7 @@ def test_an_ordinary_document_is_read_the_fast_way_to_its_end(between: str) -> N
     inside = between.join(["", *MEMBERS.values(), ""])
     lines = [posting(), f"<transaction>{inside}</transaction>{between}", posting(department="", notes=""), posting()]
     outcome = both(document(*lines))
-    assert outcome.doubt == ""
+    assert outcome.refusal == ""
     assert outcome.rows is not None
     assert len(outcome.rows) == outcome.announced == 4
     assert outcome.rows[0]["memo"] == "Zeile & Text <1>"
@@ -81,7 +81,7 @@ def test_the_order_of_members_is_that_of_the_first_postings() -> None:
     turned = "".join(reversed(MEMBERS.values()))
     bare = turned.replace(MEMBERS["department"], "").replace(MEMBERS["id"], "<id>1</id>")
     outcome = both(document(f"<transaction>{bare}</transaction>", f"<transaction>{turned}</transaction>"))
-    assert outcome.doubt == ""
+    assert outcome.refusal == ""
     assert outcome.error is None
 
 
@@ -93,7 +93,7 @@ def test_an_ordinary_document_in_json_is_read_the_fast_way_to_its_end() -> None:
         for indent in (None, 2):
             whole = {"@number_of_transaction": str(len(postings)), "transaction": postings}
             outcome = both(json.dumps(whole, indent=indent, ensure_ascii=False).encode(), JSON)
-            assert outcome.doubt == ""
+            assert outcome.refusal == ""
             assert outcome.rows is not None
             assert len(outcome.rows) == outcome.announced == len(postings)
 
@@ -105,7 +105,7 @@ def test_an_ordinary_document_in_json_is_read_the_fast_way_to_its_end() -> None:
 )  # fmt: skip
 def test_amounts_are_exact_the_fast_way_too(text: str, amount: str) -> None:
     outcome = both(document(posting(), posting(amount=f"<amount>{text}</amount>"), posting()))
-    assert outcome.doubt == ""
+    assert outcome.refusal == ""
     assert outcome.rows is not None
     assert [row["amount"] for row in outcome.rows] == [Decimal("-50"), Decimal(amount), Decimal("-50")]
 
@@ -135,7 +135,7 @@ def test_unknown_elements_are_kept_and_reported(place: int) -> None:
     lines = [posting() for _ in range(7)]
     lines[place] = posting(notes="<colour>blau</colour>", chart='<chart accno="1000" gifi="7"/>')
     outcome = both(document(*lines))
-    assert outcome.doubt
+    assert outcome.refusal
     assert outcome.rows is not None
     assert json.loads(outcome.rows[place]["extra"]) == {"colour": "blau", "chart": {"@gifi": "7"}}
     assert outcome.unknown == {"colour", "chart.@gifi"}
@@ -145,7 +145,7 @@ def test_unknown_elements_are_kept_and_reported(place: int) -> None:
 def test_an_unknown_member_in_json_does_not_need_the_whole_body() -> None:
     lines = [json_posting(colour="blau"), json_posting()]
     outcome = both(json.dumps({"transaction": lines}).encode(), JSON)
-    assert outcome.doubt == ""
+    assert outcome.refusal == ""
     assert outcome.rows is not None
     assert json.loads(outcome.rows[0]["extra"]) == {"colour": "blau"}
 

@@ -84,7 +84,7 @@ def test_the_announced_count_must_hold(count: int) -> None:
 def test_what_is_no_list_of_postings_is_refused(body: bytes) -> None:
     outcome = both(body)
     assert outcome.error is not None
-    assert outcome.doubt
+    assert outcome.refusal
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +12,7 @@ from airflow_provider_rma.client.stream import RawResponse
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode import json_path, xml_path
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
+from airflow_provider_rma.ledger.windows import MonthLoad
 from tests.support.ledger.responses import WINDOW, both, document, json_posting, posting
 from tests.support.scripted_server import ScriptedServer, respond
 
@@ -37,9 +36,9 @@ def test_a_large_answer_is_read_from_its_file(
         monkeypatch.setattr(RawResponse, "path", lambda _: None)
     server = ScriptedServer([respond(200, bodies[form], Content_Type=f"application/{form}")])
     with server, RunMyAccountsClient(server.config()) as client, client.open_transactions() as source:
-        reader = PostingReader(source, PostingBatches("demo", WINDOW, "load-1", {}))
+        reader = PostingReader(source, PostingBatches(MonthLoad("demo", WINDOW, "load-1"), {}))
         numbers = [number for batch in reader for number in batch.column("entry_id").to_pylist()]
-        assert reader.doubt == ""
+        assert reader.refusal == ""
         assert reader.announced == COUNT
     assert numbers == list(range(COUNT))
 
@@ -47,20 +46,16 @@ def test_a_large_answer_is_read_from_its_file(
 def test_a_reader_may_be_left_early(bodies: dict[str, bytes]) -> None:
     server = ScriptedServer([respond(200, bodies["xml"], Content_Type="application/xml")])
     with server, RunMyAccountsClient(server.config()) as client, client.open_transactions() as source:
-        batches = iter(PostingReader(source, PostingBatches("demo", WINDOW, "load-1", {})))
+        batches = iter(PostingReader(source, PostingBatches(MonthLoad("demo", WINDOW, "load-1"), {})))
         assert next(batches).num_rows
         batches.close()  # type: ignore[attr-defined]
 
 
 @pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment without the native decoders."""
-    for module, decoder in (("xml2arrow", xml_path._decoder), ("msgspec", json_path._decoder)):
-        monkeypatch.setitem(sys.modules, module, None)
-        decoder.cache_clear()
-    yield
-    xml_path._decoder.cache_clear()
-    json_path._decoder.cache_clear()
+    for module in (xml_path, json_path):
+        monkeypatch.setattr(module, "IS_INSTALLED", False)
 
 
 @pytest.mark.usefixtures("bare")

@@ -61,8 +61,8 @@ def test_the_hash_is_the_documented_one() -> None:
 @pytest.mark.parametrize("limit", [1, 7, 64])
 def test_the_hash_does_not_depend_on_how_the_rows_are_cut(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     expected = [written_out(row) for row in ROWS]
-    monkeypatch.setattr(fingerprint, "_TEXT_BYTES", limit)
-    monkeypatch.setattr(fingerprint, "_ROWS", 2)
+    monkeypatch.setattr(fingerprint, "TEXT_BYTES_AT_ONCE", limit)
+    monkeypatch.setattr(fingerprint, "ROWS_AT_ONCE", 2)
     fingerprint._powers.cache_clear()
     try:
         whole = batch(posting("1", 1), *ROWS, posting("9", 9))

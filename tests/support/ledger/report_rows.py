@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.ledger.changes import Changes
-from airflow_provider_rma.ledger.proof.prove import Reason, ReasonCode, Verdict
+from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict
 from airflow_provider_rma.ledger.result import LedgerResult, MonthState, WindowResult
 from airflow_provider_rma.ledger.windows import Window
 
@@ -136,6 +136,6 @@ def troubled() -> tuple[LedgerResult, dict[str, Any]]:
     return _result(*windows), {
         "proofs": proofs,
         "balances": _balances(NAMES),
-        "run": "scheduled__2026-11-02T03:00:00+00:00",
+        "task_run": "scheduled__2026-11-02T03:00:00+00:00",
         "made_at": MADE,
     }

@@ -15,7 +15,7 @@ from airflow_provider_rma.client.stream import RawResponse
 from airflow_provider_rma.exceptions import RequestError
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
-from airflow_provider_rma.ledger.windows import Window
+from airflow_provider_rma.ledger.windows import MonthLoad, Window
 from tests.support.wellformed import is_well_formed
 
 WINDOW = Window.of(date(2026, 3, 31))
@@ -26,14 +26,14 @@ ENDPOINT = endpoints.LIST_TRANSACTIONS
 class Outcome:
     """What came of reading an answer.
 
-    :param doubt: why the fast way was left, empty if it was not; no part of what both ways must agree in.
+    :param refusal: why the fast way was left, empty if it was not; no part of what both ways must agree in.
     """
 
     rows: list[dict[str, Any]] | None = None
     announced: int | None = None
     error: tuple[type[RequestError], str, str | None] | None = None
     unknown: set[str] = field(default_factory=set)
-    doubt: str = field(default="", compare=False)
+    refusal: str = field(default="", compare=False)
 
 
 def source(body: bytes, media_type: str, unknown: set[str]) -> RawResponse:
@@ -50,7 +50,7 @@ def source(body: bytes, media_type: str, unknown: set[str]) -> RawResponse:
 def read(body: bytes, media_type: str = "application/xml", *, strict: bool = False) -> Outcome:
     """Read an answer one way."""
     outcome = Outcome()
-    batches = PostingBatches("demo", WINDOW, "load-1", {"1000": "Kasse", "1020": "Bank", "3200": ""})
+    batches = PostingBatches(MonthLoad("demo", WINDOW, "load-1"), {"1000": "Kasse", "1020": "Bank", "3200": ""})
     with source(body, media_type, outcome.unknown) as answer:
         reader = PostingReader(answer, batches, strict=strict)
         try:
@@ -60,7 +60,7 @@ def read(body: bytes, media_type: str = "application/xml", *, strict: bool = Fal
         else:
             outcome.rows, outcome.announced = rows, reader.announced
             assert reader.count == len(rows)
-    outcome.doubt = reader.doubt
+    outcome.refusal = reader.refusal
     if outcome.error:
         outcome.unknown.clear()  # the ways stop at different places
     return outcome

@@ -1,4 +1,7 @@
-"""The single values of a posting, as its schema declares them."""
+"""The single values of a posting, as its schema declares them: all that the fast path reads.
+
+:class:`FastPathRefusedError` says that a response has something else.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,22 @@ from airflow_provider_rma.schemas.nested import Nested
 
 #: Name of the repeated element and of the root.
 ITEM, ROOT = "transaction", "transactions"
+
+
+class FastPathRefusedError(Exception):
+    """The fast path cannot vouch for what follows; the text says why, without content of the response."""
+
+
+@dataclass
+class ReadProgress:
+    """How far a response was read.
+
+    :param count: postings handed out.
+    :param announced: postings that the service announced.
+    """
+
+    count: int = 0
+    announced: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +59,7 @@ class Member:
     """One member of a posting.
 
     :param leaves: its values; one without ``part`` if it is a value itself.
-    :param opaque: parts nobody has documented; the fast way reads them only if they are empty.
+    :param opaque: parts nobody has documented; the fast path reads them only if they are empty.
     """
 
     name: str
@@ -54,7 +73,7 @@ class Member:
 
 @cache
 def members() -> tuple[Member, ...]:
-    """Members of a posting in the documented order."""
+    """List the members of a posting in the documented order."""
     return tuple(_member(name, field) for name, field in TransactionSchema(direction=Direction.WIRE).fields.items())
 
 
@@ -69,5 +88,5 @@ def _member(name: str, field: Any) -> Member:
 
 @cache
 def leaves() -> tuple[Leaf, ...]:
-    """All values of a posting; their order is that of the columns of a batch of texts."""
+    """List all values of a posting, in the order of the columns of a batch of texts."""
     return tuple(leaf for member in members() for leaf in member.leaves)

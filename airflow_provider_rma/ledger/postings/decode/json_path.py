@@ -1,8 +1,8 @@
-"""Answers in JSON: piece by piece, so that memory stays flat however long the list is.
+"""Responses in JSON: piece by piece, so that memory stays flat however long the list is.
 
 A piece is cut between two postings. If what stands before the cut reads as whole postings, the cut was no part of a
 text: so a piece is judged by itself. One that has anything but the declared members with texts in them is read the
-strict way, posting by posting.
+strict path, posting by posting.
 """
 
 from __future__ import annotations
@@ -17,16 +17,29 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from airflow_provider_rma.client.codecs.bodies import decode, list_items
 from airflow_provider_rma.client.stream import announced_count
 from airflow_provider_rma.exceptions import RequestError
-from airflow_provider_rma.ledger._pyarrow import pyarrow
+from airflow_provider_rma.ledger._pyarrow import pa, pc
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode.columns import PostingColumns
-from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefusedError, Progress
-from airflow_provider_rma.ledger.postings.decode.fields import ITEM, ROOT, Member, leaves, members
+from airflow_provider_rma.ledger.postings.decode.fields import (
+    ITEM,
+    ROOT,
+    FastPathRefusedError,
+    Member,
+    ReadProgress,
+    leaves,
+    members,
+)
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from airflow_provider_rma.client.stream import RawResponse
+
+try:
+    import msgspec
+except ImportError:
+    #: Whether the decoder is installed, as with each extra of a warehouse; else the strict path reads everything.
+    IS_INSTALLED = False
+else:
+    IS_INSTALLED = True
 
 log = logging.getLogger(__name__)
 
@@ -42,27 +55,29 @@ _WINDOW = 64 * 1024
 
 
 def json_batches(
-    source: RawResponse, batches: PostingBatches, progress: Progress
+    source: RawResponse, batches: PostingBatches, progress: ReadProgress
 ) -> Generator[pa.RecordBatch, None, None]:
-    """Batches of an answer in JSON.
+    """Make batches of a response in JSON.
 
     :param progress: how many postings were handed out is kept by the caller; what was announced is put in here.
-    :raises FastPathRefusedError: for anything that is no list of postings.
+    :raises FastPathRefusedError: for anything that is not a list of postings.
     """
     columns = PostingColumns(batches)
     with source.reader() as body:
         pieces = _Pieces(body)
-        read = _Typed(pieces.head)
+        decode_piece = _PieceDecoder(pieces.head)
         for piece in pieces:
-            texts = read(piece)
-            yield columns.convert(texts) if texts is not None else _strictly(piece, source, batches, progress)
+            texts = decode_piece(piece)
+            yield columns.convert(texts) if texts is not None else _read_strictly(piece, source, batches, progress)
     progress.announced = announced_count(pieces.attributes)
     if progress.announced not in (None, progress.count):
         raise FastPathRefusedError("the announced count does not hold")
 
 
-def _strictly(piece: bytes, source: RawResponse, batches: PostingBatches, progress: Progress) -> pa.RecordBatch:
-    """One piece, read by the schema."""
+def _read_strictly(
+    piece: bytes, source: RawResponse, batches: PostingBatches, progress: ReadProgress
+) -> pa.RecordBatch:
+    """Read a piece by the schema."""
     batches.restart(progress.count)
     try:
         for mapped in list_items(decode(b'{"%b":[%b]}' % (ITEM.encode(), piece), "json", ROOT), ITEM):
@@ -121,22 +136,22 @@ class _Pieces:
             self.attributes[key] = value.decode()
 
 
-class _Typed:
+class _PieceDecoder:
     """Reads pieces in which every value is a text, or nothing.
 
     :param head: beginning of the document; shows how attributes are written.
     """
 
     def __init__(self, head: bytes) -> None:
-        self._decoder = _decoder(b'"@accno"' in head or b'"@id"' in head)
+        if not IS_INSTALLED:
+            _warn_once()
+        self._decoder = _decoder(b'"@accno"' in head or b'"@id"' in head) if IS_INSTALLED else None
 
     def __call__(self, piece: bytes) -> pa.RecordBatch | None:
         """Its values, one column per leaf; None if the piece has to be read otherwise."""
         # An escaped character may be a colon, see below.
         if self._decoder is None or b"\\u" in piece:
             return None
-        import msgspec
-
         try:
             postings = self._decoder.decode(b"[%b]" % piece)
         except msgspec.MsgspecError:
@@ -144,16 +159,16 @@ class _Typed:
         names, columns = 0, {}
         for member in members():
             values = list(map(attrgetter(member.name), postings))
-            names += _given(values)
+            names += _count_given(values)
             if member.is_value:
                 columns[member.name] = values
                 continue
             values = self._without_gaps(member, values)
             for leaf in member.leaves:
                 columns[leaf.column] = list(map(attrgetter(leaf.part), values))
-                names += _given(columns[leaf.column])
+                names += _count_given(columns[leaf.column])
             for part in member.opaque:
-                names += _given(list(map(attrgetter(part), values)))
+                names += _count_given(list(map(attrgetter(part), values)))
         return _batch(piece, names, columns)
 
     @staticmethod
@@ -165,9 +180,7 @@ class _Typed:
         return [value if isinstance(value, kinds) else nothing for value in values]
 
 
-def _given(values: list[Any]) -> int:
-    import msgspec
-
+def _count_given(values: list[Any]) -> int:
     return len(values) - values.count(msgspec.UNSET)
 
 
@@ -176,9 +189,6 @@ def _batch(piece: bytes, names: int, columns: dict[str, list[Any]]) -> pa.Record
 
     Colons stand behind names and in texts: there must be as many as in the texts and names that were read.
     """
-    import msgspec
-
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
     arrays, colons = [], names
     for leaf in leaves():
         values = columns[leaf.column]
@@ -194,8 +204,6 @@ def _batch(piece: bytes, names: int, columns: dict[str, list[Any]]) -> pa.Record
 @cache
 def _structs(member: Member) -> tuple[Any, Any]:
     """Types of an inner object: attributes with and without their ``@``."""
-    import msgspec
-
     text: Any = str | None | msgspec.UnsetType
     empty: Any = Literal[""] | None | msgspec.UnsetType
     fields = [(leaf.part, text, msgspec.UNSET) for leaf in member.leaves]
@@ -209,15 +217,15 @@ def _structs(member: Member) -> tuple[Any, Any]:
 
 
 @cache
+def _warn_once() -> None:
+    log.warning(
+        "The package msgspec is not installed: postings in JSON are read the strict way, at about a tenth of the "
+        "speed. Each of the extras duckdb, parquet and postgres brings it."
+    )
+
+
+@cache
 def _decoder(marked: bool) -> Any:
-    try:
-        import msgspec
-    except ImportError:
-        log.warning(
-            "The package msgspec is not installed: postings in JSON are read the strict way, at about a tenth of the "
-            "speed. Each of the extras duckdb, parquet and postgres brings it."
-        )
-        return None
     text: Any = str | None | msgspec.UnsetType
     fields = []
     for member in members():

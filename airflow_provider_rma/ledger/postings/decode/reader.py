@@ -1,15 +1,15 @@
-"""The bytes of an answer with postings become Arrow batches, fast where that is proven to be right.
+"""The bytes of a response with postings become Arrow batches, fast where that is proven to be right.
 
-Two ways lead to the same rows:
+Two paths lead to the same rows:
 
-* The **strict way**: parsed by the client, read by the marshmallow schema, posting by posting. It reads everything that
-  can be read, keeps what nobody has documented, and says what is wrong with the rest.
-* The **fast way**: a decoder in native code gives columns of text (:mod:`.xmlform`, :mod:`.jsonform`), whole columns
+* The **strict path**: parsed by the client, read by the marshmallow schema, posting by posting. It reads everything
+  that can be read, keeps what nobody has documented, and says what is wrong with the rest.
+* The **fast path**: a decoder in native code makes columns of text (:mod:`.xml_path`, :mod:`.json_path`), whole columns
   are checked and typed (:mod:`.columns`). It hands out rows only of bytes that have been shown to have the documented
-  form (:mod:`.regular`), in which both ways agree.
+  form (:mod:`.xml_recogniser`), in which both paths agree.
 
-Whenever the fast way meets anything else (an unknown element, a document that ends early, a value that cannot be read,
-a row too many) it gives up, and the strict way takes over behind the rows that were handed out. So every message, and
+Whenever the fast path meets anything else (an unknown element, a document that ends early, a value that cannot be read,
+a row too many) it refuses, and the strict path takes over behind the rows that were handed out. So every message, and
 every judgement on what is odd, comes from one place.
 """
 
@@ -19,34 +19,35 @@ import logging
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
+from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.postings.batches import BATCH_ROWS, PostingBatches
-from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefusedError, Progress
+from airflow_provider_rma.ledger.postings.decode.fields import FastPathRefusedError, ReadProgress
+from airflow_provider_rma.ledger.postings.decode.json_path import json_batches
+from airflow_provider_rma.ledger.postings.decode.xml_path import xml_batches
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from airflow_provider_rma.client.stream import RawResponse
 
 log = logging.getLogger(__name__)
 
 
 class PostingReader:
-    """Batches of the postings of one answer; iterate once.
+    """Batches of the postings of one response; iterate once.
 
-    :param source: the answer.
+    :param source: the response.
     :param batches: makes rows of postings; says to which tenant, window and load they belong.
-    :param strict: take the strict way from the beginning.
+    :param strict: take the strict path from the beginning.
     :ivar count: postings handed out so far.
     :ivar announced: how many the service announced; certain at the end, None if it announced none.
-    :ivar doubt: why the strict way was taken, empty if it was not.
+    :ivar refusal: why the fast path was left, empty if it was not.
     """
 
     def __init__(self, source: RawResponse, batches: PostingBatches, *, strict: bool = False) -> None:
         self._source = source
         self._batches = batches
-        self._progress = Progress()
+        self._progress = ReadProgress()
         self._is_strict = strict
-        self.doubt = ""
+        self.refusal = ""
 
     @property
     def count(self) -> int:
@@ -57,26 +58,29 @@ class PostingReader:
         return self._progress.announced
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        """The batches, in the order of the answer.
+        """Yield the batches, in the order of the response.
 
         :raises UnexpectedResponseError: for a posting or a document that cannot be read.
-        :raises IncompleteResponseError: if the answer ends early or its count does not hold, after some of the batches.
+        :raises IncompleteResponseError: if the response ends early or its count does not hold, after some
+            batches.
         """
         if not self._is_strict:
             try:
                 yield from self._fast()
-            except FastPathRefusedError as doubt:
-                self.doubt = str(doubt)
-                log.info("%s: from posting %d on read the strict way: %s.", self._batches.window, self.count + 1, doubt)
+            except FastPathRefusedError as refusal:
+                self.refusal = str(refusal)
+                log.info(
+                    "%s: from posting %d on read the strict way: %s.",
+                    self._batches.load.window,
+                    self.count + 1,
+                    refusal,
+                )
             else:
                 return
         yield from self._strict()
 
     def _fast(self) -> Generator[pa.RecordBatch, None, None]:
-        if self._source.content_type == "xml":
-            from airflow_provider_rma.ledger.postings.decode.xml_path import xml_batches as decode
-        else:
-            from airflow_provider_rma.ledger.postings.decode.json_path import json_batches as decode
+        decode = xml_batches if self._source.content_type == "xml" else json_batches
         for batch in decode(self._source, self._batches, self._progress):
             self._progress.count += batch.num_rows
             yield batch

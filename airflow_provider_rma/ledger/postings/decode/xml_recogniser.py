@@ -1,4 +1,4 @@
-"""The documented form of an answer in XML, as one regular expression made from the schema.
+"""The documented form of a response in XML, as one regular expression made from the schema.
 
 The interface nests three levels deep and no deeper, so "well-formed, and nothing in it that is not declared" is a
 regular language. A finite automaton (RE2, in Arrow) recognises it over the raw bytes as fast as a parser that builds
@@ -10,21 +10,21 @@ nothing, sees the names as well, and does without Python's lock. What it accepts
 * text without control characters, carriage returns, markup other than references to characters, or broken UTF-8;
 * no comments, processing instructions, CDATA sections, DOCTYPE, namespaces, and nothing behind the root.
 
-All of XML beyond that is legal too, and left to the strict way.
+All of XML beyond that is legal too, and left to the strict path.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Callable
 from functools import cache
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from airflow_provider_rma.client.stream import announced_count
-from airflow_provider_rma.ledger._pyarrow import pyarrow
-from airflow_provider_rma.ledger.postings.decode.doubt import FastPathRefusedError
-from airflow_provider_rma.ledger.postings.decode.fields import ITEM, ROOT, Leaf, Member, members
+from airflow_provider_rma.ledger._pyarrow import pa, pc
+from airflow_provider_rma.ledger.postings.decode.fields import ITEM, ROOT, FastPathRefusedError, Leaf, Member, members
 from airflow_provider_rma.schemas.fields import Boolean
 from airflow_provider_rma.schemas.text import Text
 
@@ -61,7 +61,7 @@ _TAG = re.compile(rb"<([A-Za-z_]+)[ />]")
 
 
 def pattern(order: tuple[str, ...]) -> str:
-    """Expression for one posting or several.
+    """Make the expression for one posting or several.
 
     :param order: names of all members in the order in which they come.
     """
@@ -84,14 +84,14 @@ def _element(member: Member) -> str:
 
 
 def _attribute(leaf: Leaf) -> str:
-    """What an attribute may be. One that is not kept is not decoded either, so this is where it is checked."""
+    """Make the expression of an attribute. One that is not kept is not decoded either, so it is checked here."""
     if leaf.is_kept or isinstance(leaf.field, Text):
         return _QUOTED
     return "(?:true|false)?" if isinstance(leaf.field, Boolean) else "(?:-?[0-9]{1,18})?"
 
 
-def order_of(sample: bytes) -> tuple[str, ...]:
-    """Order of the members, as some postings show it; members they all lack stand where the documentation has them."""
+def member_order(sample: bytes) -> tuple[str, ...]:
+    """Find the order of the members in some postings. Those that are in none come where they are documented."""
     declared = [member.name for member in members()]
     order: list[str] = []
     for posting in sample.split(_OPEN):
@@ -109,9 +109,9 @@ def _merge(order: list[str], names: list[str]) -> None:
 
 
 class Recogniser(threading.Thread):
-    """Looks at the bytes of an answer while another thread decodes them; a context manager.
+    """Looks at the bytes of a response while another thread decodes them; a context manager.
 
-    :param body: the answer; closed at the end.
+    :param body: the response; closed at the end.
     """
 
     def __init__(self, body: IO[bytes]) -> None:
@@ -150,7 +150,7 @@ class Recogniser(threading.Thread):
                 raise self._problem or FastPathRefusedError("more postings were decoded than there are")
 
     def wait_for_end(self) -> int:
-        """Wait until the document is known to be regular to its end; gives the number of its postings.
+        """Wait until the document is known to be regular to its end. Returns the number of its postings.
 
         :raises FastPathRefusedError: if it is not.
         """
@@ -164,7 +164,7 @@ class Recogniser(threading.Thread):
         problem: BaseException | None = None
         try:
             with self._body:
-                self._look()
+                self._recognise_all()
         except Exception as error:  # noqa: BLE001  the other thread waits for it
             problem = error
         with self._news:
@@ -172,10 +172,10 @@ class Recogniser(threading.Thread):
             self._whole = problem is None
             self._news.notify_all()
 
-    def _look(self) -> None:
+    def _recognise_all(self) -> None:
         head = self._body.read(min(_FIRST, CHUNK))
         start = self._begin(head)
-        expression = _expression(order_of(head[start : start + _SAMPLE]))
+        matches = _compile(member_order(head[start : start + _SAMPLE]))
         buffer = bytearray(CHUNK)
         filled = len(head) - start
         buffer[:filled] = head[start:]
@@ -183,7 +183,7 @@ class Recogniser(threading.Thread):
         while True:
             end = buffer.rfind(_CLOSE, 0, filled) + len(_CLOSE)
             if end >= len(_CLOSE):
-                self._recognise(memoryview(buffer)[:end], expression)
+                self._recognise(memoryview(buffer)[:end], matches)
                 buffer[: filled - end] = buffer[end:filled]
                 filled -= end
             if self._given_up:
@@ -198,7 +198,7 @@ class Recogniser(threading.Thread):
             raise FastPathRefusedError("the document does not end as documented")
 
     def _begin(self, head: bytes) -> int:
-        """Look at the root; gives where the first posting begins."""
+        """Look at the root. Returns the position of the first posting."""
         start = head.find(_OPEN)
         match = _HEAD.fullmatch(head[:start] if start >= 0 else b"")
         if not match:
@@ -209,8 +209,8 @@ class Recogniser(threading.Thread):
             raise FastPathRefusedError("the root has unusual attributes")
         return start
 
-    def _recognise(self, postings: memoryview, expression: Any) -> None:
-        if not expression(postings):
+    def _recognise(self, postings: memoryview, matches: Callable[[memoryview], bool]) -> None:
+        if not matches(postings):
             raise FastPathRefusedError("a posting has another form than the documented one")
         count = postings.obj.count(_CLOSE, 0, len(postings))  # type: ignore[attr-defined]
         with self._news:
@@ -219,13 +219,12 @@ class Recogniser(threading.Thread):
 
 
 @cache
-def _expression(order: tuple[str, ...]) -> Any:
-    pa, pc = pyarrow(), pyarrow("pyarrow.compute")
+def _compile(order: tuple[str, ...]) -> Callable[[memoryview], bool]:
     options = pc.MatchSubstringOptions(pattern(order))
 
     def matches(data: memoryview) -> bool:
-        places = pa.py_buffer(b"".join(place.to_bytes(8, "little") for place in (0, len(data))))
-        text = pa.Array.from_buffers(pa.large_string(), 1, [None, places, pa.py_buffer(data)])
+        offsets = pa.py_buffer(b"".join(offset.to_bytes(8, "little") for offset in (0, len(data))))
+        text = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(data)])
         return bool(pc.call_function("match_substring_regex", [text], options)[0].as_py())
 
     return matches
