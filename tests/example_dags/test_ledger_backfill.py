@@ -13,7 +13,7 @@ import duckdb
 import pendulum
 import pytest
 
-from airflow_provider_rma.ledger import schedule
+from airflow_provider_rma.ledger import extract
 from tests.support.ledger.company import Company, start, warehouse_rows
 from tests.support.ledger.tampering_proxy import TamperingProxy
 from tests.support.reference import ROOT
@@ -76,7 +76,7 @@ def test_a_history_is_loaded_over_several_nights_and_no_month_twice(
         return results["estimate"], results["backfill"]
 
     with monkeypatch.context() as patched:
-        patched.setattr(schedule, "now", morning_after(proxy, PROBES + 2))
+        patched.setattr(extract, "now_utc", morning_after(proxy, PROBES + 2))
         estimate, first = night()
     assert (estimate["months"], [probe["month"] for probe in estimate["probes"]]) == (
         5, ["2025-01", "2025-03", "2025-05"],
