@@ -16,7 +16,9 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@echo
+	@echo 'One test: $(BIN)/python -m pytest tests/billing -k sentence. Kinds: -m unit, -m integration, -m system.'
 
 .PHONY: demo
 demo: $(INSTALLED) ## bill an invented company's invoices into a local RMA, through Airflow
@@ -26,27 +28,55 @@ demo: $(INSTALLED) ## bill an invented company's invoices into a local RMA, thro
 demo-clean: ## forget the demo's books, ERP and journal
 	rm -rf demo
 
+# What a search begins with in `make test-all`, `make chaos` and `make fuzz`; a failure names it.
+SEED ?= 100000
+PYTEST := $(BIN)/python -m pytest
+# A file stays together, for its services; the files that take longest begin.
+SPREAD := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
-test: $(INSTALLED) ## run the whole test suite
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
+test: $(INSTALLED) ## run the whole test suite, with slices of the long searches
+	$(PYTEST) $(SPREAD)
+
+.PHONY: test-unit
+test-unit: $(INSTALLED) ## run the tests that start nothing, in seconds
+	$(PYTEST) -q -m unit -n $(TEST_PROCESSES)
+
+.PHONY: test-integration
+test-integration: $(INSTALLED) ## run the tests that start simulators and databases, but no Airflow of their own
+	$(PYTEST) $(SPREAD) -m integration
+
+.PHONY: test-all
+test-all: $(INSTALLED) ## run everything, however long it takes; prints counts and seeds
+	@echo "Everything, from seed $(SEED)"
+	TEST_SCOPE=all $(PYTEST) $(SPREAD) --durations=25
+	$(MAKE) chaos CHAOS_SCHEDULES=$(or $(CHAOS_ALL),20000) CHAOS_SECONDS=7200 LEDGER_SEEDS=100
+	$(MAKE) fuzz
+
+# How many examples `make fuzz` tries of each property.
+FUZZ_EXAMPLES ?= 5000
+FUZZED := tests/client/codecs tests/ledger/decode/test_both_ways_agree.py tests/ledger/destinations/test_ledger_history.py
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## feed damaged and made-up answers to the decoders, some minutes
-	$(BIN)/python -m pytest tests/client/codecs \
-	  tests/ledger/decode/test_both_ways_agree.py tests/ledger/destinations/test_ledger_history.py \
-	  --hypothesis-profile=fuzz
+	@echo "$(FUZZ_EXAMPLES) examples of each property, from seed $(SEED)"
+	FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTEST) $(FUZZED) -n $(TEST_PROCESSES) --dist worksteal \
+	  --hypothesis-profile=fuzz --hypothesis-seed=$(SEED)
 
-# How long `make chaos` may take, and where it begins; a failure names its seed.
+# How long each half of `make chaos` may take, and where it begins; a failure names its seed.
 CHAOS_SECONDS ?= 600
 CHAOS_SCHEDULES ?= 1000000
-CHAOS_FIRST ?= 100000
+CHAOS_FIRST ?= $(SEED)
+LEDGER_SEEDS ?= 1000
+# Also whether each fault is tried in every place (all) or in some (part).
+CHAOS_SCOPE ?= all
 
 .PHONY: chaos
 chaos: $(INSTALLED) ## bill under faults, deaths and retries, for CHAOS_SECONDS; then the ledger likewise
 	$(BIN)/python -m tests.support.system.chaos --first $(CHAOS_FIRST) --schedules $(CHAOS_SCHEDULES) \
 	  --seconds $(CHAOS_SECONDS) --processes $(TEST_PROCESSES)
-	LEDGER_FAULTS=all LEDGER_FIRST=$(CHAOS_FIRST) LEDGER_SEEDS=1000 LEDGER_STEPS=8 LEDGER_SECONDS=$(CHAOS_SECONDS) \
-	  $(BIN)/python -m pytest -q tests/ledger/test_ledger_generated.py tests/ledger/test_ledger_faults.py
+	TEST_SCOPE=$(CHAOS_SCOPE) LEDGER_FIRST=$(CHAOS_FIRST) LEDGER_SEEDS=$(LEDGER_SEEDS) LEDGER_STEPS=8 \
+	  LEDGER_SECONDS=$(CHAOS_SECONDS) $(PYTEST) -q tests/ledger/test_ledger_generated.py tests/ledger/test_ledger_faults.py
 
 # An interpreter that has benchmarks/requirements-peers.txt; without it peers are "not installed".
 PEERS ?= $(BIN)/python

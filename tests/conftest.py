@@ -8,14 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+from tests.support.kinds import kind_of_test, order_by_length
 from tests.support.payloads import Payloads, payload_sets
 from tests.support.postgres import PostgresServer, find_binaries
+from tests.support.temporary import prefer_memory
 
 # How long an example takes says more about the machine than about the code.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+_PATIENT = settings(deadline=None, suppress_health_check=list(HealthCheck))
+# The same examples each time: a change makes a test fail, never the day.
+settings.register_profile("slice", _PATIENT, derandomize=True)
+# New examples with each `--hypothesis-seed`, and many of them.
+_FUZZ_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5000"))
+settings.register_profile("fuzz", _PATIENT, derandomize=False, max_examples=_FUZZ_EXAMPLES)
+settings.load_profile("slice")
 
 #: What a developer may have set for an Airflow of their own; a test must see none of it.
 _FOREIGN = ("AIRFLOW__", "AIRFLOW_CONN_", "AIRFLOW_VAR_")
@@ -26,6 +33,7 @@ def _prepare_airflow() -> Path:
 
     Each worker of pytest-xdist loads this file in a process of its own and so has a home and a database of its own.
     """
+    prefer_memory()
     home = Path(tempfile.mkdtemp(prefix="rma-airflow-"))
     # `dag.test()` walks this folder on each call, so it stays empty.
     (home / "dags").mkdir()
@@ -49,6 +57,33 @@ AIRFLOW_HOME = _prepare_airflow()
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its kind, and begin with what takes longest: two processes then end together."""
+    for item in items:
+        item.add_marker(kind_of_test(item))
+    items[:] = order_by_length(items)
+
+
+@pytest.fixture
+def searched(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """``searched("200 schedules from seed 0")`` says how far a search went; the end of the run lists it."""
+    return lambda extent: record_property("searched", extent)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    found = [
+        f"{report.nodeid}: {value}"
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == "searched" and report.when == "call"
+    ]
+    if found:
+        terminalreporter.section("searched")
+        terminalreporter.write_line("\n".join(sorted(found)))
 
 
 @pytest.fixture(scope="session", params=payload_sets().values(), ids=payload_sets().keys())

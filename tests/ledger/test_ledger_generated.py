@@ -31,10 +31,11 @@ from tests.support.ledger.expected_warehouse import CONTENT, Foretold, check_res
 from tests.support.ledger.random_books import MONTHS, PERIOD, Accountant
 from tests.support.ledger.window_fixtures import Warehouse
 from tests.support.postgres import PostgresServer
+from tests.support.scope import scaled
 
-SEEDS = int(os.environ.get("LEDGER_SEEDS", "2"))
+SEEDS = int(os.environ.get("LEDGER_SEEDS", scaled(2, 20)))
 FIRST = int(os.environ.get("LEDGER_FIRST", "0"))
-STEPS = int(os.environ.get("LEDGER_STEPS", "3"))
+STEPS = int(os.environ.get("LEDGER_STEPS", scaled(3, 8)))
 #: No further seed begins after so many seconds.
 SECONDS = float(os.environ.get("LEDGER_SECONDS", "inf"))
 _BEGUN = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,19 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.journal.store import Journal
+from tests.support.scope import scaled
 from tests.support.system.chaos import engines, run, run_in_processes
 from tests.support.system.schedules import POST_FAULTS, READ_FAULTS, Schedule
 from tests.support.system.service import BooksServer
 from tests.support.system.workers import DEATHS
 
-SCHEDULES = int(os.environ.get("CHAOS_SCHEDULES", "2000"))
+SCHEDULES = int(os.environ.get("CHAOS_SCHEDULES", scaled(200, 2000)))
 FIRST = int(os.environ.get("CHAOS_FIRST", "0"))
-PROCESSES = min(2, os.cpu_count() or 1)
+PROCESSES = scaled(1, 2)
 
 
-def test_nothing_is_booked_twice_and_nothing_is_lost() -> None:
+def test_nothing_is_booked_twice_and_nothing_is_lost(searched: Callable[[str], None]) -> None:
+    searched(f"{SCHEDULES} schedules from seed {FIRST}")
     tally = run_in_processes(FIRST, SCHEDULES, PROCESSES, seconds=3600)
     assert tally.schedules == SCHEDULES
     assert not tally.failures, "\n\n".join(tally.failures[:3])
@@ -33,7 +36,7 @@ def test_nothing_is_booked_twice_and_nothing_is_lost() -> None:
 
 
 def test_a_settle_time_that_is_too_short_is_noticed() -> None:
-    stories = run(100, 100, settle_time=0.0).failures
+    stories = run(100, 100, settle_time=0.0, stop_at_failure=True).failures
     assert any("in the books 2 times" in story for story in stories)
 
 
@@ -48,7 +51,7 @@ def test_a_claim_that_is_not_written_is_noticed(monkeypatch: pytest.MonkeyPatch)
         return entry
 
     monkeypatch.setattr(Journal, "claim", forgetful)
-    stories = run(0, 60).failures
+    stories = run(0, 60, stop_at_failure=True).failures
     assert any("in the books 2 times" in story for story in stories)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_rma.exceptions import IncompleteResponseError, UnexpectedResponseError
 from tests.support.ledger.responses import both, document, json_posting, posting, read
+from tests.support.scope import cuts
 
 WHOLE = document(posting(), posting())
 WHOLE_JSON = json.dumps({"transaction": [json_posting(), json_posting()], "@number_of_transaction": "2"}).encode()
@@ -15,7 +16,7 @@ WHOLE_JSON = json.dumps({"transaction": [json_posting(), json_posting()], "@numb
 
 @pytest.mark.parametrize(("body", "media_type"), [(WHOLE, "application/xml"), (WHOLE_JSON, "application/json")])
 def test_cut_off_anywhere(body: bytes, media_type: str) -> None:
-    for length in range(len(body)):
+    for length in cuts(len(body), step=13):
         outcome = read(body[:length], media_type)
         assert outcome.error is not None, f"{length} of {len(body)} bytes"
         assert outcome.error[0] is IncompleteResponseError, (length, outcome.error)

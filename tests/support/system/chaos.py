@@ -58,12 +58,19 @@ def engines(folder: Path) -> Callable[[str], Any]:
 
 
 def run(
-    first: int, schedules: int, *, seconds: float = float("inf"), step: int = 1, settle_time: float = SETTLE
+    first: int,
+    schedules: int,
+    *,
+    seconds: float = float("inf"),
+    step: int = 1,
+    settle_time: float = SETTLE,
+    stop_at_failure: bool = False,
 ) -> Tally:
     """Carry out schedules in this process.
 
     :param first: seed of the first; the others follow in steps of ``step``.
     :param seconds: no further one begins after so many.
+    :param stop_at_failure: no further one begins after the first that failed.
     """
     tally = Tally()
     end = time.monotonic() + seconds
@@ -71,7 +78,7 @@ def run(
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder, BooksServer() as server:
         engine = engines(Path(folder))
         for seed in range(first, first + schedules * step, step):
-            if time.monotonic() > end:
+            if time.monotonic() > end or (stop_at_failure and tally.failures):
                 break
             schedule = Schedule(seed, server, engine, settle_time=settle_time)
             try:
