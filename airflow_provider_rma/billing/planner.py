@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
 
+from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.comparison import Comparison
 from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
@@ -49,7 +49,7 @@ class Planner:
         # books: a row that another run changes between the two is seen, and one that it changes later is refused by
         # the claim.
         started = self.journal.now()
-        doubtful = {entry.key: entry for entry in self.journal.open_entries()}
+        doubtful = {entry.key: entry for entry in self.journal.open_rows()}
         if doubtful or next(self.spool.pending(), None) is not None:
             self._read_books(doubtful)
         self._settle_others(doubtful, started)
@@ -164,7 +164,7 @@ class Planner:
             return DocumentResult(document.position, document.number, Outcome.DUPLICATE, (_repeated(hits),))
         hit = hits[0]
         if entry is None:
-            self.journal.adopt(document.number, document.content_hash, **facts(hit))
+            self.journal.import_booked(replace(to_booked(hit), number=document.number), document.content_hash)
         elif entry.state != JournalState.CREATED:
             record_created(self.journal, entry, hit, note="found in the books")
         return booked_row(document, hit, Outcome.UNCHANGED)
@@ -211,12 +211,12 @@ def record_created(
     journal: Journal, entry: JournalRow, hit: Hit, *, note: str | None, content_hash: str | None = None
 ) -> None:
     """Record in the journal that a document is in the books."""
-    journal.record(entry, JournalState.CREATED, note=note, content_hash=content_hash, **facts(hit))
+    journal.record(entry, JournalState.CREATED, note=note, content_hash=content_hash, booked=to_booked(hit))
 
 
-def facts(hit: Hit) -> dict[str, Any]:
+def to_booked(hit: Hit) -> BookedDocument:
     """What the journal keeps of a document in the books."""
-    return {"document_id": hit.document_id, "net": hit.net, "gross": hit.gross, "currency": hit.currency}
+    return BookedDocument(hit.number, hit.document_id, hit.net, hit.gross, hit.currency)
 
 
 def _blocked(document: Document, entry: JournalRow) -> DocumentResult:

@@ -16,7 +16,7 @@ from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.lookup import to_hit
 from airflow_provider_rma.billing.numbers import is_plain_number, normalize_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
-from airflow_provider_rma.billing.planner import booked_row, facts
+from airflow_provider_rma.billing.planner import booked_row, to_booked
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import (
@@ -178,7 +178,7 @@ class InvoiceSender:
     def _found(self, document: Document, sent: SendAttempt, found: list[dict[str, Any]]) -> DocumentResult:
         hit = to_hit(found[0], compare(document, found[0]))
         if len(found) > 1:
-            note_down(self.journal, sent.entry, JournalState.CREATED, note="duplicate", **facts(hit))
+            note_down(self.journal, sent.entry, JournalState.CREATED, note="duplicate", booked=to_booked(hit))
             ids = ", ".join(to_hit(booked, None).document_id or "?" for booked in found)
             reason = f"{len(found)} documents carry this number (ids {ids}); have all but one removed in RMA"
             return DocumentResult(document.position, document.number, Outcome.DUPLICATE, (reason,))
@@ -193,7 +193,7 @@ class InvoiceSender:
                 *([f"{sent.doubt}; found in the books by reading"] if sent.doubt else []),
             )
         note = "booked otherwise than meant" if row.outcome == Outcome.CONFLICT else None
-        note_down(self.journal, sent.entry, JournalState.CREATED, note=note, **facts(hit))
+        note_down(self.journal, sent.entry, JournalState.CREATED, note=note, booked=to_booked(hit))
         return row
 
     def _find(self, document: Document) -> list[dict[str, Any]]:

@@ -142,15 +142,15 @@ def _compare_clocks(name: str, ahead: float, whose: str) -> Check:
 
 
 def _journal(hook: RunMyAccountsHook | None) -> Iterator[Check]:
-    from airflow_provider_rma.billing.journal.migrations import schema_step
-    from airflow_provider_rma.billing.journal.overview import overview
+    from airflow_provider_rma.billing.journal.migrations import read_step
+    from airflow_provider_rma.billing.journal.overview import read_overview
 
     engine = journal_database()
     chosen = {"base_url": hook.config.origin, "tenant": hook.config.tenant} if hook else {}
-    seen = overview(engine, **chosen)
+    seen = read_overview(engine, **chosen)
     rows = sum(sum(counts.values()) for counts in seen.counts.values())
     where = engine.url.render_as_string(hide_password=True)
-    yield Check(Level.OK, "journal", f"{where}, schema {schema_step(engine)}, {rows} rows.")
+    yield Check(Level.OK, "journal", f"{where}, schema {read_step(engine)}, {rows} rows.")
     yield _compare_clocks("db clock", seen.now - time.time(), "the journal's")
     settled = [doubt for doubt in seen.doubts if not doubt.alive]
     if settled:

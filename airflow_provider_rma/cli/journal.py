@@ -32,13 +32,13 @@ def status(ctx: click.Context, conn_id: str | None, as_json: bool) -> None:
     Exit code 1 if a doubt has outlived its settle time: the tenant's next run decides it by reading, so none has run
     since, or it could not.
     """
-    from airflow_provider_rma.billing.journal.overview import overview
+    from airflow_provider_rma.billing.journal.overview import read_overview
 
     chosen: dict[str, str] = {}
     if conn_id:
         config = hook_of(conn_id).config
         chosen = {"base_url": config.origin, "tenant": config.tenant}
-    seen = overview(journal_database(), **chosen)
+    seen = read_overview(journal_database(), **chosen)
     if as_json:
         emit(_status_values(seen))
     else:
@@ -51,7 +51,7 @@ def _status_values(seen: Overview) -> dict[str, Any]:
     return {
         "now": iso(seen.now),
         "counts": [asdict(scope) | {"states": counts} for scope, counts in seen.counts.items()],
-        "in_doubt": [asdict(doubt.scope) | entry_values(doubt.entry) | {"alive": doubt.alive} for doubt in seen.doubts],
+        "in_doubt": [asdict(doubt.scope) | row_values(doubt.row) | {"alive": doubt.alive} for doubt in seen.doubts],
     }
 
 
@@ -79,8 +79,8 @@ def _print_status(seen: Overview) -> None:
         ["TENANT", "KIND", "NUMBER", "STATE", "SINCE", "ATTEMPTS", "NEXT", "RUN"],
         [
             [
-                doubt.scope.tenant, doubt.scope.kind, doubt.entry.number, doubt.entry.state,
-                local(doubt.entry.updated_at), doubt.entry.attempts, _next_step(doubt, seen.now), doubt.entry.run,
+                doubt.scope.tenant, doubt.scope.kind, doubt.row.number, doubt.row.state,
+                local(doubt.row.updated_at), doubt.row.attempts, _next_step(doubt, seen.now), doubt.row.run,
             ]
             for doubt in seen.doubts
         ],
@@ -90,10 +90,8 @@ def _print_status(seen: Overview) -> None:
 
 def _next_step(doubt: OpenDocument, now: float) -> str:
     if doubt.alive:
-        return f"wait until {local(doubt.entry.settles_at)}"
-    settled = (
-        f" (settled {format_span(now - doubt.entry.settles_at)} ago)" if doubt.entry.settles_at is not None else ""
-    )
+        return f"wait until {local(doubt.row.settles_at)}"
+    settled = f" (settled {format_span(now - doubt.row.settles_at)} ago)" if doubt.row.settles_at is not None else ""
     return f"clear the task or run the DAG again{settled}"
 
 
@@ -107,8 +105,8 @@ def show(number: str, conn_id: str, kind: str, as_json: bool) -> None:
     from airflow_provider_rma.billing.numbers import normalize_number
 
     opened = journal_of(hook_of(conn_id), kind, "show")
-    entry = opened.get([normalize_number(number)]).get(normalize_number(number))
-    if entry is None:
+    row = opened.get([normalize_number(number)]).get(normalize_number(number))
+    if row is None:
         raise InvalidInputError(
             [
                 FieldProblem(
@@ -120,9 +118,9 @@ def show(number: str, conn_id: str, kind: str, as_json: bool) -> None:
         )
     events = opened.history(number)
     if as_json:
-        emit(asdict(opened.scope) | entry_values(entry) | {"events": [_event_values(event) for event in events]})
+        emit(asdict(opened.scope) | row_values(row) | {"events": [_event_values(event) for event in events]})
         return
-    _print_entry(entry, alive=entry.is_alive(opened.now()))
+    _print_row(row, alive=row.is_alive(opened.now()))
     click.echo()
     table(
         ["TIME", "BEFORE", "AFTER", "ATTEMPTS", "RUN", "NOTE"],
@@ -131,16 +129,16 @@ def show(number: str, conn_id: str, kind: str, as_json: bool) -> None:
     )
 
 
-def _print_entry(entry: JournalRow, *, alive: bool) -> None:
-    settles = local(entry.settles_at)
+def _print_row(row: JournalRow, *, alive: bool) -> None:
+    settles = local(row.settles_at)
     facts = {
-        "Number": entry.number,
-        "State": f"{entry.state} ({entry.state.meaning})",
-        "Document id": entry.document_id,
-        "Net": f"{entry.net} {entry.currency or ''}".strip() if entry.net is not None else None,
-        "Gross": f"{entry.gross} {entry.currency or ''}".strip() if entry.gross is not None else None,
-        "Attempts": entry.attempts,
-        "Content": entry.content_hash,
+        "Number": row.number,
+        "State": f"{row.state} ({row.state.meaning})",
+        "Document id": row.document_id,
+        "Net": f"{row.net} {row.currency or ''}".strip() if row.net is not None else None,
+        "Gross": f"{row.gross} {row.currency or ''}".strip() if row.gross is not None else None,
+        "Attempts": row.attempts,
+        "Content": row.content_hash,
     }
     if alive:
         facts["Settles"] = f"{settles}: until then it may still appear in the books"
@@ -154,7 +152,7 @@ def _print_entry(entry: JournalRow, *, alive: bool) -> None:
 @click.argument("number")
 @click.option(
     "--as",
-    "verdict",
+    "conclusion",
     type=click.Choice(["booked", "absent"]),
     required=True,
     help="booked: it is in the books. absent: it is not, and the next run may send it.",
@@ -166,7 +164,7 @@ def _print_entry(entry: JournalRow, *, alive: bool) -> None:
 @kind_option
 @json_option
 def resolve(
-    number: str, verdict: Any, who: str, reason: str, force: bool, conn_id: str, kind: str, as_json: bool
+    number: str, conclusion: Any, who: str, reason: str, force: bool, conn_id: str, kind: str, as_json: bool
 ) -> None:
     """Record what a person has found out about document NUMBER.
 
@@ -176,11 +174,11 @@ def resolve(
         if not value.strip():
             raise InvalidInputError([FieldProblem(name, "is empty", "the journal is read by others later")])
     opened = journal_of(hook_of(conn_id), kind, "resolve")
-    entry = opened.resolve(number, verdict, who=who.strip(), reason=reason.strip(), force=force)
+    row = opened.resolve(number, conclusion, who=who.strip(), reason=reason.strip(), force=force)
     if as_json:
-        emit(asdict(opened.scope) | entry_values(entry))
+        emit(asdict(opened.scope) | row_values(row))
         return
-    click.echo(f"{kind} {entry.number} of tenant {opened.scope.tenant} is now {entry.state} ({entry.state.meaning}).")
+    click.echo(f"{kind} {row.number} of tenant {opened.scope.tenant} is now {row.state} ({row.state.meaning}).")
 
 
 @journal.command()
@@ -193,34 +191,34 @@ def rebuild(ctx: click.Context, conn_id: str, as_json: bool) -> None:
     Reads all invoices of the tenant, and journals those whose internal notes end with the mark of a run, [rma …].
     Exit code 1 if a number stands on several documents.
     """
-    from airflow_provider_rma.billing.journal.rebuild import rebuild as rebuild_from
+    from airflow_provider_rma.billing.journal.rebuild import rebuild_journal
 
     hook = hook_of(conn_id)
     opened = journal_of(hook, "invoice", "rebuild")
     with hook.get_conn() as client:
-        found = rebuild_from(client, opened)
-    made = found.adoption
+        result = rebuild_journal(client, opened)
+    counts = result.imported
     if as_json:
-        emit({"tenant": opened.scope.tenant, "read": found.read, "marked": found.marked} | asdict(made))
+        emit({"tenant": opened.scope.tenant, "read": result.read, "marked": result.tagged} | asdict(counts))
     else:
         table(
-            ["IN THE BOOKS", "WITH A MARK", "ADDED", "SETTLED", "KNOWN", "REPEATED"],
-            [[found.read, found.marked, made.added, made.settled, made.known, made.repeated]],
+            ["IN THE BOOKS", "WITH A MARK", "ADDED", "RESOLVED", "KNOWN", "REPEATED"],
+            [[result.read, result.tagged, counts.added, counts.resolved, counts.known, counts.repeated]],
         )
-        if found.read > found.marked:
+        if result.read > result.tagged:
             click.echo(
-                f"\n{found.read - found.marked} invoices carry no mark: entered by hand, by another program, or with "
+                f"\n{result.read - result.tagged} invoices carry no mark: entered by hand, by another program, or with "
                 "the mark switched off. A run that carries one of their numbers finds it in the books all the same."
             )
-        if made.repeated_numbers:
-            click.echo("\nOn several documents, have all but one removed: " + ", ".join(made.repeated_numbers))
-    if made.repeated:
+        if counts.repeated_numbers:
+            click.echo("\nOn several documents, have all but one removed: " + ", ".join(counts.repeated_numbers))
+    if counts.repeated:
         ctx.exit(FINDINGS)
 
 
-def entry_values(entry: JournalRow) -> dict[str, Any]:
+def row_values(row: JournalRow) -> dict[str, Any]:
     """A row as JSON: times in ISO 8601, amounts as text; without what only workers need."""
-    values = {name: value for name, value in asdict(entry).items() if name not in ("key", "owner")}
+    values = {name: value for name, value in asdict(row).items() if name not in ("key", "owner")}
     for name in ("settles_at", "created_at", "updated_at"):
         values[name] = iso(values[name])
     return values

@@ -197,7 +197,7 @@ def _print_journal(done: ImportReport) -> None:
         click.echo("Nothing was journalled: this is a report. Repeat it with --write.")
     else:
         made = done.adoption
-        click.echo(f"Journalled as booked: {made.added + made.settled} (known before: {made.known}).")
+        click.echo(f"Journalled as booked: {made.added + made.resolved} (known before: {made.known}).")
     if done.blocked:
         verb = "Not sent by any run" if done.adoption else "With --write, not sent by any run"
         click.echo(

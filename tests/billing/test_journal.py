@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.journal.engine import open_engine
-from airflow_provider_rma.billing.journal.model import Found, JournalState
+from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.exceptions import InvalidInputError
@@ -106,14 +107,16 @@ def test_figures_are_kept_to_the_cent(url: str, clock: Clock) -> None:
     entry = one.claim("R-1", HASH, None, settle_after=60)
     assert entry is not None
     assert one.record(
-        entry, JournalState.CREATED, document_id="10204", net=Decimal("99.00"), gross=Decimal("106.92"), currency="CHF"
+        entry,
+        JournalState.CREATED,
+        booked=BookedDocument("R-1", "10204", Decimal("99.00"), Decimal("106.92"), "CHF"),
     )
     booked = one.get(["r-1"])["r-1"]
     assert (booked.document_id, booked.net, booked.gross) == ("10204", Decimal("99.00"), Decimal("106.92"))
-    assert list(one.open_entries()) == []
+    assert list(one.open_rows()) == []
 
 
-def test_open_entries_are_those_in_doubt(url: str, clock: Clock) -> None:
+def test_open_rows_are_those_in_doubt(url: str, clock: Clock) -> None:
     one = journal(url, clock)
     for number, state in (
         ("A", None),
@@ -125,15 +128,15 @@ def test_open_entries_are_those_in_doubt(url: str, clock: Clock) -> None:
         assert entry is not None
         if state:
             one.record(entry, state)
-    assert sorted(entry.number for entry in one.open_entries()) == ["A", "B"]
+    assert sorted(entry.number for entry in one.open_rows()) == ["A", "B"]
 
 
-def test_a_document_found_in_the_books_is_adopted_once(url: str, clock: Clock) -> None:
+def test_a_document_found_in_the_books_is_imported_once(url: str, clock: Clock) -> None:
     one = journal(url, clock)
-    one.adopt("R-1", HASH, document_id="7", gross=Decimal("1.00"))
-    one.adopt("R-1", HASH, document_id="8")
-    adopted = one.get(["r-1"])["r-1"]
-    assert (adopted.state, adopted.document_id, adopted.attempts) == (JournalState.CREATED, "7", 0)
+    one.import_booked(BookedDocument("R-1", "7", gross=Decimal("1.00")), HASH)
+    one.import_booked(BookedDocument("R-1", "8"), HASH)
+    imported = one.get(["r-1"])["r-1"]
+    assert (imported.state, imported.document_id, imported.attempts) == (JournalState.CREATED, "7", 0)
 
 
 def test_of_many_workers_one_gets_the_claim(url: str) -> None:
@@ -164,7 +167,7 @@ def test_threads_share_a_journal(url: str) -> None:
 
     with ThreadPoolExecutor(16) as pool:
         assert all(pool.map(bill, range(100)))
-    assert list(one.open_entries()) == []
+    assert list(one.open_rows()) == []
     assert len(one.get(f"r-{number}" for number in range(100))) == 100
 
 
@@ -203,7 +206,7 @@ def test_a_person_resolves_a_doubt(url: str, clock: Clock, verdict: Any, state: 
     last = one.history("R-1")[-1]
     assert (last.before, last.after) == (JournalState.CLAIMED, state)
     assert last.note == f"{verdict} according to anna: seen in RMA"
-    assert list(one.open_entries()) == []
+    assert list(one.open_rows()) == []
 
 
 def test_what_was_resolved_as_absent_may_be_claimed_again(url: str, clock: Clock) -> None:
@@ -225,7 +228,7 @@ def test_a_claim_that_is_alive_is_resolved_by_force_only(url: str, clock: Clock)
 
 def test_what_is_not_in_doubt_is_resolved_by_force_only(url: str, clock: Clock) -> None:
     one = journal(url, clock)
-    one.adopt("R-1", HASH)
+    one.import_booked(BookedDocument("R-1"), HASH)
     with pytest.raises(InvalidInputError, match="created already"):
         one.resolve("R-1", "booked", who="anna", reason="seen", force=True)
     with pytest.raises(InvalidInputError, match="not in doubt"):
@@ -243,35 +246,36 @@ def test_a_run_that_was_overruled_does_not_overwrite_the_decision(url: str, cloc
     assert not one.record(entry, JournalState.CREATED)
 
 
-def test_many_documents_are_adopted_in_a_stream(url: str, clock: Clock) -> None:
+def test_many_documents_are_imported_in_a_stream(url: str, clock: Clock) -> None:
     one = journal(url, clock)
     assert one.claim("R-3", HASH, None, settle_after=60)
-    one.adopt("R-5", HASH, document_id="5")
+    one.import_booked(BookedDocument("R-5", "5"), HASH)
 
-    def documents() -> Iterator[Found]:
+    def documents() -> Iterator[tuple[BookedDocument, str]]:
         for number in range(1200):
-            yield Found(f"R-{number}", HASH[:16], str(number), Decimal("1.00"), Decimal("1.08"), "CHF")
-        yield Found("r-7", HASH[:16], "1207")
+            yield BookedDocument(f"R-{number}", str(number), Decimal("1.00"), Decimal("1.08"), "CHF"), HASH[:16]
+        yield BookedDocument("r-7", "1207"), HASH[:16]
 
-    result = one.adopt_many(documents(), note="found")
-    assert (result.added, result.settled, result.known, result.repeated) == (1198, 1, 1, 1)
+    result = one.import_many(documents(), note="found")
+    assert (result.added, result.resolved, result.known, result.repeated) == (1198, 1, 1, 1)
     assert result.repeated_numbers == ["r-7"]
-    assert list(one.open_entries()) == []
+    assert list(one.open_rows()) == []
     assert one.get(["r-7"])["r-7"].document_id == "7"
     assert [event.after for event in one.history("R-3")] == [JournalState.CLAIMED, JournalState.CREATED]
-    again = one.adopt_many([Found("R-9", HASH[:16], "9")], note="found")
+    again = one.import_many([(BookedDocument("R-9", "9"), HASH[:16])], note="found")
     assert (again.added, again.known) == (0, 1)
 
 
-def test_adopting_does_not_collide_with_running_tasks(url: str) -> None:
+def test_importing_does_not_collide_with_running_tasks(url: str) -> None:
     one = journal(url)
 
     def work(worker: int) -> None:
         if worker % 2:
-            one.adopt_many((Found(f"R-{number}", HASH[:16], str(number)) for number in range(300)), note="found")
+            documents = ((BookedDocument(f"R-{number}", str(number)), HASH[:16]) for number in range(300))
+            one.import_many(documents, note="found")
         else:
             for number in range(0, 300, 10):
-                one.adopt(f"R-{number}", HASH, document_id=str(number))
+                one.import_booked(BookedDocument(f"R-{number}", str(number)), HASH)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))

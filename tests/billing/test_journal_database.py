@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_rma.billing.journal import migrations
 from airflow_provider_rma.billing.journal.engine import open_engine
-from airflow_provider_rma.billing.journal.migrations import CURRENT, migrate, schema_step
+from airflow_provider_rma.billing.journal.migrations import CURRENT, STEPS, migrate, read_step
 from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal.store import Journal
+from airflow_provider_rma.billing.journal.tables import EVENT, EVIDENCE, JOURNAL
 from airflow_provider_rma.exceptions import JournalError
 from tests.support.journal_databases import DATABASES, empty_database
 from tests.support.postgres import PostgresServer
@@ -23,7 +23,8 @@ from tests.support.reference import ROOT
 #: A worker of its own: opens the journal, claims, and says whether it got the claim.
 _WORKER = """
 import sys
-from airflow_provider_rma.billing.journal.store import Journal, open_engine
+from airflow_provider_rma.billing.journal.engine import open_engine
+from airflow_provider_rma.billing.journal.store import Journal
 sys.stdin.readline()
 journal = Journal(open_engine(sys.argv[1]), base_url="http://127.0.0.1", tenant="demo", kind="invoice", run=sys.argv[2])
 print(journal.claim("R-1", "0" * 64, None, settle_after=60) is not None)
@@ -41,11 +42,11 @@ def journal(engine: sa.Engine) -> Journal:
 
 def test_an_empty_database_gets_the_tables_as_the_code_knows_them(url: str) -> None:
     engine = open_engine(url)
-    assert schema_step(engine) == 0
+    assert read_step(engine) == 0
     migrate(engine)
-    assert schema_step(engine) == CURRENT
+    assert read_step(engine) == CURRENT
     inspector = sa.inspect(engine)
-    for table in (migrations.JOURNAL, migrations.EVENT, migrations.EVIDENCE):
+    for table in (JOURNAL, EVENT, EVIDENCE):
         made = {column["name"]: column for column in inspector.get_columns(table.name)}
         assert list(made) == [column.name for column in table.c]
         assert {name: column["nullable"] for name, column in made.items()} == {c.name: c.nullable for c in table.c}
@@ -69,14 +70,14 @@ def test_every_step_bears_being_repeated(url: str) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM rma_journal_step"))
     migrate(engine)
-    assert schema_step(engine) == CURRENT
+    assert read_step(engine) == CURRENT
     assert len(journal(engine).history("R-1")) == 1
 
 
 def test_a_journal_from_before_there_were_steps_keeps_its_rows(url: str) -> None:
     engine = open_engine(url)
     with engine.begin() as connection:
-        connection.execute(sa.text(migrations._STEPS[0][0]))
+        connection.execute(sa.text(STEPS[0][0]))
         connection.execute(
             sa.text(
                 "INSERT INTO rma_journal (base_url, tenant, kind, key, number, state, version, content_hash, attempts,"
@@ -86,7 +87,7 @@ def test_a_journal_from_before_there_were_steps_keeps_its_rows(url: str) -> None
         )
     (event,) = journal(engine).history("R-1")
     assert (event.version, event.at, event.before, event.after, event.note) == (2, 2.5, None, "unknown", "no reply")
-    assert [entry.number for entry in journal(engine).open_entries()] == ["R-1"]
+    assert [entry.number for entry in journal(engine).open_rows()] == ["R-1"]
 
 
 def test_a_database_newer_than_the_code_is_refused(url: str) -> None:
@@ -99,20 +100,18 @@ def test_a_database_newer_than_the_code_is_refused(url: str) -> None:
     assert not caught.value.retryable
 
 
-def test_a_step_that_fails_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_leaves_nothing_behind(url: str) -> None:
     engine = open_engine(url)
-    monkeypatch.setattr(migrations, "_STEPS", (*migrations._STEPS, ("INSERT INTO no_such_table VALUES (1)",)))
-    monkeypatch.setattr(migrations, "CURRENT", CURRENT + 1)
     with pytest.raises(JournalError):
-        migrate(engine)
-    assert schema_step(engine) == 0
+        migrate(engine, (*STEPS, ("INSERT INTO no_such_table VALUES (1)",)))
+    assert read_step(engine) == 0
     assert not sa.inspect(engine).has_table("rma_journal")
 
 
 def test_threads_that_start_at_once(url: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: migrate(open_engine(url)), range(8)))
-    assert schema_step(open_engine(url)) == CURRENT
+    assert read_step(open_engine(url)) == CURRENT
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "psycopg2"])

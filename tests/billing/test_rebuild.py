@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_rma.billing.journal.rebuild import mark_of
+from airflow_provider_rma.billing.journal.rebuild import find_recovery_tag
 from airflow_provider_rma.billing.kinds.invoice import run_mark
 
 MARK = "0123456789abcdef"
@@ -21,7 +21,7 @@ MARK = "0123456789abcdef"
     ],
 )
 def test_a_mark_on_the_last_line(notes: str) -> None:
-    assert mark_of(notes) == MARK
+    assert find_recovery_tag(notes) == MARK
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_a_mark_on_the_last_line(notes: str) -> None:
     ],
 )
 def test_what_is_no_mark(notes: str | None) -> None:
-    assert mark_of(notes) is None
+    assert find_recovery_tag(notes) is None

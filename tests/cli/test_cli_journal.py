@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.kinds.invoice import run_mark
 from airflow_provider_rma.billing.numbers import normalize_number
@@ -26,8 +27,8 @@ def test_status_counts_by_tenant_kind_and_state(desk: Desk) -> None:
         entry = one.claim(number, HASH, None, settle_after=60)
         assert entry is not None
         one.record(entry, state)
-    desk.journal("customer").adopt("K-1", HASH)
-    desk.journal(tenant="other").adopt("R-1", HASH)
+    desk.journal("customer").import_booked(BookedDocument("K-1"), HASH)
+    desk.journal(tenant="other").import_booked(BookedDocument("R-1"), HASH)
     result = desk.run("journal", "status")
     assert result.exit_code == 0
     table = [line.split() for line in result.stdout.splitlines()]
@@ -65,7 +66,9 @@ def test_show_tells_the_story_in_zurich_time(desk: Desk) -> None:
     one.record(entry, JournalState.UNKNOWN, note="no reply")
     entry = one.get(["r-1"])["r-1"]
     one.record(
-        entry, JournalState.CREATED, document_id="77", net=Decimal("100.00"), gross=Decimal("108.10"), currency="CHF"
+        entry,
+        JournalState.CREATED,
+        booked=BookedDocument("R-1", "77", Decimal("100.00"), Decimal("108.10"), "CHF"),
     )
     result = desk.run("journal", "show", "r-1")
     assert result.exit_code == 0
@@ -99,7 +102,7 @@ def test_show_of_a_number_that_was_never_sent(desk: Desk) -> None:
 
 
 def test_kinds_are_apart(desk: Desk) -> None:
-    desk.journal("customer").adopt("K-1", HASH)
+    desk.journal("customer").import_booked(BookedDocument("K-1"), HASH)
     assert desk.run("journal", "show", "K-1").exit_code == 2
     assert desk.run("journal", "show", "K-1", "--kind", "customer").exit_code == 0
 

@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from airflow_provider_rma.billing.booked import BookedDocument
 from tests.cli.conftest import Desk
 
 RMA = Path(sys.executable).with_name("rma")
@@ -29,7 +30,7 @@ def test_help_lists_the_commands_and_does_not_need_airflow() -> None:
 
 
 def test_json_is_all_that_stands_on_stdout(desk: Desk) -> None:
-    desk.journal().adopt("R-1", "0" * 64)
+    desk.journal().import_booked(BookedDocument("R-1"), "0" * 64)
     done = rma("journal", "status", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["counts"][0]["states"] == {"created": 1}

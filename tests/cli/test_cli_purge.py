@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_rma.billing.booked import BookedDocument
 from tests.cli.conftest import Desk
 
 DAY = 86_400
@@ -31,7 +32,7 @@ def files(desk: Desk) -> Path:
     other.parent.mkdir()
     other.write_text("{}")
     os.utime(other, (0, 0))
-    desk.journal().adopt("R-1", "0" * 64)
+    desk.journal().import_booked(BookedDocument("R-1"), "0" * 64)
     os.utime(desk.home / "rma" / "journal.db", (0, 0))
     return folder
 

@@ -93,7 +93,7 @@ def test_a_duplicate_leaves_no_doubt_in_the_journal(night: Night) -> None:
     assert night.outcome("R-1")["outcome"] == "unknown"
     night.now += 600
     assert night.outcome("R-1")["outcome"] == "duplicate"
-    assert not list(night.journal().open_entries())
+    assert not list(night.journal().open_rows())
     assert [event.note for event in night.journal().history("R-1")][-1] == "duplicate"
 
 
@@ -107,7 +107,7 @@ def test_a_duplicate_of_an_earlier_run_is_named_by_a_run_that_does_not_carry_it(
     assert (report.rows or {})["r-2"]["outcome"] == "created"
     # The run is red, although everything it was given is as it should be.
     assert "invoice R-1 of an earlier run: 2 documents carry this number (ids 10001, 10002)" in str(report.error)
-    assert not list(night.journal().open_entries())
+    assert not list(night.journal().open_rows())
 
 
 def test_another_number_is_billed_while_one_is_in_doubt(night: Night) -> None:

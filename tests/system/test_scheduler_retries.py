@@ -127,7 +127,7 @@ def journal_states(home: Path, service: SimulatorProcess, dag_id: str) -> list[J
     engine = open_engine(f"sqlite:///{home / 'rma' / 'journal.db'}")
     try:
         journal = Journal(engine, base_url=service.url, tenant=service.tenant, kind="invoice", run="test")
-        assert list(journal.open_entries()) == []
+        assert list(journal.open_rows()) == []
         return [row.state for row in journal.get(numbers(dag_id)).values()]
     finally:
         engine.dispose()

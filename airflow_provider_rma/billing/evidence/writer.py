@@ -32,8 +32,9 @@ from airflow_provider_rma.billing.evidence.chain import (
     last_file,
     read_hash,
 )
-from airflow_provider_rma.billing.journal.engine import clock_of, guard, writing
-from airflow_provider_rma.billing.journal.migrations import EVIDENCE, migrate
+from airflow_provider_rma.billing.journal.engine import db_now, journal_errors, write_transaction
+from airflow_provider_rma.billing.journal.migrations import migrate
+from airflow_provider_rma.billing.journal.tables import EVIDENCE
 from airflow_provider_rma.exceptions import EvidenceError
 
 #: Each lost attempt means that another run has added its link, so this many are never lost in earnest.
@@ -159,7 +160,7 @@ class EvidenceWriter:
 
     def _recorded(self) -> EvidenceRef | None:
         query = sa.select(EVIDENCE).where(*_mine(self._service, self._tenant))
-        with guard(), self._engine.connect() as connection:
+        with journal_errors(), self._engine.connect() as connection:
             row = connection.execute(query.order_by(EVIDENCE.c.seq.desc()).limit(1)).first()
         return None if row is None else _ref(row)
 
@@ -167,8 +168,8 @@ class EvidenceWriter:
         """Record a link; False if its place is taken."""
         values = {"service": self._service, "tenant": self._tenant, "seq": ref.seq, "hash": ref.hash, "path": ref.path}
         try:
-            with guard(), writing(self._engine) as connection:
-                connection.execute(sa.insert(EVIDENCE).values(**values, at=clock_of(self._engine)))
+            with journal_errors(), write_transaction(self._engine) as connection:
+                connection.execute(sa.insert(EVIDENCE).values(**values, at=db_now(self._engine)))
         except IntegrityError:
             return False
         return True
@@ -181,7 +182,7 @@ def recorded_links(engine: sa.Engine, service: str, tenant: str) -> list[Evidenc
     """
     migrate(engine)
     query = sa.select(EVIDENCE).where(*_mine(service, tenant)).order_by(EVIDENCE.c.seq)
-    with guard(), engine.connect() as connection:
+    with journal_errors(), engine.connect() as connection:
         return [_ref(row) for row in connection.execute(query)]
 
 

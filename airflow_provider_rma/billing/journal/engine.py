@@ -90,10 +90,10 @@ def _sqlite_options(url: sa.engine.URL) -> dict[str, Any]:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # A claim must survive a power cut: it is all that stands between a crash and a second POST.
     for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL"):
-        _patiently(connection, f"PRAGMA {pragma}")
+        _execute_when_unlocked(connection, f"PRAGMA {pragma}")
 
 
-def _patiently(connection: Any, statement: str) -> None:
+def _execute_when_unlocked(connection: Any, statement: str) -> None:
     """Repeat while the database is locked: switching a new file to WAL does not wait for the busy time-out."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
@@ -118,30 +118,30 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
 
 
 @contextmanager
-def writing(engine: sa.Engine) -> Iterator[sa.engine.Connection]:
-    """A connection in a transaction that is committed at the end and rolled back on an error."""
+def write_transaction(engine: sa.Engine) -> Iterator[sa.engine.Connection]:
+    """Open a transaction that is committed at the end and rolled back on an error."""
     sqlite = engine.dialect.name == "sqlite"
-    with _turn(engine) if sqlite else nullcontext(), engine.begin() as connection:
+    with _writer_lock(engine) if sqlite else nullcontext(), engine.begin() as connection:
         if sqlite:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
 
 
-def _turn(engine: sa.Engine) -> threading.Lock:
+def _writer_lock(engine: sa.Engine) -> threading.Lock:
     with _registry:
         return _sqlite_writers.setdefault(engine, threading.Lock())
 
 
-def clock_of(engine: sa.Engine) -> sa.ColumnElement[float]:
-    """The database's clock, in seconds since 1970."""
+def db_now(engine: sa.Engine) -> sa.ColumnElement[float]:
+    """Return the expression for the present on the database's clock, in seconds since 1970."""
     if engine.dialect.name == "sqlite":
         return sa.literal_column("(julianday('now') - 2440587.5) * 86400.0", sa.Float)
     return sa.literal_column("extract(epoch from clock_timestamp())::double precision", sa.Float)
 
 
 @contextmanager
-def guard() -> Iterator[None]:
-    """Turn database errors into one of ours, except the one that says that a row exists already."""
+def journal_errors() -> Iterator[None]:
+    """Turn database errors into :class:`JournalError`, except the one that says that a row exists already."""
     try:
         yield
     except IntegrityError:

@@ -1,4 +1,4 @@
-"""The journal's tables, and how a database gets them.
+"""Migrations: how a database gets the journal's tables.
 
 A database carries the number of the last step it has taken. Steps are never changed once released, only added. All
 missing ones are taken in one transaction behind a lock, so workers that start at once take them once; each step also
@@ -7,81 +7,16 @@ bears being repeated.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from airflow_provider_rma.billing.journal.engine import clock_of, guard, writing
+from airflow_provider_rma.billing.journal.engine import db_now, journal_errors, write_transaction
+from airflow_provider_rma.billing.journal.tables import STEP
 from airflow_provider_rma.exceptions import JournalError
 
-_metadata = sa.MetaData()
-
-
-def _key_columns() -> list[sa.Column[Any]]:
-    return [
-        sa.Column("base_url", sa.String(200), primary_key=True),
-        sa.Column("tenant", sa.String(64), primary_key=True),
-        sa.Column("kind", sa.String(16), primary_key=True),
-        sa.Column("key", sa.String(128), primary_key=True),
-    ]
-
-
-JOURNAL = sa.Table(
-    "rma_journal",
-    _metadata,
-    *_key_columns(),
-    sa.Column("number", sa.String(128), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("content_hash", sa.String(64), nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("owner", sa.String(64)),
-    sa.Column("settles_at", sa.Float),
-    sa.Column("document_id", sa.String(32)),
-    sa.Column("net", sa.String(32)),
-    sa.Column("gross", sa.String(32)),
-    sa.Column("currency", sa.String(3)),
-    sa.Column("run", sa.String(255)),
-    sa.Column("created_at", sa.Float, nullable=False),
-    sa.Column("updated_at", sa.Float, nullable=False),
-    sa.Column("note", sa.String(255)),
-)
-
-#: One row for each change; the row's version makes it unique.
-EVENT = sa.Table(
-    "rma_journal_event",
-    _metadata,
-    *_key_columns(),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("run", sa.String(255)),
-    sa.Column("state_before", sa.String(16)),
-    sa.Column("state_after", sa.String(16), nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("note", sa.String(1000)),
-)
-
-#: The links of each tenant's chain of evidence; the primary key is what keeps a chain from forking.
-EVIDENCE = sa.Table(
-    "rma_evidence",
-    _metadata,
-    sa.Column("service", sa.String(200), primary_key=True),
-    sa.Column("tenant", sa.String(64), primary_key=True),
-    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("hash", sa.String(64), nullable=False),
-    sa.Column("path", sa.String(1000), nullable=False),
-    sa.Column("at", sa.Float, nullable=False),
-)
-
-_STEP = sa.Table(
-    "rma_journal_step",
-    _metadata,
-    sa.Column("step", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("taken_at", sa.Float, nullable=False),
-)
-
 #: SQL that SQLite and PostgreSQL both understand, one tuple of statements for each step.
-_STEPS: tuple[tuple[str, ...], ...] = (
+STEPS: tuple[tuple[str, ...], ...] = (
     (
         """
         CREATE TABLE IF NOT EXISTS rma_journal (
@@ -127,54 +62,55 @@ _STEPS: tuple[tuple[str, ...], ...] = (
 )
 
 #: The last step this version of the code knows.
-CURRENT = len(_STEPS)
+CURRENT = len(STEPS)
 
 #: Number of PostgreSQL's advisory lock for steps; any number that nobody else uses will do.
 _LOCK = 7_620_115_906
 
 
-def schema_step(engine: sa.Engine) -> int:
-    """The last step that a database has taken, 0 if it holds no journal.
+def read_step(engine: sa.Engine) -> int:
+    """Read the last step that a database has taken, 0 if it holds no journal.
 
     :raises JournalError: if it cannot be read.
     """
-    with guard(), engine.connect() as connection:
-        return _step(connection)
+    with journal_errors(), engine.connect() as connection:
+        return _read_step(connection)
 
 
-def migrate(engine: sa.Engine) -> None:
-    """Give a database the tables of this version, if it does not have them yet.
+def migrate(engine: sa.Engine, steps: Sequence[Sequence[str]] = STEPS) -> None:
+    """Bring a database up to date: take the steps that it has not taken yet.
 
+    :param steps: SQL statements of each step, from the first.
     :raises JournalError: if the database was written by a newer version, or cannot be used.
     """
-    if _is_current(schema_step(engine)):
+    if _is_current(read_step(engine), len(steps)):
         return
-    with guard(), writing(engine) as connection:
+    with journal_errors(), write_transaction(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         connection.execute(
             sa.text("CREATE TABLE IF NOT EXISTS rma_journal_step (step INTEGER PRIMARY KEY, taken_at FLOAT NOT NULL)")
         )
-        taken = _step(connection)
-        if _is_current(taken):
+        taken = _read_step(connection)
+        if _is_current(taken, len(steps)):
             return
-        now = connection.execute(sa.select(clock_of(engine))).scalar_one()
-        for number, statements in enumerate(_STEPS[taken:], start=taken + 1):
+        now = connection.execute(sa.select(db_now(engine))).scalar_one()
+        for number, statements in enumerate(steps[taken:], start=taken + 1):
             for statement in statements:
                 connection.execute(sa.text(statement))
-            connection.execute(sa.insert(_STEP).values(step=number, taken_at=now))
+            connection.execute(sa.insert(STEP).values(step=number, taken_at=now))
 
 
-def _is_current(step: int) -> bool:
-    if step > CURRENT:
+def _is_current(step: int, last: int) -> bool:
+    if step > last:
         raise JournalError(
-            f"the journal's database has taken step {step}, this version knows {CURRENT} only",
+            f"the journal's database has taken step {step}, this version knows {last} only",
             advice="A newer airflow-provider-rma has used it: install that version or a later one here as well.",
         )
-    return step == CURRENT
+    return step == last
 
 
-def _step(connection: sa.engine.Connection) -> int:
-    if not sa.inspect(connection).has_table(_STEP.name):
+def _read_step(connection: sa.engine.Connection) -> int:
+    if not sa.inspect(connection).has_table(STEP.name):
         return 0
-    return int(connection.execute(sa.select(sa.func.max(_STEP.c.step))).scalar() or 0)
+    return int(connection.execute(sa.select(sa.func.max(STEP.c.step))).scalar() or 0)

@@ -1,9 +1,11 @@
-"""What a journal holds: rows, their states, and the events that led to them."""
+"""Journal rows, their states and their events."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any, Self
 
 from airflow_provider_rma.described_enum import DescribedEnum
 
@@ -25,7 +27,7 @@ OPEN = frozenset({JournalState.CLAIMED, JournalState.UNKNOWN})
 
 @dataclass(frozen=True)
 class Scope:
-    """What a journal is about.
+    """The documents that a journal is about.
 
     :param base_url: address of the service, without the tenant.
     :param kind: ``invoice`` or ``customer``.
@@ -67,6 +69,15 @@ class JournalRow:
     updated_at: float
     note: str | None
 
+    @classmethod
+    def from_columns(cls, columns: Mapping[Any, Any]) -> Self:
+        """Make a row from the columns of the table."""
+        values = {name: columns[name] for name in cls.__dataclass_fields__}
+        values["state"] = JournalState(values["state"])
+        for name in ("net", "gross"):
+            values[name] = None if values[name] is None else Decimal(values[name])
+        return cls(**values)
+
     def is_alive(self, now: float) -> bool:
         """Whether what was sent under this claim may still appear in the books without anybody sending again.
 
@@ -94,22 +105,19 @@ class Event:
     attempts: int
     note: str | None
 
-
-@dataclass(frozen=True)
-class Found:
-    """A document in the books, as much of it as a journal keeps.
-
-    :param content_hash: SHA-256 of the document, or its first 16 hexadecimal digits.
-    :param net: total without tax as booked, in ``currency``.
-    :param gross: total with tax as booked, in ``currency``.
-    """
-
-    number: str
-    content_hash: str
-    document_id: str | None = None
-    net: Decimal | None = None
-    gross: Decimal | None = None
-    currency: str | None = None
+    @classmethod
+    def from_columns(cls, columns: Mapping[Any, Any]) -> Self:
+        """Make an event from the columns of the table."""
+        before = columns["state_before"]
+        return cls(
+            version=columns["version"],
+            at=columns["at"],
+            run=columns["run"],
+            before=JournalState(before) if before else None,
+            after=JournalState(columns["state_after"]),
+            attempts=columns["attempts"],
+            note=columns["note"],
+        )
 
 
 #: How many numbers an :class:`ImportCounts` names; the rest is only counted.
@@ -118,23 +126,23 @@ NAMED = 100
 
 @dataclass
 class ImportCounts:
-    """What became of documents that were found in the books.
+    """Counts of documents that were imported from the books.
 
     :param added: rows that the journal did not have.
-    :param settled: rows that it had in another state than ``created``.
+    :param resolved: rows that it had in another state than ``created``.
     :param known: rows that it had already.
     :param repeated: documents whose number another document of the books carries as well.
     :param repeated_numbers: their numbers, the first hundred.
     """
 
     added: int = 0
-    settled: int = 0
+    resolved: int = 0
     known: int = 0
     repeated: int = 0
     repeated_numbers: list[str] = field(default_factory=list)
 
-    def repeat(self, number: str) -> None:
-        """Count a document whose number was there already."""
+    def add_repeated(self, number: str) -> None:
+        """Count a document whose number another one carries."""
         self.repeated += 1
         if len(self.repeated_numbers) < NAMED:
             self.repeated_numbers.append(number)

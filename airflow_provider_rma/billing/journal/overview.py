@@ -1,4 +1,4 @@
-"""What a person on call asks of a journal: all tenants at a glance, and what is in doubt."""
+"""The journal at a glance: rows of all tenants by state, and documents in doubt."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from airflow_provider_rma.billing.journal.engine import clock_of, guard
-from airflow_provider_rma.billing.journal.migrations import JOURNAL, migrate
+from airflow_provider_rma.billing.journal.engine import db_now, journal_errors
+from airflow_provider_rma.billing.journal.migrations import migrate
 from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState, Scope
-from airflow_provider_rma.billing.journal.store import entry_of
+from airflow_provider_rma.billing.journal.tables import JOURNAL
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class OpenDocument:
     """
 
     scope: Scope
-    entry: JournalRow
+    row: JournalRow
     alive: bool
 
 
@@ -38,7 +38,7 @@ class Overview:
     doubts: list[OpenDocument]
 
 
-def overview(engine: sa.Engine, *, base_url: str | None = None, tenant: str | None = None) -> Overview:
+def read_overview(engine: sa.Engine, *, base_url: str | None = None, tenant: str | None = None) -> Overview:
     """Read the journal of all tenants, or of one.
 
     :param base_url: only this service.
@@ -46,19 +46,23 @@ def overview(engine: sa.Engine, *, base_url: str | None = None, tenant: str | No
     :raises JournalError: if the database cannot be used.
     """
     migrate(engine)
-    row = JOURNAL.c
-    wanted = {row.base_url: base_url, row.tenant: tenant}
+    columns = JOURNAL.c
+    wanted = {columns.base_url: base_url, columns.tenant: tenant}
     chosen = [column == value for column, value in wanted.items() if value is not None]
-    keys = (row.base_url, row.tenant, row.kind)
-    counting = sa.select(*keys, row.state, sa.func.count()).where(*chosen).group_by(*keys, row.state)
-    doubtful = sa.select(JOURNAL).where(*chosen, row.state.in_([str(state) for state in OPEN])).order_by(row.updated_at)
+    keys = (columns.base_url, columns.tenant, columns.kind)
+    counting = sa.select(*keys, columns.state, sa.func.count()).where(*chosen).group_by(*keys, columns.state)
+    doubtful = (
+        sa.select(JOURNAL)
+        .where(*chosen, columns.state.in_([str(state) for state in OPEN]))
+        .order_by(columns.updated_at)
+    )
     counts: dict[Scope, dict[JournalState, int]] = {}
-    with guard(), engine.connect() as connection:
-        now = float(connection.execute(sa.select(clock_of(engine))).scalar_one())
-        for *scope, state, count in connection.execute(counting.order_by(*keys, row.state)):
+    with journal_errors(), engine.connect() as connection:
+        now = float(connection.execute(sa.select(db_now(engine))).scalar_one())
+        for *scope, state, count in connection.execute(counting.order_by(*keys, columns.state)):
             counts.setdefault(Scope(*scope), {})[JournalState(state)] = count
         doubts = []
         for found in connection.execute(doubtful):
-            entry = entry_of(found._mapping)
-            doubts.append(OpenDocument(Scope(found.base_url, found.tenant, found.kind), entry, entry.is_alive(now)))
+            row = JournalRow.from_columns(found._mapping)
+            doubts.append(OpenDocument(Scope(found.base_url, found.tenant, found.kind), row, row.is_alive(now)))
     return Overview(now, counts, doubts)

@@ -21,9 +21,11 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_rma.billing.journal.engine import clock_of, guard, writing
-from airflow_provider_rma.billing.journal.migrations import EVENT, JOURNAL, migrate
-from airflow_provider_rma.billing.journal.model import OPEN, Event, Found, ImportCounts, JournalRow, JournalState, Scope
+from airflow_provider_rma.billing.booked import BookedDocument
+from airflow_provider_rma.billing.journal.engine import db_now, journal_errors, write_transaction
+from airflow_provider_rma.billing.journal.migrations import migrate
+from airflow_provider_rma.billing.journal.model import OPEN, Event, ImportCounts, JournalRow, JournalState, Scope
+from airflow_provider_rma.billing.journal.tables import EVENT, JOURNAL
 from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError, JournalError
 
@@ -58,7 +60,7 @@ class Journal:
     ) -> None:
         self._engine = engine
         self.scope = Scope(base_url, tenant, kind)
-        self._scope = asdict(self.scope)
+        self._scope_columns = asdict(self.scope)
         self.run = run[:255]
         # No two attempts share an owner, not even two tries of one task: the first may be alive still.
         self._owner = uuid.uuid4().hex
@@ -69,44 +71,44 @@ class Journal:
         """The journal's time, in seconds since 1970."""
         if self._clock is not None:
             return self._clock()
-        with guard(), self._engine.connect() as connection:
+        with journal_errors(), self._engine.connect() as connection:
             return float(connection.execute(sa.select(self._now())).scalar_one())
 
     def get(self, keys: Iterable[str]) -> dict[str, JournalRow]:
         """The rows of these business keys, by key."""
         found: dict[str, JournalRow] = {}
-        with guard(), self._engine.connect() as connection:
+        with journal_errors(), self._engine.connect() as connection:
             for wanted in _batches(keys):
                 found |= self._read(connection, wanted)
         return found
 
-    def open_entries(self) -> Iterator[JournalRow]:
+    def open_rows(self) -> Iterator[JournalRow]:
         """Rows whose document may or may not be in the books."""
-        query = sa.select(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.state.in_(_OPEN_NAMES))
-        with guard(), self._engine.connect() as connection:
+        query = sa.select(JOURNAL).where(*self._in_scope(JOURNAL), JOURNAL.c.state.in_(_OPEN_NAMES))
+        with journal_errors(), self._engine.connect() as connection:
             rows = connection.execute(query).all()
-        return (entry_of(row._mapping) for row in rows)
+        return (JournalRow.from_columns(row._mapping) for row in rows)
 
     def newest_booked(self, limit: int = 20) -> list[str]:
         """Numbers of the documents that were last found in the books, the newest first."""
         query = (
             sa.select(JOURNAL.c.number)
-            .where(*self._mine(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED))
+            .where(*self._in_scope(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED))
             .order_by(JOURNAL.c.updated_at.desc())
             .limit(limit)
         )
-        with guard(), self._engine.connect() as connection:
+        with journal_errors(), self._engine.connect() as connection:
             return [number for (number,) in connection.execute(query)]
 
     def history(self, number: str) -> list[Event]:
         """Everything that happened to a document's row, in order."""
         query = (
             sa.select(EVENT)
-            .where(*self._mine(EVENT), EVENT.c.key == normalize_number(number))
+            .where(*self._in_scope(EVENT), EVENT.c.key == normalize_number(number))
             .order_by(EVENT.c.version)
         )
-        with guard(), self._engine.connect() as connection:
-            return [_event(row._mapping) for row in connection.execute(query)]
+        with journal_errors(), self._engine.connect() as connection:
+            return [Event.from_columns(row._mapping) for row in connection.execute(query)]
 
     def claim(
         self, number: str, content_hash: str, seen: JournalRow | None, *, settle_after: float
@@ -137,47 +139,44 @@ class Journal:
 
     def record(
         self,
-        entry: JournalRow,
+        row: JournalRow,
         state: JournalState,
         *,
-        document_id: str | None = None,
-        net: Decimal | None = None,
-        gross: Decimal | None = None,
-        currency: str | None = None,
+        booked: BookedDocument | None = None,
         content_hash: str | None = None,
         note: str | None = None,
     ) -> bool:
         """Record what became of a document.
 
-        :param entry: the row as it was last seen.
+        :param row: as it was last seen.
+        :param booked: the document in the books; None keeps nothing of it.
+        :param content_hash: if it is another one than that of the row.
         :param note: why, without personal data.
         :returns: whether the row was still as seen; if not, another worker has decided meanwhile.
         """
         values = {
             "state": str(state),
-            "document_id": document_id,
-            "net": _money(net),
-            "gross": _money(gross),
-            "currency": currency,
-            "content_hash": content_hash or entry.content_hash,
+            "content_hash": content_hash or row.content_hash,
+            **_document_columns(booked),
         }
-        return self._change(entry, values, note) is not None
+        return self._change(row, values, note) is not None
 
-    def adopt(self, number: str, content_hash: str, **facts: Any) -> None:
+    def import_booked(self, document: BookedDocument, content_hash: str) -> None:
         """Record a document that was found in the books without having been journalled."""
-        found = Found(number, content_hash, **facts)
-        self._insert(number, _booked(found) | {"number": number, "attempts": 0}, "found in the books")
+        values = _booked_columns(document, content_hash) | {"number": document.number, "attempts": 0}
+        self._insert(document.number, values, "found in the books")
 
-    def adopt_many(self, documents: Iterable[Found], *, note: str) -> ImportCounts:
+    def import_many(self, documents: Iterable[tuple[BookedDocument, str]], *, note: str) -> ImportCounts:
         """Record documents that were found in the books, a batch to a transaction.
 
-        :param documents: read once, never held as a whole.
+        :param documents: each with the SHA-256 of its content, or the first 16 hexadecimal digits of it; read once and
+            never held as a whole.
         :param note: where they were found, for the history.
         """
-        result = ImportCounts()
+        counts = ImportCounts()
         for batch in _batches(documents):
-            self._adopt_batch(batch, note, result)
-        return result
+            self._import_batch(batch, note, counts)
+        return counts
 
     def block(self, number: str, content_hash: str, seen: JournalRow | None, *, reason: str) -> JournalRow | None:
         """Keep a document from being sent until a person has decided (:meth:`resolve`).
@@ -192,11 +191,11 @@ class Journal:
         return self._change(seen, values, reason)
 
     def resolve(
-        self, number: str, verdict: Literal["booked", "absent"], *, who: str, reason: str, force: bool = False
+        self, number: str, conclusion: Literal["booked", "absent"], *, who: str, reason: str, force: bool = False
     ) -> JournalRow:
         """Record what a person has found out about a document.
 
-        :param verdict: ``booked`` (the row becomes ``created``) or ``absent`` (``released``: it may be sent again).
+        :param conclusion: ``booked`` (the row becomes ``created``) or ``absent`` (``released``: it may be sent again).
         :param who: who decided.
         :param reason: what the decision rests on.
         :param force: also where the row is not in doubt, or what was sent may still appear in the books.
@@ -204,18 +203,18 @@ class Journal:
         :raises InvalidInputError: if there is nothing to resolve, or ``force`` is needed.
         :raises JournalError: if the row was changed by a run at the same moment.
         """
-        state = JournalState.CREATED if verdict == "booked" else JournalState.RELEASED
+        state = JournalState.CREATED if conclusion == "booked" else JournalState.RELEASED
         seen = self.get([normalize_number(number)]).get(normalize_number(number))
-        self._refuse(number, seen, state, force)
+        self._refuse_resolving(number, seen, state, force)
         assert seen is not None  # noqa: S101 - refused above
-        changed = self._change(seen, {"state": str(state)}, f"{verdict} according to {who}: {reason}")
+        changed = self._change(seen, {"state": str(state)}, f"{conclusion} according to {who}: {reason}")
         if changed is None:
             raise JournalError(
                 f"a run has changed {number} at the same moment", advice="Look at it again, then decide."
             )
         return changed
 
-    def _refuse(self, number: str, seen: JournalRow | None, state: JournalState, force: bool) -> None:
+    def _refuse_resolving(self, number: str, seen: JournalRow | None, state: JournalState, force: bool) -> None:
         if seen is None:
             problem = ("the journal has no row of this number", "check the number, the tenant and the kind")
         elif seen.state == state:
@@ -231,46 +230,53 @@ class Journal:
             return
         raise InvalidInputError([FieldProblem(f"{self.scope.kind} {number}", *problem)])
 
-    def _adopt_batch(self, batch: list[Found], note: str, result: ImportCounts) -> None:
-        # In the same order everywhere, so that two who adopt at once wait for each other without a deadlock.
-        batch.sort(key=lambda found: normalize_number(found.number))
-        with guard(), writing(self._engine) as connection:
+    def _import_batch(self, batch: list[tuple[BookedDocument, str]], note: str, counts: ImportCounts) -> None:
+        # In the same order everywhere, so that two imports at once wait for each other without a deadlock.
+        batch.sort(key=lambda pair: pair[0].key)
+        with journal_errors(), write_transaction(self._engine) as connection:
             now = float(connection.execute(sa.select(self._now())).scalar_one())
-            rows = self._read(connection, [normalize_number(found.number) for found in batch], lock=True)
+            rows = self._read(connection, [document.key for document, _ in batch], lock=True)
             ids = {key: row.document_id for key, row in rows.items()}
             booked = {key for key, row in rows.items() if row.state == JournalState.CREATED}
-            for found in batch:
-                key = normalize_number(found.number)
+            for document, content_hash in batch:
+                key = document.key
                 if key not in booked:
                     seen = rows.get(key)
-                    adopted = self._adopt_one(connection, found, seen, now, note)
+                    values = _booked_columns(document, content_hash)
+                    changed = self._import_row(connection, document.number, values, seen, now, note)
                     booked.add(key)
-                    ids[key] = found.document_id if adopted else None
-                    result.added += adopted and seen is None
-                    result.settled += adopted and seen is not None
-                    result.known += not adopted
-                elif ids[key] is not None and found.document_id not in (None, ids[key]):
-                    result.repeat(found.number)
+                    ids[key] = document.document_id if changed else None
+                    counts.added += changed and seen is None
+                    counts.resolved += changed and seen is not None
+                    counts.known += not changed
+                elif ids[key] is not None and document.document_id not in (None, ids[key]):
+                    counts.add_repeated(document.number)
                 else:
-                    result.known += 1
+                    counts.known += 1
 
-    def _adopt_one(
-        self, connection: sa.engine.Connection, found: Found, seen: JournalRow | None, now: float, note: str
+    def _import_row(
+        self,
+        connection: sa.engine.Connection,
+        number: str,
+        values: dict[str, Any],
+        seen: JournalRow | None,
+        now: float,
+        note: str,
     ) -> bool:
-        """Add or settle a row; False if a run has added it since it was read."""
-        values = _booked(found) | {"run": self.run, "updated_at": now, "note": note[:255]}
-        key = normalize_number(found.number)
+        """Add or change a row; False if a run has added it since it was read."""
+        values = values | {"run": self.run, "updated_at": now, "note": note[:255]}
+        key = normalize_number(number)
         if seen is None:
-            row = {"number": found.number, "key": key, "version": 1, "attempts": 0, "created_at": now}
+            added = {"number": number, "key": key, "version": 1, "attempts": 0, "created_at": now}
             try:
                 with connection.begin_nested():
-                    connection.execute(sa.insert(JOURNAL).values(**self._scope, **values, **row))
+                    connection.execute(sa.insert(JOURNAL).values(**self._scope_columns, **values, **added))
             except IntegrityError:
                 return False
         else:
-            change = sa.update(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key == key)
+            change = sa.update(JOURNAL).where(*self._in_scope(JOURNAL), JOURNAL.c.key == key)
             connection.execute(change.values(**values, version=seen.version + 1))
-        self._tell(connection, key, seen, note)
+        self._append_event(connection, key, seen, note)
         return True
 
     def _insert(self, number: str, values: Mapping[str, Any], note: str | None) -> JournalRow | None:
@@ -279,9 +285,9 @@ class Journal:
         key = normalize_number(number)
         row = {"key": key, "version": 1, "run": self.run, "created_at": now, "updated_at": now, "note": note}
         try:
-            with guard(), writing(self._engine) as connection:
-                connection.execute(sa.insert(JOURNAL).values(**self._scope, **{**values, **row}))
-                self._tell(connection, key, None, note)
+            with journal_errors(), write_transaction(self._engine) as connection:
+                connection.execute(sa.insert(JOURNAL).values(**self._scope_columns, **{**values, **row}))
+                self._append_event(connection, key, None, note)
                 return self._read(connection, [key])[key]
         except IntegrityError:
             return None
@@ -293,7 +299,7 @@ class Journal:
         note: str | None,
         condition: sa.ColumnElement[bool] | None = None,
     ) -> JournalRow | None:
-        """Change a row that is still as it was seen, and tell it; None if it is not."""
+        """Change a row that is still as it was seen, and add the event; None if it is not."""
         change = {
             "version": seen.version + 1,
             "run": self.run,
@@ -302,83 +308,69 @@ class Journal:
         }
         statement = (
             sa.update(JOURNAL)
-            .where(*self._mine(JOURNAL), JOURNAL.c.key == seen.key, JOURNAL.c.version == seen.version)
+            .where(*self._in_scope(JOURNAL), JOURNAL.c.key == seen.key, JOURNAL.c.version == seen.version)
             .where(sa.true() if condition is None else condition)
             .values(**{**values, **change})
         )
-        with guard(), writing(self._engine) as connection:
+        with journal_errors(), write_transaction(self._engine) as connection:
             if connection.execute(statement).rowcount != 1:
                 return None
-            self._tell(connection, seen.key, seen, note)
+            self._append_event(connection, seen.key, seen, note)
             return self._read(connection, [seen.key])[seen.key]
 
-    def _tell(self, connection: sa.engine.Connection, key: str, seen: JournalRow | None, note: str | None) -> None:
+    def _append_event(
+        self, connection: sa.engine.Connection, key: str, seen: JournalRow | None, note: str | None
+    ) -> None:
         """Add the event of a change that was just made, with the row's own time."""
         row = JOURNAL.c
         copied = [row.base_url, row.tenant, row.kind, row.key, row.version, row.updated_at, row.run]
-        told = [
+        added = [
             sa.literal(str(seen.state) if seen else None, sa.String),
             row.state,
             row.attempts,
             sa.literal(note[:1000] if note else None, sa.String),
         ]
-        query = sa.select(*copied, *told).where(*self._mine(JOURNAL), row.key == key)
+        query = sa.select(*copied, *added).where(*self._in_scope(JOURNAL), row.key == key)
         connection.execute(sa.insert(EVENT).from_select([column.name for column in EVENT.c], query))
 
     def _read(self, connection: sa.engine.Connection, keys: list[str], *, lock: bool = False) -> dict[str, JournalRow]:
-        query = sa.select(JOURNAL).where(*self._mine(JOURNAL), JOURNAL.c.key.in_(keys))
+        query = sa.select(JOURNAL).where(*self._in_scope(JOURNAL), JOURNAL.c.key.in_(keys))
         if lock:
             query = query.order_by(JOURNAL.c.key).with_for_update()
-        return {row.key: entry_of(row._mapping) for row in connection.execute(query)}
+        return {row.key: JournalRow.from_columns(row._mapping) for row in connection.execute(query)}
 
-    def _mine(self, table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
-        return (table.c[name] == value for name, value in self._scope.items())
+    def _in_scope(self, table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+        return (table.c[name] == value for name, value in self._scope_columns.items())
 
     def _now(self) -> sa.ColumnElement[float]:
         if self._clock is not None:
             return sa.literal(self._clock(), sa.Float)
-        return clock_of(self._engine)
+        return db_now(self._engine)
 
 
-def entry_of(row: Mapping[Any, Any]) -> JournalRow:
-    """A row of the table as an entry."""
-    values = {name: row[name] for name in JournalRow.__dataclass_fields__}
-    values["state"] = JournalState(values["state"])
-    for name in ("net", "gross"):
-        values[name] = None if values[name] is None else Decimal(values[name])
-    return JournalRow(**values)
-
-
-def _event(row: Mapping[Any, Any]) -> Event:
-    before = row["state_before"]
-    return Event(
-        version=row["version"],
-        at=row["at"],
-        run=row["run"],
-        before=JournalState(before) if before else None,
-        after=JournalState(row["state_after"]),
-        attempts=row["attempts"],
-        note=row["note"],
-    )
-
-
-def _booked(found: Found) -> dict[str, Any]:
-    """Columns of a document that is in the books."""
+def _booked_columns(document: BookedDocument, content_hash: str) -> dict[str, Any]:
+    """Return the columns of a document that is in the books."""
     return {
         "state": str(JournalState.CREATED),
-        "content_hash": found.content_hash,
-        "document_id": found.document_id,
-        "net": _money(found.net),
-        "gross": _money(found.gross),
-        "currency": found.currency,
+        "content_hash": content_hash,
+        **_document_columns(document),
     }
 
 
-def _batches(things: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(things)
+def _document_columns(document: BookedDocument | None) -> dict[str, Any]:
+    return {
+        "document_id": document.document_id if document else None,
+        "net": _to_text(document.net if document else None),
+        "gross": _to_text(document.gross if document else None),
+        "currency": document.currency if document else None,
+    }
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    iterator = iter(items)
     while batch := list(islice(iterator, _BATCH)):
         yield batch
 
 
-def _money(amount: Decimal | None) -> str | None:
+def _to_text(amount: Decimal | None) -> str | None:
     return None if amount is None else str(amount)

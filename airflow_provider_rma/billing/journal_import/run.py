@@ -15,8 +15,9 @@ from datetime import date
 from decimal import Decimal
 from typing import IO, Any
 
+from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.files import IMPORT_REPORT, RunFolder
-from airflow_provider_rma.billing.journal.model import Found, ImportCounts, JournalRow, JournalState
+from airflow_provider_rma.billing.journal.model import ImportCounts, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.journal_import.booked_index import BookedIndex, Shelved
 from airflow_provider_rma.billing.journal_import.similarity import liken
@@ -182,8 +183,8 @@ class JournalImport:
             with stream:
                 matches = self._matches(spool, shelf, report, stream)
                 if self.write:
-                    report.adoption = self.journal.adopt_many(
-                        matches, note="adopted: booked before, by another program"
+                    report.adoption = self.journal.import_many(
+                        matches, note="imported: booked before, by another program"
                     )
                 else:
                     for _ in matches:
@@ -226,7 +227,7 @@ class JournalImport:
 
     def _matches(
         self, spool: WorkingSet, shelf: BookedIndex, report: ImportReport, stream: IO[bytes]
-    ) -> Iterator[Found]:
+    ) -> Iterator[tuple[BookedDocument, str]]:
         """Write every finding, and give the matches."""
         for row, document, position, number, _ in spool.plan():
             if row is not None or document is None:
@@ -237,7 +238,7 @@ class JournalImport:
             finding = self._compared(document, booked, shelf, report)
             _write(stream, finding, report)
             if finding.kind == MatchKind.MATCH:
-                yield _found(document, booked[0])
+                yield _found(document, booked[0]), document.content_hash
         for key in shelf.keys_of(self.first, self.last):
             booked = shelf.under(key)
             if not spool.carries(booked[0].number) and not shelf.is_aside(key):
@@ -329,10 +330,8 @@ def _write(stream: IO[bytes], finding: MatchedInvoice, report: ImportReport) -> 
     stream.write((json.dumps(finding.as_dict(), ensure_ascii=False) + "\n").encode())
 
 
-def _found(document: Document, booked: Shelved) -> Found:
-    return Found(
-        document.number, document.content_hash, next(iter(booked.ids), None), booked.net, booked.gross, booked.currency
-    )
+def _found(document: Document, booked: Shelved) -> BookedDocument:
+    return BookedDocument(document.number, next(iter(booked.ids), None), booked.net, booked.gross, booked.currency)
 
 
 def _only_booked(booked: list[Shelved]) -> MatchedInvoice:

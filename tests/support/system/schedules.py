@@ -332,7 +332,7 @@ class Schedule:
             assert report.summary.total == total
         states = {entry.state for entry in self._journal().get(self.keys).values()}
         assert states == {JournalState.CREATED}, states
-        assert not list(self._journal().open_entries())
+        assert not list(self._journal().open_rows())
 
     def _journal(self) -> Journal:
         return Journal(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import IO, Any
 
+from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.files import RunFolder
 from airflow_provider_rma.billing.journal.model import JournalRow
 from airflow_provider_rma.billing.journal.store import Journal
@@ -168,15 +169,15 @@ class MortalJournal(Journal):
         self.worker.at("after claim")
         return entry
 
-    def record(self, entry: JournalRow, *args: Any, **values: Any) -> bool:
+    def record(self, row: JournalRow, *args: Any, **values: Any) -> bool:
         self.worker.at("before record")
-        done = super().record(entry, *args, **values)
+        done = super().record(row, *args, **values)
         self.worker.at("after record")
         return done
 
-    def adopt(self, number: str, content_hash: str, **facts: Any) -> None:
+    def import_booked(self, document: BookedDocument, content_hash: str) -> None:
         self.worker.at("before record")
-        super().adopt(number, content_hash, **facts)
+        super().import_booked(document, content_hash)
         self.worker.at("after record")
 
 
