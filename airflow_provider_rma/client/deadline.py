@@ -63,7 +63,7 @@ class WatchedRequest:
             for handle in handles:
                 handle.close()
 
-    def watch(self, sock: Any) -> None:
+    def watch(self, sock: socket.socket) -> None:
         """Shut this socket down when the time is up; at once if it is."""
         # A handle of its own: the connection may wrap or close its socket, and its number may be used again.
         handle = socket.socket(fileno=os.dup(sock.fileno()))

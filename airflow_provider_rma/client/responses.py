@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import requests
 import urllib3.exceptions
@@ -19,6 +19,9 @@ import urllib3.exceptions
 from airflow_provider_rma.client.codecs.bodies import error_text, is_readable
 from airflow_provider_rma.client.codecs.wire import ContentType
 from airflow_provider_rma.client.errors import incomplete_error, too_large_error, unexpected_error
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 #: Responses beyond this many bytes wait in an anonymous temporary file, so that memory stays flat.
 _IN_MEMORY = 8 * 1024 * 1024
@@ -142,7 +145,7 @@ class _PositionedReader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any, /) -> int:
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
         count = os.preadv(self._descriptor, [buffer], self._position)
         self._position += count
         return count

@@ -105,7 +105,7 @@ class RawResponse:
 
     Length and compression have been checked, the document has not: :meth:`entities` checks everything.
 
-    :param convert: the mapped form of one entity as an entity.
+    :param convert: turns the mapped form of an entity into the entity.
     :ivar content_type: how the bytes are to be decoded.
     :ivar size: bytes of the decompressed body.
     """

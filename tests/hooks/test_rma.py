@@ -22,7 +22,7 @@ DEPARTMENTS = b'{"department":[{"id":"1","departmentnumber":"10","departmentname
 
 
 class Service:
-    """A service with one answer for everything, and the requests it got."""
+    """A service with one response for everything, and the requests it got."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.status, self.kind, self.body = 200, "application/json", DEPARTMENTS
@@ -72,7 +72,7 @@ Test = Callable[..., tuple[bool, str]]
 
 @pytest.fixture
 def press_test(monkeypatch: pytest.MonkeyPatch) -> Test:
-    """Press "Test" for a connection to a host; the answer must come without a secret."""
+    """Press "Test" for a connection to a host; the sentence must hold no secret."""
 
     def press(host: str, *, token: str = TOKEN, **extra: Any) -> tuple[bool, str]:
         connection = {"conn_type": "rma", "host": host, "schema": "demo", "password": token, "extra": extra}

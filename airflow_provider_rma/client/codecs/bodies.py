@@ -147,8 +147,8 @@ class _JsonItems:
 class ItemStream:
     """Objects of a list response, one at a time.
 
-    Iteration raises at the end if the document was incomplete: whoever uses rows before the last one was delivered
-    must be able to undo it.
+    Iteration raises at the end if the document was incomplete: a caller that uses objects before the last was
+    delivered must be able to undo it.
 
     :ivar count: objects delivered so far.
     """

@@ -247,7 +247,7 @@ def encode_xml(mapped: Mapped, root: str) -> bytes:
     return bytes(etree.tostring(element, encoding="UTF-8", xml_declaration=True))
 
 
-def _fill(element: Any, value: Any, path: str, problems: list[FieldProblem]) -> None:
+def _fill(element: etree._Element, value: Any, path: str, problems: list[FieldProblem]) -> None:
     if not isinstance(value, dict):
         element.text = _text(value, path, problems)
         return
