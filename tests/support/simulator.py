@@ -16,8 +16,9 @@ from typing import Any
 
 import requests
 
-READY_SECONDS = 20
-STOP_SECONDS = 10
+#: As long as a busy machine may need.
+READY_SECONDS = 60
+STOP_SECONDS = 30
 
 
 class SimulatorProcess:
@@ -73,7 +74,7 @@ class SimulatorProcess:
         return self._process.pid
 
     def start(self) -> None:
-        """Start the process and wait until it answers."""
+        """Start the process and wait until it is ready."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=self._errors, text=True)
         lines: queue.Queue[str] = queue.Queue()
         stdout = self._process.stdout
@@ -90,7 +91,7 @@ class SimulatorProcess:
         self.url = words[2]
 
     def stop(self) -> int | None:
-        """End the process as an operator would (SIGTERM); gives its exit status."""
+        """End the process as an operator would (SIGTERM); returns its exit status."""
         if self._process is None:
             return None
         self._session.close()
@@ -121,21 +122,21 @@ class SimulatorProcess:
         return self._errors.read()
 
     def control(self, method: str, path: str, given: Any = None) -> Any:
-        """Call the control endpoint and give its JSON answer.
+        """Call the control endpoint and return its JSON response.
 
         :param path: below ``/__control__``, for instance ``/settings``.
         :raises RuntimeError: if it is refused, with the text of the refusal.
         """
-        answer = self._session.request(
+        response = self._session.request(
             method,
             f"{self.url}/__control__{path}",
             json=given,
             headers={"Authorization": f"Bearer {self.token}"},
             timeout=30,
         )
-        if not answer.ok:
-            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
-        return answer.json()
+        if not response.ok:
+            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text}")
+        return response.json()
 
     def get(self, path: str, *, form: str = "json", **query: str) -> requests.Response:
         """GET a resource of the tenant; ``form`` is ``json``, ``xml`` or a full media type."""
@@ -165,7 +166,7 @@ class SimulatorProcess:
     def documents(self, number: str) -> list[dict[str, Any]]:
         """All invoices with a number, with their postings, straight from the books."""
         ids = self.control("GET", f"/invoices?number={requests.utils.quote(number, safe='')}")["ids"]
-        return [self.control("GET", f"/documents/{one}") for one in ids]
+        return [self.control("GET", f"/documents/{document_id}") for document_id in ids]
 
 
 def _media(form: str) -> str:
@@ -173,5 +174,5 @@ def _media(form: str) -> str:
 
 
 def xml_root(text: bytes) -> ElementTree.Element:
-    """Root of an XML answer or sample."""
+    """Root of an XML response or sample."""
     return ElementTree.fromstring(text)  # noqa: S314 - our own server and documented samples

@@ -1,4 +1,4 @@
-"""Payments, re-saves and deletions, as the real ledger code does them."""
+"""Payments, as the real ledger code posts them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from tests.support.posting_oracle import differences, play
 from tests.support.reference import ORACLE_MASTER, oracle_cases
 
 PAYMENTS = oracle_cases("payment")
-RESAVES = oracle_cases("resave")
-DELETIONS = oracle_cases("delete")
 
 
 @pytest.fixture(scope="module")
@@ -61,26 +59,3 @@ def test_surplus_of_the_payment_form_is_a_document_of_its_own(books: Books, case
     assert len(extra) == len(case["result"]["extra_documents"]) == 1
     assert not differences(case["result"]["extra_documents"][0], extra[0])
     assert extra[0]["customernumber"] == case["input"]["customernumber"]
-
-
-@pytest.mark.parametrize("case", RESAVES, ids=[case["case"] for case in RESAVES])
-def test_saving_again_replaces_every_row(books: Books, case: dict[str, Any]) -> None:
-    seen: set[int] = set()
-    for step, expected, number in play(books, case):
-        assert not differences(expected, books.document(number)), step
-        ids = entry_ids(books, number)
-        assert not seen & set(ids)
-        assert not seen or min(ids) > max(seen)
-        seen |= set(ids)
-
-
-@pytest.mark.parametrize("case", DELETIONS, ids=[case["case"] for case in DELETIONS])
-def test_deleting_leaves_nothing(books: Books, case: dict[str, Any]) -> None:
-    for step, expected, number in play(books, case):
-        if step == "end":
-            assert expected["exists"] is False
-            with pytest.raises(KeyError):
-                books.document(number)
-            assert not any(posting["id"] == number for posting in books.postings())
-        else:
-            assert not differences(expected, books.document(number)), step

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from airflow_provider_rma.simulator import demo_company
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.books.reports import apply_natural_sign, matches_pattern
-
-
-@pytest.fixture
-def books() -> Iterator[Books]:
-    books = Books.create(":memory:", demo_company.build_master())
-    yield books
-    books.close()
 
 
 def voucher(books: Books, day: str, debit: str, credit: str, amount: str, **more: Any) -> int:

@@ -1,4 +1,4 @@
-"""The ledger's rounding, held against the real routine."""
+"""The ledger's arithmetic: the real routine's results, and the edges."""
 
 from __future__ import annotations
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
@@ -15,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from airflow_provider_rma.simulator.books.books import Books
-from airflow_provider_rma.simulator.seed.calendar import SeedPlan, euro_rate, next_business_day, share_by_month
+from airflow_provider_rma.simulator.seed.calendar import SeedPlan
 from airflow_provider_rma.simulator.seed.run import SeedSummary, seed
-from tests.support.simulator import SimulatorProcess
 
-COMMAND = [sys.executable, "-m", "airflow_provider_rma.simulator", "seed"]
 PLAN = SeedPlan(customers=30, invoices=400, months=26, seed=7, start=date(2023, 11, 1))
+
+
 TABLES = ("posting", "document", "payment", "party", "yearend", "daily", "meta", "sqlite_sequence")
 
 
@@ -132,21 +127,6 @@ def test_saving_a_seeded_document_again_changes_none_of_its_rows(books: Books) -
     assert compared > 3
 
 
-def test_invoices_are_shared_out_by_season_without_a_rest() -> None:
-    months = share_by_month(SeedPlan(invoices=997, months=17))
-    assert sum(months) == 997
-    assert months[6] > months[0]
-
-
-def test_calendar() -> None:
-    assert next_business_day(date(2024, 6, 1)) == date(2024, 6, 3)
-    assert next_business_day(date(2024, 6, 2)) == date(2024, 6, 3)
-    assert next_business_day(date(2024, 6, 4)) == date(2024, 6, 4)
-    rates = {euro_rate(date(2024, month, 1)) for month in range(1, 13)}
-    assert len(rates) > 6
-    assert all(Decimal("0.92") <= rate < Decimal("0.99") for rate in rates)
-
-
 def test_a_file_that_exists_is_not_touched(seeded: tuple[Path, SeedSummary]) -> None:
     before = seeded[0].stat().st_mtime_ns
     with pytest.raises(FileExistsError):
@@ -161,67 +141,3 @@ def test_what_is_not_finished_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         seed(tmp_path / "b.db", SeedPlan(customers=5, invoices=10, months=1), interrupt)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_command_says_what_it_built(tmp_path: Path) -> None:
-    db = tmp_path / "b.db"
-    arguments = ["--db", str(db), "--customers", "5", "--invoices", "60", "--months", "3", "--start", "2024-02"]
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    words = done.stdout.split()
-    assert words[0::2][:2] == ["documents", "postings"]
-    assert int(words[3]) == query(db, "SELECT COUNT(*) FROM posting")[0][0]
-    assert "period 2024-02-01 to 2024-04-30" in done.stdout
-    assert "2024-04" in done.stderr
-    again = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert (again.returncode, again.stdout) == (1, "")
-    assert "exists already" in again.stderr
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [["--invoices", "-1"], ["--months", "0"], ["--start", "2024-13"], ["--payments", "1.5"], ["--customers", "x"]],
-)
-def test_wrong_arguments_are_refused(wrong: list[str], tmp_path: Path) -> None:
-    from airflow_provider_rma.simulator.__main__ import main
-
-    with pytest.raises(SystemExit) as refusal:
-        main(["seed", "--db", str(tmp_path / "b.db"), *wrong])
-    assert refusal.value.code == 2
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_ledger_is_streamed_and_never_held(seeded: tuple[Path, SeedSummary], tmp_path: Path) -> None:
-    """Four times as many postings take no more memory: the answer is made as it is sent."""
-    path = tmp_path / "books.db"
-    shutil.copy(seeded[0], path)
-    with closing(Books.open(path)) as books, books.in_one_transaction():
-        lines = [{"accno": "6500", "debit": "1.25", "memo": "M" * 40}, {"accno": "1020", "credit": "1.25"}] * 400
-        for day in range(1, 29):
-            books.post_gl({"reference": f"L-{day}", "transdate": date(2026, 2, day), "lines": lines})
-    with SimulatorProcess(path) as simulator:
-        quarter = received(simulator, "2026-02-07")
-        before = memory(simulator.pid)
-        whole = received(simulator, "2026-02-28")
-        assert whole > 3.9 * quarter
-        assert memory(simulator.pid) - before < (whole - quarter) / 4
-
-
-def received(simulator: SimulatorProcess, last: str) -> int:
-    """Bytes of the postings of February 2026 until a day."""
-    headers = {"Authorization": f"Bearer {simulator.token}", "Accept": "application/xml"}
-    query = {"from_date": "2026-02-01", "to_date": last}
-    address = f"{simulator.base}/charts/x/transactions"
-    with requests.get(address, params=query, headers=headers, stream=True, timeout=60) as answer:
-        return sum(map(len, answer.iter_content(1 << 16)))
-
-
-def memory(pid: int) -> int:
-    """The largest memory of a process so far, in bytes; skips the test where the system does not tell."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        pytest.skip("the system does not tell the memory of a process")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    assert found
-    return 1024 * int(found[1])

@@ -11,8 +11,7 @@ import pytest
 import requests
 
 from airflow_provider_rma.simulator.http.page import format_money
-from tests.simulator.test_http_ledger import gl
-from tests.simulator.test_http_lists import invoice
+from tests.support.documents import gl_voucher, invoice_request
 from tests.support.simulator import SimulatorProcess
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -68,7 +67,7 @@ def test_accounts_vouchers_and_open_invoices(simulator: SimulatorProcess) -> Non
     simulator.control("POST", "/customers", {"customernumber": "K-5", "name": "<b>Käser & Söhne</b>"})
     simulator.control("POST", "/invoices", {**_neutral("R-1", "2026-05-01", "2026-05-31", "1234.5")})
     simulator.control("POST", "/invoices", {**_neutral("R-2", "2026-06-01", None, "-20.00")})
-    simulator.control("POST", "/gl", gl("G-1", "2026-06-02", "6000", "1020", "1000000.00"))
+    simulator.control("POST", "/gl", gl_voucher("G-1", "2026-06-02", "6000", "1020", "1000000.00"))
     simulator.control("PUT", "/close-date", {"day": "2025-12-31"})
     text, reader = read(simulator)
     assert "tenant hütte-1" in text
@@ -87,7 +86,7 @@ def test_accounts_vouchers_and_open_invoices(simulator: SimulatorProcess) -> Non
 
 
 def test_out_of_balance_is_shown(simulator: SimulatorProcess) -> None:
-    number = simulator.control("POST", "/gl", gl("G-1", "2026-06-02", "6000", "1020", "10.00"))["id"]
+    number = simulator.control("POST", "/gl", gl_voucher("G-1", "2026-06-02", "6000", "1020", "10.00"))["id"]
     simulator.control("POST", f"/documents/{number}/unbalance", {"amount": "0.01"})
     text, _ = read(simulator)
     assert "the books are out of balance" in text
@@ -107,7 +106,7 @@ def test_the_page_loads_nothing_and_has_names_for_its_parts(simulator: Simulator
 
 
 def _neutral(number: str, day: str, due: str | None, price: str) -> dict[str, object]:
-    given = invoice(number, day, customer="K-001", price=price)
+    given = invoice_request(number, day, customer="K-001", price=price)
     line = given.pop("parts")["part"]
     return (
         given

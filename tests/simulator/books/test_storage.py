@@ -1,4 +1,4 @@
-"""Sums per day and account, kept beside the postings: they are the postings' sums, whatever is done to the books."""
+"""The file of the books: restarts, connections, threads, and totals that follow every change."""
 
 from __future__ import annotations
 
@@ -8,13 +8,79 @@ from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from airflow_provider_rma.simulator import demo_company
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.seed.calendar import SeedPlan
 from airflow_provider_rma.simulator.seed.run import seed
+from tests.support.documents import booking_invoice
+
+
+def test_books_survive_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "books.db"
+    books = Books.create(path, demo_company.build_master())
+    number = books.post_invoice(booking_invoice(None))  # type: ignore[arg-type]
+    books.set_close_date("2011-12-31")
+    before = books.document(number, today="2012-08-06")
+    books.close()
+    books = Books.open(path)
+    assert books.document(number, today="2012-08-06") == before
+    assert before["invnumber"] == "90001"
+    assert books.tenant["closedto"] == "2011-12-31"
+    assert books.document(books.post_invoice(booking_invoice("")))["invnumber"] == "90002"
+    books.close()
+    with pytest.raises(FileNotFoundError):
+        Books.open(tmp_path / "absent.db")
+    with pytest.raises(sqlite3.OperationalError):
+        Books.create(path, demo_company.build_master())
+
+
+def test_two_connections_see_each_others_writes(tmp_path: Path) -> None:
+    writer = Books.create(tmp_path / "books.db", demo_company.build_master())
+    reader = Books.open(tmp_path / "books.db")
+    number = writer.post_invoice(booking_invoice())
+    writer.set_close_date("2011-12-31")
+    assert reader.document(number)["amount"] == Decimal("106.92")
+    assert reader.tenant["closedto"] == "2011-12-31"
+    writer.close()
+    reader.close()
+
+
+def test_a_long_read_sees_one_state(tmp_path: Path) -> None:
+    books = Books.create(tmp_path / "books.db", demo_company.build_master())
+    for day in ("01", "02", "03"):
+        books.post_invoice(booking_invoice(transdate=f"2025-01-{day}"))
+    count, postings = books.counted_postings()
+    seen = [next(postings)]
+    books.post_invoice(booking_invoice(transdate="2025-01-04"))
+    seen += postings
+    assert len(seen) == count == 9
+    assert books.count_postings() == 12
+    books.close()
+
+
+def test_many_threads_post_at_once(tmp_path: Path) -> None:
+    books = Books.create(tmp_path / "books.db", demo_company.build_master())
+
+    def work(worker: int) -> None:
+        for turn in range(20):
+            books.post_invoice(booking_invoice(f"T-{worker}-{turn}"))
+
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(list(books.invoices(today="2025-01-01"))) == 80
+    assert books.count_postings() == 240
+    books.close()
+
 
 RAW = """SELECT transdate, account_id, fx, COUNT(*), SUM(units <> 0), SUM(units / 100000000), SUM(units % 100000000)
          FROM posting GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"""
+
+
 KEPT = "SELECT * FROM daily WHERE lines ORDER BY 1, 2, 3"
 
 

@@ -1,26 +1,22 @@
-"""Reading the ledger: account transactions and trial balance with all their parameters, and the accountant's work."""
+"""Account transactions and trial balance over HTTP, with all their parameters."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from contextlib import closing
+from datetime import date
+from pathlib import Path
 
 import pytest
 import requests
 
+from airflow_provider_rma.simulator import demo_company
+from airflow_provider_rma.simulator.books.books import Books
+from tests.support.documents import gl_voucher
 from tests.support.simulator import SimulatorProcess, xml_root
 
 TODAY = "2026-06-15"
-
-
-def gl(reference: str, day: str, debit: str, credit: str, amount: str, **more: str) -> dict[str, Any]:
-    """A voucher of two lines."""
-    return {
-        "reference": reference,
-        "transdate": day,
-        "lines": [{"accno": debit, "debit": amount}, {"accno": credit, "credit": amount}],
-        **more,
-    }
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +24,11 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorPro
     with SimulatorProcess(tmp_path_factory.mktemp("ledger") / "books.db") as process:
         process.control("PATCH", "/settings", {"today": TODAY})
         for voucher in [
-            gl("G-1", "2024-12-01", "1020", "2800", "100000.00", description="Einlage"),
-            gl("G-2", "2025-02-10", "6000", "1020", "1200.50"),
-            gl("G-3", "2025-03-31", "1000", "3400", "300.00", department="Hüttenshop"),
-            gl("G-4", "2026-01-05", "1500", "1020", "10000000.00", notes="gross", intnotes="intern"),
-            gl("G-5", "2026-06-16", "1000", "1020", "50.00"),
+            gl_voucher("G-1", "2024-12-01", "1020", "2800", "100000.00", description="Einlage"),
+            gl_voucher("G-2", "2025-02-10", "6000", "1020", "1200.50"),
+            gl_voucher("G-3", "2025-03-31", "1000", "3400", "300.00", department="Hüttenshop"),
+            gl_voucher("G-4", "2026-01-05", "1500", "1020", "10000000.00", notes="gross", intnotes="intern"),
+            gl_voucher("G-5", "2026-06-16", "1000", "1020", "50.00"),
         ]:
             process.control("POST", "/gl", voucher)
         yield process
@@ -156,69 +152,6 @@ def test_year_end_voucher_is_in_the_books_and_can_be_left_out(simulator: Simulat
     assert saldo(simulator, to="2025-12-31")["3400"] == "300.0000"
 
 
-def test_a_voucher_saved_again_has_new_posting_ids_and_a_deleted_one_none(simulator: SimulatorProcess) -> None:
-    voucher = gl("G-9", "2026-02-02", "6500", "1000", "12.30")
-    number = simulator.control("POST", "/gl", voucher)["id"]
-    before = [row["entry_id"] for row in simulator.control("GET", f"/documents/{number}")["postings"]]
-    simulator.control("PUT", f"/documents/{number}", voucher)
-    after = [row["entry_id"] for row in simulator.control("GET", f"/documents/{number}")["postings"]]
-    assert not set(before) & set(after)
-    simulator.control("DELETE", f"/documents/{number}")
-    assert rows(simulator, "6500") == []
-    with pytest.raises(RuntimeError, match="404"):
-        simulator.control("GET", f"/documents/{number}")
-
-
-def test_books_can_be_off_by_a_rappen(simulator: SimulatorProcess) -> None:
-    number = simulator.control("POST", "/gl", gl("G-8", "2026-03-03", "6510", "1000", "5.00"))["id"]
-    simulator.control("POST", f"/documents/{number}/unbalance", {"amount": "0.01"})
-    assert [amount for _, _, amount in rows(simulator, from_date="2026-03-03", to_date="2026-03-03")] == [
-        "-4.99",
-        "5.0",
-    ]
-    simulator.control("DELETE", f"/documents/{number}")
-
-
-def test_purchases_parts_and_payments_by_the_accountant(simulator: SimulatorProcess) -> None:
-    simulator.control("POST", "/parts", {"partnumber": "NEU-1", "description": "Neu", "income_accno": "3400",
-                                         "sellprice": "5", "tax_accnos": ["2201"]})  # fmt: skip
-    assert "NEU-1" in [one["partnumber"] for one in simulator.get("/parts").json()["part"]]
-    number = simulator.control("POST", "/purchases", {
-        "invnumber": "E-1", "vendornumber": "L-001", "transdate": "2026-04-01", "currency": "CHF",
-        "expenseentries": [{"amount": "100.00", "expense_accno": "6500"}], "taxentries": [], "taxincluded": False,
-    })["id"]  # fmt: skip
-    payment = {"amount": "100.00", "datepaid": "2026-04-20", "payment_accno": "1020", "memo": "bezahlt"}
-    paid = simulator.control("POST", f"/documents/{number}/payments", payment)
-    assert (paid["amount"], paid["memo"]) == ("100.00", "bezahlt")
-    assert ("E-1", "2000", "100.0") in rows(simulator, "2000")
-    simulator.control("DELETE", f"/documents/{number}")
-
-
-def test_wrong_use_of_the_control_endpoint_is_told(simulator: SimulatorProcess) -> None:
-    for method, path, given, text in [
-        ("PATCH", "/settings", {"nothing": 1}, "no switch"),
-        ("PATCH", "/settings", {"empty_list": "leer"}, "must be one of"),
-        ("PATCH", "/settings", {"today": "morgen"}, "400"),
-        ("POST", "/chaos", {"fault": "lost"}, "needs class and fault"),
-        ("POST", "/chaos", {"class": "read", "fault": "sleepy"}, "fault must be one of"),
-        ("POST", "/gl", {"reference": "x"}, "not given"),
-        ("DELETE", "/documents/1", None, "not found"),
-        ("GET", "/nothing", None, "404"),
-    ]:
-        with pytest.raises(RuntimeError, match=text):
-            simulator.control(method, path, given)
-    assert simulator.control("GET", "/settings")["empty_list"] == "null"
-
-
-def test_the_control_endpoint_wants_the_key(simulator: SimulatorProcess) -> None:
-    key, simulator.token = simulator.token, "pat_other"
-    try:
-        with pytest.raises(RuntimeError, match="403"):
-            simulator.control("GET", "/settings")
-    finally:
-        simulator.token = key
-
-
 def test_a_long_read_keeps_its_view_while_others_post(simulator: SimulatorProcess) -> None:
     lines = [{"accno": "6510", "debit": "1.00"}, {"accno": "1000", "credit": "1.00"}] * 10_000
     day = "2023-01-01"
@@ -229,10 +162,46 @@ def test_a_long_read_keeps_its_view_while_others_post(simulator: SimulatorProces
     with requests.get(address, params=query, headers=headers, stream=True, timeout=30) as answer:
         pieces = answer.iter_content(1 << 16)
         body = next(pieces)
-        posted = simulator.control("POST", "/gl", gl("G-6", "2023-06-01", "6500", "1000", "1.00"))["id"]
+        posted = simulator.control("POST", "/gl", gl_voucher("G-6", "2023-06-01", "6500", "1000", "1.00"))["id"]
         simulator.control("DELETE", f"/documents/{number}")
         body += b"".join(pieces)
     root = xml_root(body)
     assert root.get("number_of_transaction") == str(len(root)) == "20000"
     assert [reference for reference, _, _ in rows(simulator, **query)] == ["G-6", "G-6"]
     simulator.control("DELETE", f"/documents/{posted}")
+
+
+def test_the_ledger_is_streamed_and_never_held(tmp_path: Path) -> None:
+    """Four times as many postings take no more memory: the response is made as it is sent."""
+    path = tmp_path / "books.db"
+    # Large enough that a page cache of 2 MB and the noise of an allocator do not matter.
+    lines = [{"accno": "6500", "debit": "1.25", "memo": "M" * 40}, {"accno": "1020", "credit": "1.25"}] * 1000
+    with closing(Books.create(path, demo_company.build_master())) as books, books.in_one_transaction():
+        for day in range(1, 29):
+            books.post_gl({"reference": f"L-{day}", "transdate": date(2026, 2, day), "lines": lines})
+    with SimulatorProcess(path) as simulator:
+        quarter = received(simulator, "2026-02-07")
+        before = memory(simulator.pid)
+        whole = received(simulator, "2026-02-28")
+        assert whole > 3.9 * quarter
+        assert memory(simulator.pid) - before < (whole - quarter) / 4
+
+
+def received(simulator: SimulatorProcess, last: str) -> int:
+    """Bytes of the postings of February 2026 until a day."""
+    headers = {"Authorization": f"Bearer {simulator.token}", "Accept": "application/xml"}
+    query = {"from_date": "2026-02-01", "to_date": last}
+    address = f"{simulator.base}/charts/x/transactions"
+    with requests.get(address, params=query, headers=headers, stream=True, timeout=60) as answer:
+        return sum(map(len, answer.iter_content(1 << 16)))
+
+
+def memory(pid: int) -> int:
+    """The largest memory of a process so far, in bytes; skips the test where the system does not tell."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        pytest.skip("the system does not tell the memory of a process")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert found
+    return 1024 * int(found[1])
