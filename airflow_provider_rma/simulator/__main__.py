@@ -34,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _connection(address: str, tenant: str, token: str) -> str:
+def _describe_connection(address: str, tenant: str, token: str) -> str:
     parts = urlsplit(address)
     connection = {
         "conn_type": "rma",
@@ -55,7 +55,7 @@ def _connection(address: str, tenant: str, token: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the simulator, or seed books if the first argument is ``seed``; gives the exit status."""
+    """Run the simulator, or seed books if the first argument is ``seed``; returns the exit status."""
     parent = os.getppid()
     words = sys.argv[1:] if arguments is None else list(arguments)
     if words[:1] == ["seed"]:
@@ -91,9 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log_requests=given.log_requests,
         parent=parent if given.exit_with_parent else None,
     )
-    more = (lambda address: _connection(address, given.tenant, given.token)) if given.print_connection else None
+    describe = (
+        (lambda address: _describe_connection(address, given.tenant, given.token)) if given.print_connection else None
+    )
     try:
-        serve(options, more)
+        serve(options, describe)
     except (OSError, ValueError) as error:
         print(f"The simulator could not start: {error}", file=sys.stderr)
         return 1

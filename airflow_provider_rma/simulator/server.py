@@ -8,9 +8,9 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -18,7 +18,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from uvicorn import Config, Server
 
+from airflow_provider_rma.simulator import demo_company
 from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.books.master_tables import load_master
 from airflow_provider_rma.simulator.books.worker import BooksWorker
 from airflow_provider_rma.simulator.faults.connection import TrackedProtocol
 from airflow_provider_rma.simulator.http.app import RestApi
@@ -34,7 +36,7 @@ _PARENT_SECONDS = 0.5
 
 @dataclass
 class ServerOptions:
-    """How to run, as given on the command line.
+    """Options of the process, as given on the command line.
 
     :param db: SQLite file of the books; re-opened if it exists, else created from ``master`` or the demo company.
     :param port: 0 for a free port.
@@ -56,21 +58,17 @@ class ServerOptions:
 
 
 def open_books(options: ServerOptions) -> Books:
-    """The books of ``options.db``, created if the file does not exist."""
+    """Open the books of ``options.db``, created if the file does not exist."""
     if options.db.exists():
         return Books.open(options.db)
     options.db.parent.mkdir(parents=True, exist_ok=True)
     if options.master is not None:
-        from airflow_provider_rma.simulator.books.master_tables import load_master
-
         return Books.create(options.db, load_master(options.master))
-    from airflow_provider_rma.simulator import demo_company
-
     return Books.create(options.db, demo_company.build_master())
 
 
 def build_application(service: Service) -> Starlette:
-    """The ASGI application: the interface under ``/api``, the control endpoint, and the page."""
+    """Build the ASGI application: the interface under ``/api``, the control endpoint, and the page."""
 
     async def page(_: Request) -> Response:
         content = await service.worker.work(lambda books: render_page(books, service.tenant, service.settings.day))
@@ -98,7 +96,7 @@ class _AnnouncingServer(Server):
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket; the protocol is named because asyncio switches Nagle's delay off only then."""
+    """Open a listening socket; the protocol is named because asyncio switches Nagle's delay off only then."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -114,10 +112,10 @@ def _end_without(parent: int, ended: threading.Event) -> None:
             return
 
 
-def serve(options: ServerOptions, more: Any = None) -> None:
+def serve(options: ServerOptions, describe: Callable[[str], str] | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
-    :param more: called with the address; gives text that is printed after the ready line.
+    :param describe: called with the address; returns text that is printed after the ready line.
     """
     if options.log_requests:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -131,8 +129,8 @@ def serve(options: ServerOptions, more: Any = None) -> None:
         settings=options.settings,
     )
     announcement = f"rma-simulator ready {address} tenant={options.tenant} db={options.db}"
-    if more is not None:
-        announcement += "\n" + more(address)
+    if describe is not None:
+        announcement += "\n" + describe(address)
     config = Config(
         build_application(service),
         http=TrackedProtocol,

@@ -82,7 +82,7 @@ def _position(accnos: Sequence[str]) -> Any:
 def _compute_lines(
     inputs: Sequence[Document], lines: Sequence[ArticleTerms], side: int, sign: int, rate: float
 ) -> tuple[list[_Line], float]:
-    """Give the lines in CHF and the rounded sum of what converting them left over (0 for a single line)."""
+    """Return the lines in CHF and the rounded sum of what converting them left over (0 for a single line)."""
     computed = []
     left_over = 0.0
     for given, line in zip(inputs, lines, strict=True):

@@ -83,18 +83,18 @@ class Books(MasterDataStore):
     # ------------------------------------------------------------------ writing documents
 
     def post_invoice(self, document: Mapping[str, Any]) -> int:
-        """Post a sale and give its id: article method if it has ``lines``, else booking method.
+        """Post a sale and return its id: article method if it has ``lines``, else booking method.
 
         :param document: neutral names; amounts as text or Decimal, dates as ISO text or ``date``.
         """
         return self._writer.post("ar", document)
 
     def post_purchase(self, document: Mapping[str, Any]) -> int:
-        """Post a purchase and give its id: article method if it has ``lines``, else booking method."""
+        """Post a purchase and return its id: article method if it has ``lines``, else booking method."""
         return self._writer.post("ap", document)
 
     def post_gl(self, document: Mapping[str, Any]) -> int:
-        """Post a general-ledger voucher (``lines`` with ``accno``, ``debit`` or ``credit``) and give its id."""
+        """Post a general-ledger voucher (``lines`` with ``accno``, ``debit`` or ``credit``) and return its id."""
         return self._writer.post("gl", document)
 
     def resave(self, id: int, document: Mapping[str, Any]) -> None:  # noqa: A002
@@ -106,7 +106,7 @@ class Books(MasterDataStore):
         self._writer.delete(id)
 
     def pay(self, id: int, payment: Mapping[str, Any], route: str = "payment_form") -> dict[str, Any]:  # noqa: A002
-        """Enter a payment on a saved document and give it as it was stored.
+        """Enter a payment on a saved document and return it as it was stored.
 
         :param payment: ``amount`` (document currency), ``datepaid``, ``payment_accno``, ``source``, ``memo``,
             ``exchangerate``; ``form_total`` (CHF) if the form's total exceeds it.
@@ -116,7 +116,7 @@ class Books(MasterDataStore):
 
     def year_end(self, closing_date: Day, *, reference: str | None = None, description: str = "Jahresabschluss",
                  equity_accno: str = "2990") -> int:  # fmt: skip
-        """Close a fiscal year by an ordinary voucher, and give its id (D28).
+        """Close a fiscal year by an ordinary voucher, and return its id (D28).
 
         Sweeps every income and expense account since the previous closing, or since the beginning. Closings
         on the same or a later date are deleted first.
@@ -144,7 +144,7 @@ class Books(MasterDataStore):
     # ------------------------------------------------------------------ reading documents
 
     def document(self, id: int, *, today: Day = None) -> dict[str, Any]:  # noqa: A002
-        """Give one document: header, amounts, lines as entered, ``postings`` in entry order, ``payments``.
+        """Return one document: header, amounts, lines as entered, ``postings`` in entry order, ``payments``.
 
         :param today: the day that decides what is overdue; without it the day in Zurich.
         :raises KeyError: if there is none.
@@ -156,7 +156,7 @@ class Books(MasterDataStore):
         return result
 
     def unpaid(self, id: int) -> Decimal:  # noqa: A002
-        """What is still to be paid of a sale or purchase, in its own currency; negative if too much was paid.
+        """Compute the open amount of a sale or purchase in its own currency; negative if over-paid.
 
         :raises KeyError: if there is none.
         """
@@ -216,7 +216,7 @@ class Books(MasterDataStore):
         return reports.count_rows(self._store.fetch)
 
     def latest_vouchers(self, limit: int) -> list[dict[str, Any]]:
-        """The vouchers entered last, newest first, each as ``document`` gives it."""
+        """The vouchers entered last, newest first, each as ``document`` returns it."""
         rows = self._store.fetch("SELECT id FROM document ORDER BY id DESC LIMIT ?", (limit,))
         return [self.document(row[0]) for row in rows]
 
@@ -263,7 +263,7 @@ class Books(MasterDataStore):
         include_openings: bool = False,
         include_closings: bool = False,
     ) -> int:
-        """Number of rows that ``postings`` gives for the same parameters."""
+        """Count the rows that ``postings`` yields for the same parameters."""
         count, stream = self.counted_postings(accno_pattern, from_date, to_date, include_openings, include_closings)
         stream.close()
         return count
@@ -276,7 +276,7 @@ class Books(MasterDataStore):
         include_openings: bool = False,
         include_closings: bool = False,
     ) -> tuple[int, Generator[dict[str, Any]]]:
-        """Give the number of rows and the rows, of one and the same state of the books.
+        """Return the number of rows and the rows, of one and the same state of the books.
 
         Parameters as for ``postings``. Exhaust or close the iterator: it holds a connection.
         """
@@ -286,7 +286,7 @@ class Books(MasterDataStore):
         return count, stream
 
     def _stream(self, wanted: PostingFilter, openings: bool, closings: bool) -> Generator[Any]:
-        """Yield the count first, then the rows: whoever took the count has started the read."""
+        """Yield the count first, then the rows: taking the count starts the read."""
         with self._store.snapshot() as fetch:
             # both before the first row, since books in memory may change while the rows are read
             first = self._opening_rows(fetch, wanted) if openings else []

@@ -20,7 +20,7 @@ AMOUNTS = ("amount", "netamount", "paid", "fxamount", "fxpaid")
 #: Lists that a document of the booking method always has, even if it was entered without.
 _BOOKING_LISTS = {"ar": ("incomeentries", "taxentries"), "ap": ("expenseentries", "taxentries")}
 
-#: What a row of table ``document`` gives under the same name; the rest of a document lies in ``body``.
+#: Columns of table ``document`` that keep their name; the rest of a document is in ``body``.
 _COLUMNS = ("id", "module", "number", "transdate", "duedate", "datepaid", "currency")
 
 _POSTINGS = """
@@ -93,7 +93,7 @@ class DocumentReader:
         return [_payment(payment, row) for payment in rows]
 
     def payment_count(self, document_id: int) -> int:
-        """How many payments a document has."""
+        """Count the payments of a document."""
         rows = self._store.fetch("SELECT COUNT(*) FROM payment WHERE document_id = ?", (document_id,))
         return int(rows[0][0])
 
@@ -106,10 +106,10 @@ class DocumentReader:
 
 
 def restore_posted(row: sqlite3.Row, entries: Iterable[sqlite3.Row]) -> Posted:
-    """Give a stored document the shape it had when it was posted.
+    """Return a stored document the shape it had when it was posted.
 
     :param row: its header.
-    :param entries: its rows, as ``DocumentReader.posting_rows`` gives them.
+    :param entries: its rows, as ``DocumentReader.posting_rows`` returns them.
     """
     return Posted(
         amount=Decimal(row["amount"]),

@@ -53,7 +53,7 @@ class DocumentWriter:
     # ------------------------------------------------------------------ writing
 
     def post(self, module: str, document: Mapping[str, Any]) -> int:
-        """Post a new document of a module (``ar``, ``ap``, ``gl``) and give its id."""
+        """Post a new document of a module (``ar``, ``ap``, ``gl``) and return its id."""
         with self._store.write():
             return self._write(self._store.next_id(), module, to_iso_document(document))
 
@@ -76,7 +76,7 @@ class DocumentWriter:
     def post_year_end(
         self, day: str, sums: Mapping[str, Decimal], equity_accno: str, reference: str | None, description: str
     ) -> int:
-        """Post the closing voucher of a year and give its id; the caller lists it in table ``yearend``."""
+        """Post the closing voucher of a year and return its id; the caller lists it in table ``yearend``."""
         if self._master_data.account(equity_accno) is None:
             raise RefusalError(f"Das Konto '{equity_accno}' ist nicht vorhanden.", "equity_accno")
         with self._store.write():

@@ -168,7 +168,7 @@ class MasterDataStore:
         return _entity(rows[0], f"{kind}number") if rows else None
 
     def save_customer(self, values: Mapping[str, Any]) -> int:
-        """Create a customer or overwrite all of an existing one, and give its id.
+        """Create a customer or overwrite all of an existing one, and return its id.
 
         What is absent or empty falls back to the default: accounts 1100 and 1020, all sales tax accounts.
 
@@ -178,7 +178,7 @@ class MasterDataStore:
         return self._save_party("customer", values, "AR_tax", self.tenant["receivables_accno"])
 
     def save_vendor(self, values: Mapping[str, Any]) -> int:
-        """Create or overwrite a vendor, and give its id; defaults as for customers, with account 2000."""
+        """Create or overwrite a vendor, and return its id; defaults as for customers, with account 2000."""
         return self._save_party("vendor", values, "AP_tax", self.tenant["payables_accno"])
 
     def _save_party(self, kind: str, values: Mapping[str, Any], tax_link: str, arap_accno: str) -> int:
@@ -196,7 +196,7 @@ class MasterDataStore:
             return self._save_body("party", known, (kind, number), party_values(values, defaults))
 
     def save_part(self, values: Mapping[str, Any]) -> int:
-        """Create or overwrite an article, and give its id (the documented interface has no such call).
+        """Create or overwrite an article, and return its id (the documented interface has no such call).
 
         :param values: the fields of the article; ``partnumber`` is the key.
         """

@@ -172,7 +172,7 @@ def build_surplus_rows(amount: float, day: str, payment_accno: str, terms: Terms
 
 @dataclass(slots=True)
 class Settlement:
-    """What settling a foreign-currency document through the payment form does to its rows.
+    """Changes to the rows of a foreign-currency document that the payment form settles.
 
     :param changed: index of an older row to its new amount.
     :param added: new rows.

@@ -62,7 +62,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class ArticleTerms:
-    """What the master data says about one article at the document's date, for one customer or vendor.
+    """Terms of one article at the document's date, for one customer or vendor.
 
     :param accno: income or expense account.
     :param rates: tax account to rate (fraction), the taxes that article and customer share.
@@ -74,7 +74,7 @@ class ArticleTerms:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What master data contributes to a document.
+    """Terms that master data contributes to a document.
 
     :param side: +1 for sales, -1 for purchases.
     :param tax_accnos: tax accounts of the customer or vendor, in their order.
@@ -107,7 +107,7 @@ def document_sign(document: Document) -> int:
 
 
 def post_booking(document: Document, terms: Terms) -> Posted:
-    """Post a document of the booking method: the caller gives accounts and tax amounts.
+    """Post a document of the booking method: the caller names accounts and tax amounts.
 
     Payments that come with the document are not posted here (see ``payments``).
 

@@ -69,7 +69,7 @@ class PostingFilter:
 
 
 def count_postings(fetch: Fetch, wanted: PostingFilter) -> int:
-    """Number of rows that ``iterate_postings`` gives."""
+    """Count the rows that ``iterate_postings`` yields."""
     where, parameters = wanted.where(zero_rows=True)
     return int(fetch(f"SELECT TOTAL(p.visible) FROM daily p WHERE {where}", parameters)[0][0])  # noqa: S608
 
@@ -100,7 +100,7 @@ def iterate_postings(
 
 
 def posting_dict(row: sqlite3.Row, departments: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
-    """Give one row of the ledger as a dict: ``amount`` raw (debit negative), ``department`` a dict or ``None``."""
+    """Return one row of the ledger as a dict: ``amount`` raw (debit negative), ``department`` a dict or ``None``."""
     result = dict(row)
     result["amount"] = Decimal(result["amount"])
     result["fx_transaction"] = bool(result.pop("fx"))
@@ -110,7 +110,7 @@ def posting_dict(row: sqlite3.Row, departments: Mapping[int, Mapping[str, Any]])
 
 @dataclass(frozen=True, slots=True)
 class BalanceFilter:
-    """What a balance leaves out.
+    """Postings that a balance leaves out.
 
     :param department_id: only documents of this department.
     :param project: only rows of the project with this number or description.

@@ -14,7 +14,7 @@ _QUANTA = {places: Decimal(1).scaleb(-places) for places in range(13)}
 
 
 def to_stored(value: float) -> Decimal:
-    """Give the decimal that ends up in the books for a double: 15 significant digits, no negative zero.
+    """Return the decimal that ends up in the books for a double: 15 significant digits, no negative zero.
 
     :param value: any finite double.
     """

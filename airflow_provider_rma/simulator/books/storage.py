@@ -89,12 +89,12 @@ COMMIT;
 
 
 def to_units(amount: Decimal) -> int:
-    """Give an amount in CHF as an integer of 1e-8 CHF; what is smaller is lost."""
+    """Return an amount in CHF as an integer of 1e-8 CHF; what is smaller is lost."""
     return int(amount.scaleb(8).to_integral_value())
 
 
 def join_sum(whole: int | None, fraction: int | None) -> Decimal:
-    """Give a sum in CHF, from the sums of ``WHOLE`` and ``FRACTION``."""
+    """Return a sum in CHF, from the sums of ``WHOLE`` and ``FRACTION``."""
     if whole is None:
         return ZERO
     return Decimal(whole) + Decimal(fraction or 0) * UNIT
@@ -170,7 +170,7 @@ class Store:
                 self._next_id = None
 
     def read_cached(self, key: Hashable, read: Callable[[], T]) -> T:
-        """Give what ``read`` gives; within a transaction it is read once, since nobody else can change it then."""
+        """Return the result of ``read``; within a transaction it is read once, since nobody else can change it then."""
         with self.lock:
             if not self.connection.in_transaction:
                 return read()
@@ -185,7 +185,7 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[Fetch]:
-        """Give a function for queries that all see one unchanging state of the books, for long reads.
+        """Return a function for queries that all see one unchanging state of the books, for long reads.
 
         Books in memory have one connection only; there a long read sees what is written meanwhile.
         """
@@ -201,7 +201,10 @@ class Store:
 
     @contextmanager
     def view(self) -> Iterator[Fetch]:
-        """Give a function for a few short queries that see one state of the books, own unfinished writing included."""
+        """Return a function for a few short queries that see one state of the books.
+
+        An unfinished transaction of this store is part of that state.
+        """
         with self.lock:
             if self.connection.in_transaction:
                 yield self.fetch

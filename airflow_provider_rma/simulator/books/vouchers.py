@@ -13,7 +13,7 @@ GL_PLACES = 8
 
 
 def post_gl(document: Document, terms: Terms) -> list[PostingRow]:
-    """Give the rows of a general-ledger voucher; nothing is rounded to cents and no balance is asked for.
+    """Return the rows of a general-ledger voucher; nothing is rounded to cents and no balance is asked for.
 
     A line of 0 is kept only if it carries a source or a memo. In foreign currency every row is followed by
     its difference to CHF; what those differences leave over falls on the first of them.
@@ -49,7 +49,7 @@ def _level_differences(rows: list[PostingRow]) -> None:
 def build_year_end_rows(
     sums: Iterable[tuple[str, Decimal]], day: str, equity_accno: str, reference: str
 ) -> list[PostingRow]:
-    """Give the rows of a closing voucher: every income and expense account to zero, the result to equity.
+    """Return the rows of a closing voucher: every income and expense account to zero, the result to equity.
 
     :param sums: account number and raw sum (credit positive, CHF) of the period being closed.
     :param day: closing date, ISO.

@@ -1,4 +1,4 @@
-"""Who works on the books: one thread that writes and begins every read, one that goes on with long reads.
+"""Threads that work on the books: one writes and begins every read, one goes on with long reads.
 
 Every read begins between two postings, never beside one, so that the number of rows that a response announces is the
 number it holds. A long list keeps the view of the books it began with, whatever is posted while it is sent.

@@ -1,4 +1,4 @@
-"""Which key opens the tenant, and where it may stand in a request."""
+"""The token that opens the tenant, and its places in a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operation responds, and how it becomes bytes in the form the client asked for."""
+"""Content of a response, and how it becomes bytes in the form the client asked for."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _SATURDAY = 5
 
 @dataclass(frozen=True)
 class SeedPlan:
-    """What to build.
+    """The books to build.
 
     :param customers: customers beside the three of the demo company.
     :param invoices: sales documents that remain in the books, credit notes included.

@@ -20,56 +20,56 @@ def _parser() -> argparse.ArgumentParser:
     )
     add, usual = parser.add_argument, SeedPlan()
     add("--db", type=Path, required=True, help="SQLite file of the books; must not exist")
-    add("--customers", type=_whole, default=usual.customers, help="customers (default: %(default)s)")
-    add("--invoices", type=_whole, default=usual.invoices, help="sales documents (default: %(default)s); "
+    add("--customers", type=_read_count, default=usual.customers, help="customers (default: %(default)s)")
+    add("--invoices", type=_read_count, default=usual.invoices, help="sales documents (default: %(default)s); "
         "about 8 postings each, with payments, purchases and vouchers")  # fmt: skip
-    add("--months", type=_positive, default=usual.months, help="months of business (default: %(default)s)")
-    add("--start", type=_month, default=usual.start, metavar="YYYY-MM", help="first month (default: 2023-01)")
+    add("--months", type=_read_months, default=usual.months, help="months of business (default: %(default)s)")
+    add("--start", type=_read_month, default=usual.start, metavar="YYYY-MM", help="first month (default: 2023-01)")
     add("--seed", type=int, default=usual.seed, help="another number, other books (default: %(default)s)")
-    add("--payments", type=_share, default=usual.payments, metavar="SHARE",
+    add("--payments", type=_read_share, default=usual.payments, metavar="SHARE",
         help="share of the invoices that get paid in time, 0 to 1 (default: %(default)s)")  # fmt: skip
-    add("--unbalanced", type=_whole, default=usual.unbalanced, metavar="N",
+    add("--unbalanced", type=_read_count, default=usual.unbalanced, metavar="N",
         help="vouchers that are off by a rappen, as in some real books (default: %(default)s)")  # fmt: skip
     return parser
 
 
-def _whole(text: str) -> int:
+def _read_count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
     return int(text)
 
 
-def _positive(text: str) -> int:
-    if not 1 <= _whole(text) <= 1200:
+def _read_months(text: str) -> int:
+    if not 1 <= _read_count(text) <= 1200:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 1 and 1200")
     return int(text)
 
 
-def _share(text: str) -> float:
+def _read_share(text: str) -> float:
     if not re.fullmatch(r"0|1|[01]?\.[0-9]+", text) or float(text) > 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and 1")
     return float(text)
 
 
-def _month(text: str) -> date:
+def _read_month(text: str) -> date:
     if not re.fullmatch("(19|20)[0-9]{2}-(0[1-9]|1[0-2])", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a month like 2023-01")
     return date.fromisoformat(f"{text}-01")
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Seed books; gives the exit status.
+    """Seed books; returns the exit status.
 
     :param arguments: what follows the word ``seed``.
     """
     given = vars(_parser().parse_args(arguments))
     path = given.pop("db")
     try:
-        print(seed(path, SeedPlan(**given), _say))
+        print(seed(path, SeedPlan(**given), _report))
     except (OSError, ValueError) as error:
         print(f"The books could not be seeded: {error}", file=sys.stderr)
         return 1

@@ -44,7 +44,7 @@ class DocumentMaker:
         return (least + Decimal(int(share * share * share * 100_000)) * (most - least) / 100_000).quantize(_CENT)
 
     def draw_invoice(self, number: str, day: date) -> dict[str, Any]:
-        """An invoice or (3 of 100) a credit note, by article or by booking, seldom in euro."""
+        """Draw an invoice or (3 of 100) a credit note, by article or by booking, seldom in euro."""
         chance = self._rng.random()
         customer = self._customers[int(chance * chance * len(self._customers))]
         sign = -1 if self._rng.random() < 0.03 else 1
@@ -67,7 +67,7 @@ class DocumentMaker:
         return document | self._entries("income_accno", _INCOME, sign, day, "2201" if customer.taxed else "", most=3)
 
     def draw_purchase(self, number: str, day: date) -> dict[str, Any]:
-        """A purchase by booking, with input tax."""
+        """Draw a purchase by booking, with input tax."""
         chance = self._rng.random()
         vendor = self._vendors[int(chance * chance * len(self._vendors))]
         return {
@@ -122,7 +122,7 @@ class DocumentMaker:
         return {name: entries, "taxentries": [{"amount": str(tax), "tax_accno": tax_accno}]}
 
     def amend(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """The document as somebody saves it again: another text, and on every second one another amount."""
+        """Change a document as somebody who saves it again: another text, and on every second one another amount."""
         result = {**document, "description": document["description"] + " (korrigiert)"}
         if "lines" in result and self._rng.random() < 0.5:
             result["lines"] = [*result["lines"], {"partnumber": "DL-302", "quantity": "1"}]

@@ -35,7 +35,7 @@ class Payment:
 
 
 def draw_payment(rng: Random, document_id: int, document: dict[str, Any], share: float) -> tuple[date, Payment] | None:
-    """Whether, when and how a document gets paid; ``None`` if never."""
+    """Draw whether, when and how a document gets paid; ``None`` if never."""
     if rng.random() >= share:
         return None
     foreign = document["currency"] != "CHF"
@@ -61,7 +61,7 @@ def _way(rng: Random) -> str:
 
 
 def enter_payment(books: Books, rng: Random, payment: Payment, day: date) -> tuple[date, Payment] | None:
-    """Enter a payment and give the one that follows it, if it was a part."""
+    """Enter a payment and return the one that follows it, if it was a part."""
     unpaid = books.unpaid(payment.document_id)
     if not unpaid:
         return None

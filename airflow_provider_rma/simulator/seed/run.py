@@ -37,7 +37,7 @@ Task = Callable[[date], None]
 
 @dataclass(frozen=True)
 class SeedSummary:
-    """What was built: numbers of documents and postings, the days they span (inclusive), seconds, bytes."""
+    """Books that were built: numbers of documents and postings, first and last day, seconds, bytes."""
 
     documents: int
     postings: int
@@ -114,7 +114,7 @@ class SeededCompany:
         """Post everything, one transaction a month."""
         plan, told, started = self._plan, 0.0, time.monotonic()
         with self._books.in_one_transaction():
-            self._at(plan.start)
+            self._set_day(plan.start)
             self._books.post_gl(self._vouchers.draw_opening(plan.start))
         for (first, last), invoices in zip(list_months(plan.start, plan.months), share_by_month(plan), strict=True):
             with self._books.in_one_transaction():
@@ -126,7 +126,7 @@ class SeededCompany:
         with self._books.in_one_transaction():
             self._end()
 
-    def _at(self, day: date) -> None:
+    def _set_day(self, day: date) -> None:
         self._books.set_clock(lambda: datetime.combine(day, clock_time(10), UTC))
 
     def _month(self, first: date, last: date, invoices: int) -> None:
@@ -137,7 +137,7 @@ class SeededCompany:
         regular = self._vouchers.draw_monthly(first, last)
         for offset in range((last - first).days + 1):
             day = first + timedelta(days=offset)
-            self._at(day)
+            self._set_day(day)
             self._do_what_is_due(day)
             for _ in range(sales.get(day, 0)):
                 self._sell(day)
@@ -156,7 +156,7 @@ class SeededCompany:
                 self._books.post_gl(voucher)
         if last.month == 12 and last < self._plan.last_day:
             # the accountant closes a year in spring
-            self._on(last + timedelta(days=80), lambda _: self._close_year(last))
+            self._schedule(last + timedelta(days=80), lambda _: self._close_year(last))
 
     def _close_year(self, last: date) -> None:
         self._books.year_end(last, reference=f"JA-{last.year}", description=f"Jahresabschluss {last.year}")
@@ -166,7 +166,7 @@ class SeededCompany:
         due = sorted(self._later, key=lambda entry: entry[:2])
         self._later = []
         for day, _, task in due:
-            if not isinstance(task, _Paying):
+            if not isinstance(task, _PaymentTask):
                 task(day)
         if self._plan.last_day.month == 12:
             self._close_year(self._plan.last_day)
@@ -175,36 +175,38 @@ class SeededCompany:
 
     # ------------------------------------------------------------------ documents
 
-    def _number(self, prefix: str, day: date) -> str:
+    def _next_number(self, prefix: str, day: date) -> str:
         key = f"{prefix}-{day.year}"
         self._numbers[key] = self._numbers.get(key, 0) + 1
         return f"{key}-{self._numbers[key]:06d}"
 
     def _sell(self, day: date) -> None:
-        document = self._documents.draw_invoice(self._number("RE", day), day)
+        document = self._documents.draw_invoice(self._next_number("RE", day), day)
         if self._rng.random() < _DELETED:
             mistaken = self._books.post_invoice(document)
-            self._on(day + timedelta(days=1), lambda _: self._books.delete(mistaken))
-        self._follow(self._books.post_invoice(document), document, self._plan.payments)
+            self._schedule(day + timedelta(days=1), lambda _: self._books.delete(mistaken))
+        self._plan_follow_up(self._books.post_invoice(document), document, self._plan.payments)
 
     def _buy(self, day: date) -> None:
-        document = self._documents.draw_purchase(self._number("ER", day), day)
-        self._follow(self._books.post_purchase(document), document, _PURCHASES_PAID if self._plan.payments else 0.0)
+        document = self._documents.draw_purchase(self._next_number("ER", day), day)
+        self._plan_follow_up(
+            self._books.post_purchase(document), document, _PURCHASES_PAID if self._plan.payments else 0.0
+        )
 
-    def _follow(self, document_id: int, document: dict[str, Any], paid: float) -> None:
+    def _plan_follow_up(self, document_id: int, document: dict[str, Any], paid: float) -> None:
         """Plan what will happen to a document: saved again within days, paid later."""
         day = date.fromisoformat(document["transdate"])
         if self._rng.random() < _RESAVED:
             amended = self._documents.amend(document)
-            self._on(
+            self._schedule(
                 day + timedelta(days=1 + self._rng.randrange(payments.REST - 1)),
                 lambda _: self._books.resave(document_id, amended),
             )
         payment = payments.draw_payment(self._rng, document_id, document, paid)
         if payment is not None:
-            self._on(payment[0], _Paying(self, payment[1]))
+            self._schedule(payment[0], _PaymentTask(self, payment[1]))
 
-    def _on(self, day: date, task: Task) -> None:
+    def _schedule(self, day: date, task: Task) -> None:
         self._tasks += 1
         heapq.heappush(self._later, (day, self._tasks, task))
 
@@ -216,11 +218,11 @@ class SeededCompany:
         """Enter a payment that is due, and plan the second one where it was a part."""
         following = payments.enter_payment(self._books, self._rng, payment, day)
         if following is not None:
-            self._on(following[0], _Paying(self, following[1]))
+            self._schedule(following[0], _PaymentTask(self, following[1]))
 
 
 @dataclass(frozen=True)
-class _Paying:
+class _PaymentTask:
     """The task of entering a payment: at the end of the period, such tasks are left undone."""
 
     company: SeededCompany

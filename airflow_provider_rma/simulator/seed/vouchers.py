@@ -43,7 +43,7 @@ class VoucherMaker:
         return max(Decimal(1), (self._turnover * percent / 100 / _FIVE).to_integral_value()) * _FIVE
 
     def draw_opening(self, day: date) -> dict[str, Any]:
-        """What the company starts with."""
+        """Draw the opening voucher."""
         assets = [_debit("1020", self._share(300), "Bank"), _debit("1000", self._share(10), "Kasse")]
         assets += [_debit(accno, self._share(120), "Anlagen") for accno in _ASSETS]
         whole = sum((Decimal(line["debit"]) for line in assets), Decimal(0))
@@ -52,7 +52,7 @@ class VoucherMaker:
         return self._voucher(day, "Eröffnungsbilanz", lines)
 
     def draw_monthly(self, first: date, last: date) -> list[tuple[date, dict[str, Any]]]:
-        """The vouchers that every month has, and the day of each; VAT is apart (``vat``)."""
+        """Draw the vouchers that every month has, each with its day; settlements are apart."""
         month = f"{_MONTHS[first.month - 1]} {first.year}"
         pay_day = first.replace(day=25)
         return [
@@ -85,7 +85,7 @@ class VoucherMaker:
         return self._voucher(day, "Wechsel Euro in Franken", lines, currency="EUR", exchangerate=str(euro_rate(day)))
 
     def draw_petty_cash(self, day: date) -> dict[str, Any]:
-        """A voucher of the till, by a department."""
+        """Draw a voucher of the till, by a department."""
         department = self._departments[int(self._rng.random() * len(self._departments))]
         voucher = self._plain(
             day,
@@ -97,7 +97,7 @@ class VoucherMaker:
         return voucher | {"department": department}
 
     def draw_settlements(self, day: date) -> Iterator[dict[str, Any]]:
-        """At the end of a quarter: VAT to one account, social insurance paid, the till filled up."""
+        """Draw the vouchers at the end of a quarter: VAT to one account, social insurance paid, the till filled up."""
         taxes = {accno: self._raw(accno, day) for accno in ("1170", "1171", "2201", "2202")}
         lines = [_turned(accno, -amount) for accno, amount in taxes.items() if amount]
         owed = sum(taxes.values(), Decimal(0))
