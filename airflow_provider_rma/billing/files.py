@@ -17,7 +17,7 @@ PLAN_PAGE = "plan.html"
 OUTCOMES = "outcomes.ndjson"
 REJECTS = "rejects.ndjson"
 RUN_PAGE = "outcomes.html"
-IMPORT_REPORT = "adopt.ndjson"
+IMPORT_REPORT = "journal-import.ndjson"
 
 #: Files that people act upon soon and that may hold personal data. Everything else stays whatever its age, above all
 #: evidence.
@@ -25,7 +25,7 @@ PERISHABLE = frozenset({PLAN, PLAN_SUMMARY, PLAN_PAGE, OUTCOMES, REJECTS, RUN_PA
 
 #: Folder of a tenant's chain of evidence, and of its import reports, within the tenant's folder.
 EVIDENCE_FOLDER = "evidence"
-IMPORT_FOLDER = "adopt"
+IMPORT_FOLDER = "journal-import"
 
 
 class FileSystem(Protocol):

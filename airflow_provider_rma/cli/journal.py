@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from airflow_provider_rma.cli.airflow import conn_option, hook_of, journal_database, journal_of, kind_option
+from airflow_provider_rma.cli.journal_import import import_
 from airflow_provider_rma.cli.output import FINDINGS, emit, iso, json_option, local, table
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.formatting import format_span
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 @click.group()
 def journal() -> None:
     """Look into the journal of everything sent, and resolve what is in doubt."""
+
+
+journal.add_command(import_)
 
 
 @journal.command()

@@ -1,4 +1,4 @@
-"""``rma adopt``: take over from a script that has billed before."""
+"""``rma journal import``: record what a script has billed before."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from airflow_provider_rma.formatting import format_amount
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.files import RunFolder
-    from airflow_provider_rma.billing.journal_import.run import ImportReport, MatchedInvoice
+    from airflow_provider_rma.billing.journal_import.model import ImportReport, MatchedInvoice
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@click.command()
+@click.command("import")
 @click.option("--from", "first", type=_DAY, required=True, metavar="DAY", help="First invoice date, inclusive.")
 @click.option("--to", "last", type=_DAY, required=True, metavar="DAY", help="Last invoice date, inclusive.")
 @click.option("--source", metavar="FILE", help="What the script was given: JSON, NDJSON, CSV or Parquet; path or URL.")
@@ -44,10 +44,15 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option(
     "--by", "who", metavar="WHO", help="Who accepts; kept in the journal. The user of this machine if not given."
 )
-@click.option("--report", metavar="FOLDER", help="Folder for the file with all findings; the tenant's if not given.")
+@click.option(
+    "--report",
+    "report_folder",
+    metavar="FOLDER",
+    help="Folder for the file with all findings; the tenant's if not given.",
+)
 @json_option
 @click.pass_context
-def adopt(
+def import_(
     ctx: click.Context,
     first: datetime,
     last: datetime,
@@ -59,7 +64,7 @@ def adopt(
     write: bool,
     accepted: tuple[str, ...],
     who: str | None,
-    report: str | None,
+    report_folder: str | None,
     as_json: bool,
 ) -> None:
     """Compare what a script was given with what the books hold.
@@ -74,10 +79,10 @@ def adopt(
     hook = hook_of(conn_id)
     records = _records(source, sql_conn, sql)
     with hook.get_conn() as client:
-        done = JournalImport(
+        report = JournalImport(
             client=client,
-            journal=journal_of(hook, "invoice", "adopt"),
-            output=_output(report, conn_id, first, last),
+            journal=journal_of(hook, "invoice", "import"),
+            output=_output(report_folder, conn_id, first, last),
             first=first.date(),
             last=last.date(),
             write=write,
@@ -86,10 +91,10 @@ def adopt(
             input_timezone=input_timezone,
         ).run(records)
     if as_json:
-        emit(_values(done))
+        emit(_values(report))
     else:
-        _print(done)
-    if not done.clean:
+        _print(report)
+    if not report.is_clean:
         ctx.exit(FINDINGS)
 
 
@@ -117,93 +122,92 @@ def _open(path: Any) -> IO[bytes]:
     return stream
 
 
-def _output(report: str | None, conn_id: str, first: datetime, last: datetime) -> RunFolder:
+def _output(report_folder: str | None, conn_id: str, first: datetime, last: datetime) -> RunFolder:
     from airflow_provider_rma.billing.files import IMPORT_FOLDER, RunFolder
 
     folder = (
-        storage_folder(report)
-        if report
+        storage_folder(report_folder)
+        if report_folder
         else tenant_folder(conn_id) / IMPORT_FOLDER / f"{first:%Y-%m-%d}_{last:%Y-%m-%d}"
     )
     return RunFolder(folder.fs, folder.path, str(folder))
 
 
-def _values(done: ImportReport) -> dict[str, Any]:
+def _values(report: ImportReport) -> dict[str, Any]:
     return {
-        "from": done.first.isoformat(),
-        "to": done.last.isoformat(),
-        "source": done.source,
-        "outside": done.outside,
-        "read": done.read,
-        "counts": dict(done.counts),
-        "totals": {kind: f"{total:.2f}" for kind, total in done.totals.items()},
-        "fields": dict(done.fields),
-        "blocked": done.blocked,
-        "journalled": asdict(done.adoption) if done.adoption else None,
-        "accepted_without_need": list(done.unused),
-        "path": done.path,
+        "from": report.first.isoformat(),
+        "to": report.last.isoformat(),
+        "source": report.source,
+        "outside": report.outside,
+        "read": report.read,
+        "counts": dict(report.counts),
+        "totals": {kind: f"{total:.2f}" for kind, total in report.totals.items()},
+        "fields": dict(report.fields),
+        "blocked": report.blocked,
+        "journalled": asdict(report.imported) if report.imported else None,
+        "accepted_without_need": list(report.accepted_without_need),
+        "path": report.path,
     }
 
 
-def _print(done: ImportReport) -> None:
-    from airflow_provider_rma.billing.journal_import.run import MatchKind
+def _print(report: ImportReport) -> None:
+    from airflow_provider_rma.billing.journal_import.model import MatchKind
 
-    click.echo(
-        f"Period {done.first} to {done.last}: {done.source} invoices in the source. The books hold {done.read} in all."
-    )
-    if done.outside:
-        click.echo(f"{done.outside} invoices of the source lie outside of the period and are not compared.")
+    period = f"Period {report.first} to {report.last}"
+    click.echo(f"{period}: {report.source} invoices in the source. The books hold {report.read} in all.")
+    if report.outside:
+        click.echo(f"{report.outside} invoices of the source lie outside of the period and are not compared.")
     click.echo()
     rows = [
-        [kind.replace("_", " "), done.counts[kind], _amount(done, kind), kind.meaning]
+        [kind.replace("_", " "), report.counts[kind], _amount(report, kind), kind.meaning]
         for kind in MatchKind
-        if done.counts[kind]
+        if report.counts[kind]
     ]
     table(["KIND", "INVOICES", "CHF", "WHAT"], rows, right=["INVOICES", "CHF"])
-    if done.fields:
-        fields = ", ".join(f"{name} {count}" for name, count in done.fields.most_common())
+    if report.fields:
+        fields = ", ".join(f"{name} {count}" for name, count in report.fields.most_common())
         click.echo(f"\nFields that differ: {fields}")
-    for kind, findings in done.named.items():
-        _print_findings(kind, findings, done.counts[kind])
+    for kind, invoices in report.named.items():
+        _print_invoices(kind, invoices, report.counts[kind])
     click.echo()
-    _print_journal(done)
-    click.echo(f"All findings: {done.path}")
+    _print_journal(report)
+    click.echo(f"All findings: {report.path}")
 
 
-def _amount(done: ImportReport, kind: str) -> str | None:
-    total = done.totals.get(kind)
+def _amount(report: ImportReport, kind: str) -> str | None:
+    total = report.totals.get(kind)
     return None if total is None else format_amount(total)
 
 
-def _print_findings(kind: str, findings: list[MatchedInvoice], count: int) -> None:
-    if not findings:
+def _print_invoices(kind: str, invoices: list[MatchedInvoice], count: int) -> None:
+    if not invoices:
         return
     click.echo(f"\n{kind.replace('_', ' ').capitalize()}:")
-    for finding in findings:
-        name = finding.number or f"record {finding.position}"
-        text = ", ".join(finding.fields) if finding.fields else _reason(finding)
+    for invoice in invoices:
+        name = invoice.number or f"record {invoice.position}"
+        text = ", ".join(invoice.fields) if invoice.fields else _reason(invoice)
         click.echo(f"  {name}: {text}" if text else f"  {name}")
-    if count > len(findings):
-        click.echo(f"  and {count - len(findings)} more")
+    if count > len(invoices):
+        click.echo(f"  and {count - len(invoices)} more")
 
 
-def _reason(finding: MatchedInvoice) -> str:
+def _reason(invoice: MatchedInvoice) -> str:
     """Why, where the heading does not say it already."""
-    return "" if finding.kind in ("missing", "extra") else "; ".join(finding.reasons)
+    return "" if invoice.kind in ("missing", "extra") else "; ".join(invoice.reasons)
 
 
-def _print_journal(done: ImportReport) -> None:
-    if done.adoption is None:
+def _print_journal(report: ImportReport) -> None:
+    if report.imported is None:
         click.echo("Nothing was journalled: this is a report. Repeat it with --write.")
     else:
-        made = done.adoption
-        click.echo(f"Journalled as booked: {made.added + made.resolved} (known before: {made.known}).")
-    if done.blocked:
-        verb = "Not sent by any run" if done.adoption else "With --write, not sent by any run"
+        counts = report.imported
+        click.echo(f"Journalled as booked: {counts.added + counts.resolved} (known before: {counts.known}).")
+    if report.blocked:
+        verb = "Not sent by any run" if report.imported else "With --write, not sent by any run"
         click.echo(
-            f"{verb} until somebody decides: {done.blocked}. Look them up in RMA, then say\n"
-            "  rma adopt … --write --accept NUMBER     or  rma journal resolve NUMBER --as absent\n"
-            "if it is an invoice of its own, else        rma journal resolve NUMBER --as booked"
+            f"{verb} until somebody decides: {report.blocked}. Look them up in RMA, then say\n"
+            "  rma journal import … --write --accept NUMBER     or  rma journal resolve NUMBER --as absent\n"
+            "if it is an invoice of its own, else                   rma journal resolve NUMBER --as booked"
         )
-    if done.unused:
-        click.echo(f"Accepted without need, nothing was to be decided about: {', '.join(done.unused)}")
+    if report.accepted_without_need:
+        click.echo(f"Accepted without need, nothing was to be decided about: {', '.join(report.accepted_without_need)}")

@@ -14,7 +14,6 @@ import click
 from airflow_provider_rma.cli.doctor import doctor
 from airflow_provider_rma.cli.evidence import evidence
 from airflow_provider_rma.cli.journal import journal
-from airflow_provider_rma.cli.journal_import import adopt
 from airflow_provider_rma.cli.ledger import ledger
 from airflow_provider_rma.cli.output import Refusal
 from airflow_provider_rma.cli.purge import purge
@@ -40,7 +39,7 @@ def rma() -> None:
     """
 
 
-for _command in (journal, doctor, adopt, evidence, ledger, purge):
+for _command in (journal, doctor, evidence, ledger, purge):
     rma.add_command(_command)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.journal.model import JournalState
-from airflow_provider_rma.billing.journal_import.run import MatchKind
+from airflow_provider_rma.billing.journal_import.model import MatchKind
 from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.exceptions import InvalidInputError
@@ -25,7 +25,7 @@ from tests.support.simulator import SimulatorProcess
 CLI = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 CUSTOMERS = (ROOT / "docs" / "customers.md").read_text(encoding="utf-8")
 INVOICES = (ROOT / "docs" / "invoices.md").read_text(encoding="utf-8")
-JOURNAL_IMPORT = (ROOT / "docs" / "adopt.md").read_text(encoding="utf-8")
+JOURNAL_IMPORT = (ROOT / "docs" / "journal-import.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

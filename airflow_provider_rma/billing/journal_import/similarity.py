@@ -1,7 +1,7 @@
-"""How like an invoice of somebody's own data is to the one that the books hold under its number.
+"""Similarity of an invoice in the source with the one that the books hold under its number.
 
-A script of former days leaves marks: a date that slipped over midnight, a total rounded to five rappen, a text cut to
-the length of a column. Such differences are told from those that make it another invoice.
+A script leaves traces: a date that slipped over midnight, a total rounded to five rappen, a text cut to the length of a
+column. Such minor differences are told from those that make it another invoice.
 """
 
 from __future__ import annotations
@@ -16,107 +16,109 @@ from airflow_provider_rma.billing.comparison import compare
 from airflow_provider_rma.billing.kinds.invoice import Document
 from airflow_provider_rma.billing.totals import line_amount
 
-#: What a rounding to the smallest coin (five rappen) may move an amount, in the document's currency.
-NEAR_AMOUNT = Decimal("0.05")
-#: What a time zone may move a date.
-NEAR_DAYS = 1
+#: Largest difference of an amount that a rounding to the smallest coin (five rappen) makes, in its currency.
+MINOR_AMOUNT = Decimal("0.05")
+#: Largest difference of a date that a time zone makes, in days.
+MINOR_DAYS = 1
 
 _LINES = {"parts": "partnumber", "incomeentries": "income_accno", "taxentries": "tax_accno"}
 
 
 @dataclass(frozen=True)
-class Difference:
+class FieldDifference:
     """One field that differs.
 
-    :param text: a sentence about it, free of personal data.
-    :param near: whether it may come from rounding, cutting, or a slip over midnight.
+    :param sentence: free of personal data.
+    :param is_minor: whether it may come from rounding, cutting, or a slip over midnight.
     """
 
     field: str
-    text: str
-    near: bool
+    sentence: str
+    is_minor: bool
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """What a comparison found.
+    """Differences of two invoices of one number.
 
     :param unchecked: names of what could not be compared.
     """
 
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[FieldDifference, ...] = ()
     unchecked: tuple[str, ...] = ()
 
     @property
-    def same(self) -> bool:
+    def is_same(self) -> bool:
         """Whether nothing differs."""
         return not self.differences
 
     @property
-    def near(self) -> bool:
-        """Whether everything that differs is near."""
-        return all(difference.near for difference in self.differences)
+    def is_minor(self) -> bool:
+        """Whether every difference is minor."""
+        return all(difference.is_minor for difference in self.differences)
 
 
-def liken(document: Document, booked: Mapping[str, Any]) -> Similarity:
-    """Compare a document with the one in the books.
+def compare_loosely(document: Document, booked: Mapping[str, Any]) -> Similarity:
+    """Compare a document with the one in the books, and weigh each difference.
 
-    :param document: the invoice by somebody's own data.
+    :param document: the invoice of the source.
     :param booked: an invoice as read from RMA.
     """
     comparison = compare(document, booked)
     differences = [_weigh(sentence, document, booked) for sentence in comparison.differences]
-    differences += [_text(name, document.invoice[name], booked.get(name) or "") for name in comparison.texts]
+    differences += [_compare_texts(name, document.invoice[name], booked.get(name) or "") for name in comparison.texts]
     return Similarity(tuple(differences), comparison.unchecked)
 
 
-def _weigh(sentence: str, document: Document, booked: Mapping[str, Any]) -> Difference:
+def _weigh(sentence: str, document: Document, booked: Mapping[str, Any]) -> FieldDifference:
     name = sentence.partition(":")[0]
     invoice, figures = document.invoice, document.figures
     if name in ("transdate", "duedate"):
-        return _days(sentence, name, invoice[name], booked[name])
+        return _compare_days(sentence, name, invoice[name], booked[name])
     if name == "net" and figures.net is not None:
-        return _amount(sentence, name, figures.net, booked["netamount"])
+        return _compare_amounts(sentence, name, figures.net, booked["netamount"])
     if name == "gross" and figures.gross is not None:
-        return _amount(sentence, name, figures.gross, booked["amount"])
+        return _compare_amounts(sentence, name, figures.gross, booked["amount"])
     if name in _LINES:
-        return Difference(name, sentence, _lines_are_near(name, invoice[name], booked.get(name) or ()))
-    return Difference(name, sentence, near=False)
+        return FieldDifference(name, sentence, _are_lines_similar(name, invoice[name], booked.get(name) or ()))
+    return FieldDifference(name, sentence, is_minor=False)
 
 
-def _days(sentence: str, name: str, ours: date, theirs: date) -> Difference:
+def _compare_days(sentence: str, name: str, ours: date, theirs: date) -> FieldDifference:
     days = abs((ours - theirs).days)
-    return Difference(name, f"{sentence} ({days} {'day' if days == 1 else 'days'} off)", days <= NEAR_DAYS)
+    return FieldDifference(name, f"{sentence} ({days} {'day' if days == 1 else 'days'} off)", days <= MINOR_DAYS)
 
 
-def _amount(sentence: str, name: str, ours: Decimal, theirs: Decimal) -> Difference:
+def _compare_amounts(sentence: str, name: str, ours: Decimal, theirs: Decimal) -> FieldDifference:
     off = abs(ours - theirs)
-    return Difference(name, f"{sentence} ({off:.2f} off)", off <= NEAR_AMOUNT)
+    return FieldDifference(name, f"{sentence} ({off:.2f} off)", off <= MINOR_AMOUNT)
 
 
-def _text(name: str, ours: str, theirs: str) -> Difference:
+def _compare_texts(name: str, ours: str, theirs: str) -> FieldDifference:
     ours, theirs = " ".join(ours.split()), " ".join(theirs.split())
     if not theirs:
-        return Difference(name, f"{name}: empty in RMA", near=True)
+        return FieldDifference(name, f"{name}: empty in RMA", is_minor=True)
     cut = ours.startswith(theirs)
-    return Difference(name, f"{name}: cut after {len(theirs)} characters" if cut else f"{name}: other words", near=True)
+    return FieldDifference(
+        name, f"{name}: cut after {len(theirs)} characters" if cut else f"{name}: other words", is_minor=True
+    )
 
 
-def _lines_are_near(name: str, ours: Iterable[Mapping[str, Any]], theirs: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether both have the same articles or accounts, with amounts that are near."""
+def _are_lines_similar(name: str, ours: Iterable[Mapping[str, Any]], theirs: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether both have the same articles or accounts, with amounts that differ by a rounding only."""
     pairs = [_sorted(name, ours), _sorted(name, theirs)]
     return len(pairs[0]) == len(pairs[1]) and all(
-        key == other and abs(amount - booked) <= NEAR_AMOUNT
+        key == other and abs(amount - booked) <= MINOR_AMOUNT
         for (key, amount), (other, booked) in zip(*pairs, strict=True)
     )
 
 
 def _sorted(name: str, lines: Iterable[Mapping[str, Any]]) -> list[tuple[str, Decimal]]:
-    amounts = [(str(line.get(_LINES[name]) or ""), _amount_of(name, line)) for line in lines]
+    amounts = [(str(line.get(_LINES[name]) or ""), _line_total(name, line)) for line in lines]
     return sorted((key, amount) for key, amount in amounts if amount)
 
 
-def _amount_of(name: str, line: Mapping[str, Any]) -> Decimal:
+def _line_total(name: str, line: Mapping[str, Any]) -> Decimal:
     if name != "parts":
         return line.get("amount") or Decimal(0)
     return line_amount(line) if line.get("sellprice") and line.get("quantity") else Decimal(0)

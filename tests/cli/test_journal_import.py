@@ -1,4 +1,4 @@
-"""``rma adopt``: from a file or a query, for people and for machines."""
+"""``rma journal import``: from a file or a query, for people and for machines."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_report_for_a_person(desk: Desk, day: str, tmp_path: Path) -> None:
     source = write(
         tmp_path / "source.ndjson", same, cut | {"description": cut["description"] + ", 7000 Musterdorf"}, twin
     )
-    result = desk.run("adopt", *period(day), "--source", source, "--report", str(tmp_path / "report"))
+    result = desk.run("journal", "import", *period(day), "--source", source, "--report", str(tmp_path / "report"))
     assert result.exit_code == 1, result.output
     lines = result.stdout.splitlines()
     assert [line.split()[:3] for line in lines if line.startswith("match")] == [["match", "1", "100.00"]]
@@ -61,9 +61,9 @@ def test_a_report_for_a_person(desk: Desk, day: str, tmp_path: Path) -> None:
     assert f"probably booked as {day[:4]}-S3" in result.stdout
     assert "Nothing was journalled: this is a report. Repeat it with --write." in lines
     assert not any(word in result.stdout for word in ("Geheimweg", "Beispiel", "Musterdorf"))
-    report = (tmp_path / "report" / "adopt.ndjson").read_text(encoding="utf-8").splitlines()
+    report = (tmp_path / "report" / "journal-import.ndjson").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["kind"] for line in report] == ["match", "near_match", "probable_duplicate", "extra"]
-    assert f"All findings: file://{tmp_path / 'report'}/adopt.ndjson" in lines
+    assert f"All findings: file://{tmp_path / 'report'}/journal-import.ndjson" in lines
     assert desk.journal().get([f"{day[:4]}-1"]) == {}
 
 
@@ -71,7 +71,7 @@ def test_write_journals_and_blocks_and_a_person_decides(desk: Desk, day: str, tm
     same, twin = record("1", day), record("3", day, customernumber="K-901")
     book(desk, same, twin | {"invnumber": day[:4] + "-s3"})
     source = write(tmp_path / "source.ndjson", same, twin)
-    values = desk.json("adopt", *period(day), "--source", source, "--write", exit_code=1)
+    values = desk.json("journal", "import", *period(day), "--source", source, "--write", exit_code=1)
     assert values["counts"] == {"match": 1, "probable_duplicate": 1, "extra": 1}
     assert values["totals"] == {"match": "100.00", "probable_duplicate": "100.00", "extra": "100.00"}
     assert (values["journalled"]["added"], values["blocked"]) == (1, 1)
@@ -81,7 +81,7 @@ def test_write_journals_and_blocks_and_a_person_decides(desk: Desk, day: str, tm
     assert "blocked (not in the books under its number, and not sent until a person has decided)" in shown.stdout
     assert "probably booked as" in shown.stdout
     accepted = desk.run(
-        "adopt", *period(day), "--source", source, "--write", "--accept", twin["invnumber"], "--by", "A. M"
+        "journal", "import", *period(day), "--source", source, "--write", "--accept", twin["invnumber"], "--by", "A. M"
     )
     assert accepted.exit_code == 1
     assert "Journalled as booked: 0 (known before: 1)." in accepted.stdout
@@ -92,7 +92,7 @@ def test_write_journals_and_blocks_and_a_person_decides(desk: Desk, day: str, tm
 def test_resolve_decides_about_a_blocked_number_without_force(desk: Desk, day: str, tmp_path: Path) -> None:
     twin = record("3", day)
     book(desk, twin | {"invnumber": day[:4] + "-s3"})
-    desk.run("adopt", *period(day), "--source", write(tmp_path / "s.ndjson", twin), "--write")
+    desk.run("journal", "import", *period(day), "--source", write(tmp_path / "s.ndjson", twin), "--write")
     decided = desk.run(
         "journal", "resolve", twin["invnumber"], "--as", "absent", "--by", "A. M", "--reason", "two orders"
     )
@@ -104,11 +104,11 @@ def test_everything_matches(desk: Desk, day: str, tmp_path: Path) -> None:
     same = record("1", day)
     book(desk, same)
     source = write(tmp_path / "source.ndjson", same)
-    result = desk.run("adopt", *period(day), "--source", source, "--write")
+    result = desk.run("journal", "import", *period(day), "--source", source, "--write")
     assert result.exit_code == 0, result.output
     assert "Journalled as booked: 1 (known before: 0)." in result.stdout
-    folder = desk.home / "rma" / "demo" / "adopt" / f"{day[:4]}-01-01_{day[:4]}-12-31"
-    assert (folder / "adopt.ndjson").exists()
+    folder = desk.home / "rma" / "demo" / "journal-import" / f"{day[:4]}-01-01_{day[:4]}-12-31"
+    assert (folder / "journal-import.ndjson").exists()
 
 
 def test_the_source_may_be_a_query(desk: Desk, day: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +128,7 @@ def test_the_source_may_be_a_query(desk: Desk, day: str, tmp_path: Path, monkeyp
         "account AS incomeentries__income_accno FROM line ORDER BY number",
         encoding="utf-8",
     )
-    values = desk.json("adopt", *period(day), "--sql-conn", "erp", "--sql", str(query))
+    values = desk.json("journal", "import", *period(day), "--sql-conn", "erp", "--sql", str(query))
     assert values["counts"] == {"match": 1}
 
 
@@ -137,13 +137,15 @@ def test_the_source_may_be_a_query(desk: Desk, day: str, tmp_path: Path, monkeyp
     [[], ["--source", "x.csv", "--sql-conn", "erp"], ["--sql-conn", "erp"], ["--source", "x.csv", "--sql", __file__]],
 )
 def test_a_source_that_is_not_clear_is_refused(desk: Desk, options: list[str]) -> None:
-    result = desk.run("adopt", "--from", "2026-01-01", "--to", "2026-01-31", *options)
+    result = desk.run("journal", "import", "--from", "2026-01-01", "--to", "2026-01-31", *options)
     assert result.exit_code == 2
     assert "Give --source FILE, or --sql-conn CONN_ID together with --sql FILE." in result.stderr
 
 
 def test_a_source_that_cannot_be_read_is_an_error(desk: Desk, tmp_path: Path) -> None:
     for name, message in (("source.xlsx", "a file ending in '.xlsx' cannot be read"), ("none.csv", "cannot be opened")):
-        result = desk.run("adopt", "--from", "2026-01-01", "--to", "2026-01-31", "--source", str(tmp_path / name))
+        result = desk.run(
+            "journal", "import", "--from", "2026-01-01", "--to", "2026-01-31", "--source", str(tmp_path / name)
+        )
         assert result.exit_code == 2, result.output
         assert message in result.stderr

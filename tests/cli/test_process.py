@@ -24,7 +24,7 @@ def test_help_lists_the_commands_and_does_not_need_airflow() -> None:
     assert done.stdout.strip() == "False"
     shown = rma("--help")
     assert shown.returncode == 0, shown.stderr
-    for command in ("journal", "doctor", "adopt", "evidence", "ledger", "purge"):
+    for command in ("journal", "doctor", "evidence", "ledger", "purge"):
         assert command in shown.stdout
     assert rma("--version").stdout.strip().endswith(version("airflow-provider-rma"))
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.journal.model import JournalState
-from airflow_provider_rma.billing.journal_import.run import ImportReport, JournalImport
+from airflow_provider_rma.billing.journal_import.model import ImportReport
+from airflow_provider_rma.billing.journal_import.run import JournalImport
 from airflow_provider_rma.exceptions import ConfigurationError, IncompleteResponseError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.billing.conftest import Bench
@@ -44,16 +45,16 @@ class Script:
     def day(self, month: int = 6, day: int = 15) -> date:
         return date(self.year, month, day)
 
-    def adopt(
+    def compare(
         self, records: Iterable[dict[str, Any]], **options: Any
     ) -> tuple[ImportReport, dict[str, dict[str, Any]]]:
-        """Adopt the year; gives the report, and the findings by number."""
+        """Compare the year; returns the report, and the lines of its file by number."""
         output, before = self.bench.output(), self.bench.posts()
         with self.bench.client() as client:
             first, last = options.pop("first", self.day(1, 1)), options.pop("last", self.day(12, 31))
-            adopter = JournalImport(client, self.bench.journal(), output, first, last, **options)
-            report = adopter.run(records)
-        assert report.path == f"{output.url}/adopt.ndjson"
+            journal_import = JournalImport(client, self.bench.journal(), output, first, last, **options)
+            report = journal_import.run(records)
+        assert report.path == f"{output.url}/journal-import.ndjson"
         lines = Path(report.path).read_text(encoding="utf-8").splitlines()
         findings = [json.loads(line) for line in lines]
         assert sum(report.counts.values()) == len(findings)
@@ -75,20 +76,20 @@ def test_what_matches_is_journalled_as_booked_and_never_sent_again(bench: Bench,
         parts=[{"partnumber": "ART-1", "quantity": 3, "sellprice": "0.125"}],
     )
     script.book(booking, articles)
-    report, findings = script.adopt([booking, articles | {"invnumber": articles["invnumber"].lower()}], write=True)
-    assert report.clean
+    report, findings = script.compare([booking, articles | {"invnumber": articles["invnumber"].lower()}], write=True)
+    assert report.is_clean
     assert [finding["kind"] for finding in findings.values()] == ["match", "match"]
-    assert report.adoption is not None
-    assert report.adoption.added == 2
+    assert report.imported is not None
+    assert report.imported.added == 2
     entry = bench.journal().get([booking["invnumber"].lower()])[booking["invnumber"].lower()]
     (booked,) = bench.booked(booking["invnumber"])
     assert (entry.state, entry.document_id, entry.gross) == (JournalState.CREATED, str(booked["id"]), Decimal("108.1"))
     rows = bench.bill(booking, articles)
     assert {row["outcome"] for row in rows.values()} == {"unchanged"}
     assert bench.posts() == 0
-    again, _ = script.adopt([booking, articles], write=True)
-    assert again.adoption is not None
-    assert (again.adoption.added, again.adoption.known) == (0, 2)
+    again, _ = script.compare([booking, articles], write=True)
+    assert again.imported is not None
+    assert (again.imported.added, again.imported.known) == (0, 2)
     # The journal remembers: removed from the books, it is no new invoice.
     bench.simulator.control("DELETE", f"/documents/{booked['id']}")
     assert bench.bill(booking)[booking["invnumber"]]["outcome"] == "conflict"
@@ -98,8 +99,8 @@ def test_without_write_the_journal_is_left_alone(bench: Bench, invoice: Make, sc
     booked, twin = invoice(transdate=script.day()), invoice(transdate=script.day(), customernumber="K-901")
     script.book(booked, twin)
     missing = twin | {"invnumber": "NEW-" + twin["invnumber"]}
-    report, findings = script.adopt([booked, missing])
-    assert report.adoption is None
+    report, findings = script.compare([booked, missing])
+    assert report.imported is None
     assert findings[missing["invnumber"]]["kind"] == "probable_duplicate"
     assert report.blocked == 1
     assert bench.journal().get([booked["invnumber"].lower(), missing["invnumber"].lower()]) == {}
@@ -128,13 +129,13 @@ def test_differences_are_named_by_field(
     script.book(booked)
     if isinstance(change.get("transdate"), int):
         change = {"transdate": script.day(6, 15 + change["transdate"])}
-    report, findings = script.adopt([booked | change], write=True)
+    report, findings = script.compare([booked | change], write=True)
     finding = findings[booked["invnumber"]]
     assert finding["kind"] == kind, finding
     assert field in finding["fields"]
     assert any(reason.startswith(f"{field}: ") and text in reason for reason in finding["reasons"]), finding
     assert report.fields[field] == 1
-    assert not report.clean
+    assert not report.is_clean
     # It is in the books, so no run sends it, whether journalled or not.
     assert bench.bill(booked | change)[booked["invnumber"]]["outcome"] in ("conflict", "unchanged")
     assert bench.posts() == 0
@@ -145,9 +146,9 @@ def test_a_price_that_is_a_rappen_off_is_near(bench: Bench, invoice: Make, scrip
     part = {"partnumber": "ART-1", "quantity": "1"}
     booked = invoice(transdate=script.day(), **lines, parts=[part | {"sellprice": "10.00"}])
     script.book(booked)
-    _, findings = script.adopt([booked | {"parts": [part | {"sellprice": "10.01"}]}])
+    _, findings = script.compare([booked | {"parts": [part | {"sellprice": "10.01"}]}])
     assert findings[booked["invnumber"]]["kind"] == "near_match"
-    _, findings = script.adopt([booked | {"parts": [part | {"sellprice": "12.00"}]}])
+    _, findings = script.compare([booked | {"parts": [part | {"sellprice": "12.00"}]}])
     assert findings[booked["invnumber"]]["kind"] == "conflict"
 
 
@@ -156,7 +157,7 @@ def test_missing_extra_and_duplicate(bench: Bench, invoice: Make, script: Script
     twice, thrice = invoice(transdate=script.day(2, 1)), invoice(transdate=script.day(3, 1))
     missing = invoice(transdate=script.day(12, 31))
     script.book(extra, twice, twice, thrice, thrice, thrice)
-    report, findings = script.adopt([twice, missing], write=True)
+    report, findings = script.compare([twice, missing], write=True)
     assert findings[extra["invnumber"]]["kind"] == "extra"
     assert "position" not in findings[extra["invnumber"]]
     assert findings[missing["invnumber"]]["kind"] == "missing"
@@ -179,10 +180,10 @@ def test_only_the_period_is_compared_and_both_days_are_in_it(bench: Bench, invoi
     slipped = invoice(transdate=script.day(6, 30), customernumber="K-901")
     script.book(first, last, before, after, slipped)
     source = [first, last, before, after, slipped | {"transdate": script.day(7, 1)}]
-    report, findings = script.adopt(source, first=script.day(6, 1), last=script.day(6, 30))
+    report, findings = script.compare(source, first=script.day(6, 1), last=script.day(6, 30))
     assert set(findings) == {first["invnumber"], last["invnumber"]}
     assert (report.source, report.outside) == (2, 3)
-    report, findings = script.adopt([], first=script.day(6, 1), last=script.day(6, 30))
+    report, findings = script.compare([], first=script.day(6, 1), last=script.day(6, 30))
     assert set(findings) == {first["invnumber"], last["invnumber"], slipped["invnumber"]}
 
 
@@ -191,7 +192,7 @@ def test_records_that_are_no_invoices_are_reported_and_the_rest_is_compared(
 ) -> None:
     good, bad, repeated = (invoice(transdate=script.day()) for _ in range(3))
     script.book(good, bad)
-    report, findings = script.adopt([good, bad | {"transdate": "2026-02-30"}, repeated, repeated], write=True)
+    report, findings = script.compare([good, bad | {"transdate": "2026-02-30"}, repeated, repeated], write=True)
     assert findings[good["invnumber"]]["kind"] == "match"
     assert findings[bad["invnumber"]]["kind"] == "invalid"
     assert "transdate: is not a date" in findings[bad["invnumber"]]["reasons"][0]
@@ -203,7 +204,7 @@ def test_foreign_currency_and_full_customers_are_compared_as_well(bench: Bench, 
     record = invoice(transdate=script.day(), currency="EUR")
     script.book(record)
     customer = {"customernumber": "K-001", "name": "Muster AG"}
-    _, findings = script.adopt([{**record, "customernumber": None, "customer": customer}])
+    _, findings = script.compare([{**record, "customernumber": None, "customer": customer}])
     finding = findings[record["invnumber"]]
     assert finding["kind"] == "match"
     assert {"net", "gross"} <= set(finding["unchecked"])
@@ -225,7 +226,7 @@ def test_a_probable_duplicate_is_sent_by_no_run_until_a_person_has_decided(
 ) -> None:
     wanted, booked = probable(invoice, script)
     number = wanted["invnumber"]
-    report, findings = script.adopt([wanted], write=True)
+    report, findings = script.compare([wanted], write=True)
     finding = findings[number]
     assert finding["kind"] == "probable_duplicate"
     assert finding["document_ids"] == [str(bench.booked(booked["invnumber"])[0]["id"])]
@@ -241,13 +242,13 @@ def test_a_probable_duplicate_is_sent_by_no_run_until_a_person_has_decided(
         assert bench.error is not None
         assert not bench.error.retryable
     assert bench.posts() == 0
-    script.adopt([wanted], write=True)
+    script.compare([wanted], write=True)
     assert bench.state(number) == "blocked"
     bench.journal().resolve(number, "absent", who="A. Muster", reason="two different orders")
-    _, findings = script.adopt([wanted], write=True)
+    _, findings = script.compare([wanted], write=True)
     assert findings[number]["kind"] == "missing"
     assert bench.bill(wanted)[number]["outcome"] == "created"
-    _, findings = script.adopt([wanted], write=True)
+    _, findings = script.compare([wanted], write=True)
     assert findings[number]["kind"] == "match"
 
 
@@ -255,9 +256,9 @@ def test_a_probable_duplicate_that_a_person_calls_booked_is_never_sent(
     bench: Bench, invoice: Make, script: Script
 ) -> None:
     wanted, _ = probable(invoice, script)
-    script.adopt([wanted], write=True)
+    script.compare([wanted], write=True)
     bench.journal().resolve(wanted["invnumber"], "booked", who="A. Muster", reason="the same order")
-    _, findings = script.adopt([wanted], write=True)
+    _, findings = script.compare([wanted], write=True)
     assert "the journal holds it as booked" in findings[wanted["invnumber"]]["reasons"][0]
     assert bench.bill(wanted)[wanted["invnumber"]]["outcome"] == "conflict"
     assert bench.posts() == 0
@@ -270,15 +271,15 @@ def test_an_accepted_number_is_billed_and_the_decision_is_kept(
     wanted, _ = probable(invoice, script)
     number = wanted["invnumber"]
     if blocked_before:
-        script.adopt([wanted], write=True)
-    report, findings = script.adopt([wanted], write=True, accepted=[number.lower(), "R-NONE"], who="A. Muster")
+        script.compare([wanted], write=True)
+    report, findings = script.compare([wanted], write=True, accepted=[number.lower(), "R-NONE"], who="A. Muster")
     assert findings[number]["kind"] == "missing"
-    assert report.unused == ("R-NONE",)
+    assert report.accepted_without_need == ("R-NONE",)
     assert report.blocked == 0
     assert [event.note for event in bench.journal().history(number)][-1] == (
-        "absent according to A. Muster: accepted when adopting"
+        "absent according to A. Muster: accepted at import"
     )
-    _, findings = script.adopt([wanted], write=True)
+    _, findings = script.compare([wanted], write=True)
     assert findings[number]["kind"] == "missing"
     assert bench.bill(wanted)[number]["outcome"] == "created"
 
@@ -287,7 +288,7 @@ def test_a_blocked_number_that_appears_in_the_books_is_no_longer_blocked(
     bench: Bench, invoice: Make, script: Script
 ) -> None:
     wanted, _ = probable(invoice, script)
-    script.adopt([wanted], write=True)
+    script.compare([wanted], write=True)
     script.book(wanted)
     assert bench.bill(wanted)[wanted["invnumber"]]["outcome"] == "unchanged"
     assert bench.state(wanted["invnumber"]) == "created"
@@ -299,7 +300,7 @@ def test_articles_without_a_known_gross_are_recognised_by_their_net(
     part = {"partnumber": "ART-1", "quantity": 1, "sellprice": "77.70"}
     wanted = invoice(transdate=script.day(), incomeentries=None, taxentries=None, parts=[part])
     script.book(wanted | {"invnumber": "S-" + wanted["invnumber"]})
-    _, findings = script.adopt([wanted])
+    _, findings = script.compare([wanted])
     assert "same customer, date and net" in findings[wanted["invnumber"]]["reasons"][0]
 
 
@@ -312,7 +313,7 @@ def test_another_date_customer_or_gross_is_another_invoice(
     wanted, _ = probable(invoice, script)
     if "transdate" in change:
         change = {"transdate": script.day(6, 16)}
-    _, findings = script.adopt([wanted | change], write=True)
+    _, findings = script.compare([wanted | change], write=True)
     assert findings[wanted["invnumber"]]["kind"] == "missing"
 
 
@@ -321,7 +322,7 @@ def test_a_number_that_a_run_is_sending_at_the_moment_is_not_blocked(
 ) -> None:
     wanted, _ = probable(invoice, script)
     bench.journal().claim(wanted["invnumber"], "0" * 64, None, settle_after=60)
-    report, findings = script.adopt([wanted], write=True)
+    report, findings = script.compare([wanted], write=True)
     assert "repeat this after its settle time" in findings[wanted["invnumber"]]["reasons"][0]
     assert (bench.state(wanted["invnumber"]), report.blocked) == ("claimed", 0)
 
@@ -342,16 +343,16 @@ def test_a_list_that_ends_early_journals_nothing(bench: Bench, invoice: Make, sc
     script.book(record)
     bench.chaos("read_invoices", "truncated", framing="chunked")
     with pytest.raises(IncompleteResponseError):
-        script.adopt([record], write=True)
+        script.compare([record], write=True)
     assert bench.journal().get([record["invnumber"].lower()]) == {}
 
 
 def test_the_report_holds_no_names_and_no_texts(bench: Bench, invoice: Make, script: Script) -> None:
     record = invoice(transdate=script.day(), description="Frau Beispiel, Geheimweg 7", notes="Geheimweg")
     script.book(record)
-    report, _ = script.adopt([record | {"description": "Frau Beispiel", "incomeentries": [{"amount": "Geheimweg"}]}])
+    report, _ = script.compare([record | {"description": "Frau Beispiel", "incomeentries": [{"amount": "Geheimweg"}]}])
     assert "Geheimweg" not in Path(report.path).read_text(encoding="utf-8")
-    report, _ = script.adopt([record | {"description": "Herr Muster"}])
+    report, _ = script.compare([record | {"description": "Herr Muster"}])
     text = Path(report.path).read_text(encoding="utf-8")
     assert "description" in text
     assert not any(word in text for word in ("Geheimweg", "Beispiel", "Muster"))
@@ -359,4 +360,4 @@ def test_the_report_holds_no_names_and_no_texts(bench: Bench, invoice: Make, scr
 
 def test_a_period_that_ends_before_it_begins_is_refused(script: Script) -> None:
     with pytest.raises(ConfigurationError, match="period: "):
-        script.adopt([], first=script.day(6, 2), last=script.day(6, 1))
+        script.compare([], first=script.day(6, 2), last=script.day(6, 1))
