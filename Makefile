@@ -55,7 +55,7 @@ test-all: $(INSTALLED) ## run everything, however long it takes; prints counts a
 
 # How many examples `make fuzz` tries of each property.
 FUZZ_EXAMPLES ?= 5000
-FUZZED := tests/client/codecs tests/ledger/decode/test_both_ways_agree.py tests/ledger/destinations/test_ledger_history.py
+FUZZED := tests/client/codecs tests/ledger/postings/decode/test_reader_paths_agree.py tests/ledger/destinations/test_ledger_history.py
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## feed damaged and made-up answers to the decoders, some minutes
@@ -76,7 +76,7 @@ chaos: $(INSTALLED) ## bill under faults, deaths and retries, for CHAOS_SECONDS;
 	$(BIN)/python -m tests.support.system.chaos --first $(CHAOS_FIRST) --schedules $(CHAOS_SCHEDULES) \
 	  --seconds $(CHAOS_SECONDS) --processes $(TEST_PROCESSES)
 	TEST_SCOPE=$(CHAOS_SCOPE) LEDGER_FIRST=$(CHAOS_FIRST) LEDGER_SEEDS=$(LEDGER_SEEDS) LEDGER_STEPS=8 \
-	  LEDGER_SECONDS=$(CHAOS_SECONDS) $(PYTEST) -q tests/ledger/test_ledger_generated.py tests/ledger/test_ledger_faults.py
+	  LEDGER_SECONDS=$(CHAOS_SECONDS) $(PYTEST) -q tests/ledger/test_extract_random_books.py tests/ledger/test_extract_faults.py
 
 # An interpreter that has benchmarks/requirements-peers.txt; without it peers are "not installed".
 PEERS ?= $(BIN)/python

@@ -1,23 +1,26 @@
 """The warehouse as a source of dbt: ``sources.yml`` made from the column contract, so that it never says otherwise.
 
-``python -m airflow_provider_rma.ledger.dbt`` writes it to standard output. The form is that of dbt 1.10 and later
-(``data_tests``, ``arguments``, freshness under ``config``). No package of dbt is needed unless ``dbt_utils`` is asked
-for.
+The form is that of dbt 1.10 and later (``data_tests``, ``arguments``, freshness under ``config``). No package of dbt is
+needed unless ``dbt_utils`` is asked for.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import yaml
 
 from airflow_provider_rma.ledger.changes import KINDS
 from airflow_provider_rma.ledger.contract import CONTRACT_VERSION, TABLES, Column, Table
 from airflow_provider_rma.ledger.destinations.views import NOTES
 from airflow_provider_rma.ledger.proof.accounts import AccountKind
 from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Verdict
+
+#: The command that writes the file.
+COMMAND = "python -m airflow_provider_rma.ledger.dbt"
 
 #: Columns that together identify a row.
 KEYS = {
@@ -27,6 +30,9 @@ KEYS = {
     "loads": ("load_id", "tenant", "month"),
     "changes": ("load_id", "tenant", "month", "module", "voucher_id"),
 }
+
+#: Characters of a line, so that descriptions are not wrapped.
+_WIDTH = 10_000
 
 _VERDICTS = [verdict.value for verdict in Verdict]
 #: Values that a column may have, by table and column.
@@ -71,7 +77,7 @@ def sources_yml(
     error_after_hours: int = 72,
     dbt_utils: bool = False,
 ) -> str:
-    """The text of a ``sources.yml``: every table and view, with meaning, tests, and freshness of ``loads``.
+    """Write the text of a ``sources.yml``: every table and view, with meaning, tests, and freshness of ``loads``.
 
     :param source: name of the source in dbt.
     :param schema: schema in which the tables are: ``rma`` in PostgreSQL, ``main`` in a DuckDB file.
@@ -91,8 +97,8 @@ def sources_yml(
         },
     }
     listed = [
-        *(_table(table, table_prefix, freshness, dbt_utils=dbt_utils) for table in TABLES.values()),
-        *(_view(name, note, table_prefix) for name, note in NOTES.items()),
+        *(_describe_table(table, table_prefix, freshness, dbt_utils=dbt_utils) for table in TABLES.values()),
+        *(_describe_view(name, note, table_prefix) for name, note in NOTES.items()),
     ]
     about = f"Ledger of Run my Accounts, column contract {CONTRACT_VERSION}. Debit is negative in raw amounts."
     place = {"database": database} if database else {}
@@ -100,10 +106,10 @@ def sources_yml(
         "version": 2,
         "sources": [{"name": source, "description": about, **place, "schema": schema, "tables": listed}],
     }
-    return "# Made by: python -m airflow_provider_rma.ledger.dbt\n" + "\n".join(_lines(content)) + "\n"
+    return f"# Made by: {COMMAND}\n{yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=_WIDTH)}"
 
 
-def _table(table: Table, prefix: str, freshness: Mapping[str, Any], *, dbt_utils: bool) -> dict[str, Any]:
+def _describe_table(table: Table, prefix: str, freshness: Mapping[str, Any], *, dbt_utils: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": table.name, **_identifier(table.name, prefix), "description": table.grain}
     if table.name == "loads":
         entry["config"] = freshness
@@ -111,11 +117,11 @@ def _table(table: Table, prefix: str, freshness: Mapping[str, Any], *, dbt_utils
     if dbt_utils and key:
         unique = {"arguments": {"combination_of_columns": list(key)}}
         entry["data_tests"] = [{"dbt_utils.unique_combination_of_columns": unique}]
-    entry["columns"] = [_column(table.name, column) for column in table.columns]
+    entry["columns"] = [_describe_column(table.name, column) for column in table.columns]
     return entry
 
 
-def _column(table: str, column: Column) -> dict[str, Any]:
+def _describe_column(table: str, column: Column) -> dict[str, Any]:
     tests: list[Any] = [] if column.nullable else ["not_null"]
     values = VALUES.get((table, column.name))
     if values:
@@ -123,7 +129,7 @@ def _column(table: str, column: Column) -> dict[str, Any]:
     return {"name": column.name, "description": column.note, **({"data_tests": tests} if tests else {})}
 
 
-def _view(name: str, note: str, prefix: str) -> dict[str, Any]:
+def _describe_view(name: str, note: str, prefix: str) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": name, **_identifier(name, prefix), "description": note}
     columns = [
         {"name": column, "description": meaning, "data_tests": list(tests)}
@@ -136,48 +142,12 @@ def _identifier(name: str, prefix: str) -> dict[str, str]:
     return {"identifier": prefix + name} if prefix else {}
 
 
-def _lines(value: Any, indent: str = "") -> Iterator[str]:
-    """YAML of mappings, lists and scalars. Texts are written as in JSON, which YAML reads alike."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _entry(f"{indent}{key}:", inner, indent)
-    else:
-        for inner in value:
-            yield from _item(inner, indent)
-
-
-def _entry(head: str, inner: Any, indent: str) -> Iterator[str]:
-    if isinstance(inner, Mapping) or _nested(inner):
-        yield head
-        yield from _lines(inner, indent + "  ")
-    else:
-        yield f"{head} {json.dumps(inner, ensure_ascii=False)}"
-
-
-def _item(inner: Any, indent: str) -> Iterator[str]:
-    if not isinstance(inner, Mapping):
-        yield f"{indent}- {inner}"
-        return
-    first, *others = _lines(inner, indent + "  ")
-    yield f"{indent}- {first.lstrip()}"
-    yield from others
-
-
-def _nested(inner: Any) -> bool:
-    """Whether a list is written on several lines: tests and columns are, lists of values are not."""
-    return isinstance(inner, Sequence) and not isinstance(inner, str) and any(_long(one) for one in inner)
-
-
-def _long(one: Any) -> bool:
-    return isinstance(one, Mapping) or one in ("not_null", "unique")
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write ``sources.yml`` to standard output.
 
     :param arguments: as on the command line; by default those of the process.
     """
-    parser = argparse.ArgumentParser(prog="python -m airflow_provider_rma.ledger.dbt", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog=COMMAND, description=main.__doc__)
     parser.add_argument("--source", default="rma", help="name of the source in dbt")
     parser.add_argument("--schema", default="rma", help="schema of the tables: rma in PostgreSQL, main in DuckDB")
     parser.add_argument("--database", default="", help="database, where dbt needs one")

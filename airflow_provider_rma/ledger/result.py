@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from enum import StrEnum
 from typing import Any, Self
 
+from airflow_provider_rma.described_enum import DescribedEnum
 from airflow_provider_rma.ledger.changes import Changes
 from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict, gravest
 from airflow_provider_rma.ledger.windows import Window
@@ -17,33 +17,32 @@ from airflow_provider_rma.ledger.windows import Window
 FIRST_REASONS = 10
 
 
-class MonthState(StrEnum):
+class MonthState(DescribedEnum):
     """What became of a window in the destination.
 
     :ivar label: one or two words for a table.
-    :ivar meaning: a sentence.
     """
 
     label: str
-    meaning: str
 
     def __new__(cls, value: str, label: str = "", meaning: str = "") -> Self:
+        """Make a member. The defaults are for type checkers only, to whom looking one up is making one."""
         member = str.__new__(cls, value)
         member._value_ = value
-        member.label, member.meaning = label, meaning
+        member.label, member.meaning, member.advice = label, meaning, ""
         return member
 
-    CHANGED = "changed", "replaced", "Replaced by what was read."
-    UNCHANGED = "unchanged", "unchanged", "What was read is what is loaded already; only the proof is new."
+    CHANGED = "changed", "replaced", "replaced by what was read"
+    UNCHANGED = "unchanged", "unchanged", "what was read is what is loaded already; only the proof is new"
     SKIPPED = (
         *("skipped", "not read"),
-        "Not read, since the service states the same balances as before; what is loaded stays.",
+        "not read, since the service states the same balances as before; what is loaded stays",
     )
     DONE = (
         *("done", "done before"),
-        "Not read, since an earlier run has loaded and proven it, recently enough for this one.",
+        "not read, since an earlier run has loaded and proven it, recently enough for this one",
     )
-    REJECTED = "rejected", "not loaded", "Not proven, so the old state stays."
+    REJECTED = "rejected", "not loaded", "not proven, so the old state stays"
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.ledger.windows import Window, list_windows, parse_day, today_in_zurich
+from airflow_provider_rma.ledger.windows import (
+    Window,
+    list_windows,
+    parse_day,
+    parse_instant,
+    parse_stop_at,
+    today_in_zurich,
+)
 
 TODAY = date(2026, 8, 17)
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 DAYS = st.dates(date(1900, 1, 1), date(2200, 12, 31))
 
 
@@ -129,3 +138,47 @@ def test_the_zone_of_the_worker_changes_nothing(zone: str) -> None:
 
 def test_today_is_a_plain_day() -> None:
     assert type(today_in_zurich()) is date
+
+
+def zurich(text: str) -> datetime:
+    return pendulum.from_format(text, "YYYY-MM-DD HH:mm", tz="Europe/Zurich")
+
+
+@pytest.mark.parametrize(
+    ("given", "start", "moment"),
+    [
+        ("06:00", "2026-11-27 22:00", "2026-11-28 06:00"),
+        (" 06:00 ", "2026-11-27 05:59", "2026-11-27 06:00"),
+        ("06:00", "2026-11-27 06:00", "2026-11-28 06:00"),
+        ("00:00", "2026-12-31 23:59", "2027-01-01 00:00"),
+        ("06:00", "2026-10-24 22:00", "2026-10-25 06:00"),
+        ("02:30", "2026-03-28 22:00", "2026-03-29 03:30"),
+        ("2026-11-28T06:00", "2026-11-27 22:00", "2026-11-28 06:00"),
+        ("2026-11-28T05:00Z", "2026-11-27 22:00", "2026-11-28 06:00"),
+        ("2026-11-28", "2026-11-27 22:00", "2026-11-28 00:00"),
+        (datetime(2026, 11, 28, 6), "2026-11-27 22:00", "2026-11-28 06:00"),
+        (datetime(2026, 11, 28, 5, tzinfo=UTC), "2026-11-27 22:00", "2026-11-28 06:00"),
+        (datetime(2026, 11, 20, 5, tzinfo=UTC), "2026-11-27 22:00", "2026-11-20 06:00"),
+    ],
+)
+def test_moments_to_stop_at(given: Any, start: str, moment: str) -> None:
+    begun = zurich(start)
+    assert parse_stop_at(given, begun) == parse_stop_at(given, begun.astimezone(UTC)) == zurich(moment)
+
+
+@pytest.mark.parametrize("nothing", [None, "", " ", "None"])
+def test_no_moment(nothing: Any) -> None:
+    assert parse_stop_at(nothing, NOON) is parse_instant(nothing, "resume_since") is None
+
+
+@pytest.mark.parametrize("wrong", ["soon", "6", "24:00", "06:60", "0006-01-01", 6, "2026-13-01"])
+def test_what_is_no_moment_is_named(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="stop_at.*06:00"):
+        parse_stop_at(wrong, NOON)
+    with pytest.raises(ConfigurationError, match="resume_since"):
+        parse_instant(wrong, "resume_since")
+
+
+def test_days_and_times_without_an_offset_are_those_of_zurich() -> None:
+    assert parse_instant("2026-07-01", "x") == parse_instant(date(2026, 7, 1), "x") == zurich("2026-07-01 00:00")
+    assert parse_instant("2026-07-01 10:00:00.5", "x") == pendulum.datetime(2026, 7, 1, 8, 0, 0, 500_000)

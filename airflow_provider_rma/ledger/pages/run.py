@@ -96,7 +96,8 @@ def _period(result: LedgerResult) -> str:
 def _meaning(result: LedgerResult) -> tuple[str, str]:
     """Title and sentence of the verdict."""
     if result.windows:
-        return result.verdict.heading, result.verdict.meaning
+        meaning = result.verdict.meaning
+        return result.verdict.heading, f"{meaning[0].upper()}{meaning[1:]}."
     return (
         "Nothing was read",
         "It was stopped before its first month." if result.remaining else "The period holds no month.",

@@ -4,55 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Self
 
+from airflow_provider_rma.described_enum import DescribedEnum
 
-class Verdict(StrEnum):
+
+class Verdict(DescribedEnum):
     """What a proof came to, from the mildest to the gravest. Only ``exact`` and ``tolerated`` are called proven.
 
     :ivar icon: the character that stands for it in tables.
     :ivar heading: its name as a heading.
-    :ivar meaning: a sentence about the months it is said of.
     """
 
     icon: str
     heading: str
-    meaning: str
 
-    def __new__(cls, value: str, icon: str = "", heading: str = "", meaning: str = "") -> Self:
+    def __new__(cls, value: str, icon: str = "", heading: str = "", meaning: str = "", advice: str = "") -> Self:
+        """Make a member. The defaults are for type checkers only, to whom looking one up is making one."""
         member = str.__new__(cls, value)
         member._value_ = value
-        member.icon, member.heading, member.meaning = icon, heading, meaning
+        member.icon, member.heading = icon, heading
+        member.meaning, member.advice = meaning, advice
         return member
 
     EXACT = (
         *("exact", "✓", "Proven, exact"),
-        "Every account and every voucher agrees with the service to the last digit.",
+        "every account and every voucher agrees with the service to the last digit",
+        "Nothing.",
     )
     TOLERATED = (
         *("tolerated", "≈", "Proven, within tolerance"),
-        "What differs is within the declared tolerance, and named below.",
+        "what differs is within the declared tolerance, and named below",
+        "Tell the accountant which voucher; saving it again usually repairs it.",
     )
     BALANCES_ONLY = (
         *("balances_only", "=", "Balances compared"),
-        "Some months were not read: their balances have not moved since.",
+        "some months were not read: their balances have not moved since",
+        "Nothing; within a week the month is read in full.",
     )
     UNPROVEN = (
         *("unproven", "?", "Not proven"),
-        "There was nothing to hold some postings against.",
+        "there was nothing to hold some postings against",
+        "Read the reason. A sign becomes known once the account moves in a month without breaks.",
     )
     BROKEN = (
         *("broken", "✗", "Broken"),
-        "Postings and stated balances contradict each other.",
+        "postings and stated balances contradict each other",
+        "See the reasons below. If the voucher is wrong in the books, have it corrected; if not, the response was "
+        "incomplete: run again, and report it if it stays.",
     )
     SUSPICIOUS_EMPTY = (
         *("suspicious_empty", "∅", "Suspiciously empty"),
-        "Postings have vanished, yet the service's balances still move.",
+        "postings have vanished, yet the service's balances still move",
+        "Run again. If it stays, ask the service: its list of postings is not working.",
     )
     UNSETTLED = (
         *("unsettled", "↻", "Unsettled"),
-        "The books moved while they were read, each time.",
+        "the books moved while they were read, each time",
+        "Nothing: the task is retried. Choose an hour at which nobody books.",
     )
 
     @property
@@ -85,86 +94,72 @@ def gravest(verdicts: Iterable[Verdict]) -> Verdict:
     return max(verdicts, key=_GRAVITY.__getitem__, default=Verdict.EXACT)
 
 
-class ReasonCode(StrEnum):
-    """Reasons, for machines; they stay the same.
-
-    :ivar meaning: what it says of a month.
-    :ivar advice: what to do about it.
-    """
-
-    meaning: str
-    advice: str
-
-    def __new__(cls, value: str, meaning: str = "", advice: str = "") -> Self:
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.meaning, member.advice = meaning, advice
-        return member
+class ReasonCode(DescribedEnum):
+    """Reasons, for machines; they stay the same."""
 
     ACCOUNT_DIFFERENCE = (
         "account_difference",
-        "Opening and postings of an account do not lead to the closing balance that is stated.",
+        "opening and postings of an account do not lead to the closing balance that is stated",
         "Run again. If it stays, compare this month's account sheet with the postings here.",
     )
     ACCOUNT_WITHOUT_POSTINGS = (
         "account_without_postings",
-        "The service states that an account moved, and no posting of it came.",
+        "the service states that an account moved, and no posting of it came",
         "Postings are missing. Run again; if it stays, ask for the account's sheet.",
     )
     ACCOUNT_NOT_STATED = (
         "account_not_stated",
-        "Postings of an account came, and the service states no balance.",
+        "postings of an account came, and the service states no balance",
         "See in the chart whether the account is new or was deleted, and run again.",
     )
     VOUCHER_UNBALANCED = (
         "voucher_unbalanced",
-        "The postings of a voucher in this month do not sum to zero.",
+        "the postings of a voucher in this month do not sum to zero",
         "Look at the voucher in RMA. Above the tolerance, it must be corrected there.",
     )
     COUNT_WRONG = (
         "count_wrong",
-        "Not as many postings came as were announced.",
+        "not as many postings came as were announced",
         "The answer was cut or mixed. Run again; nothing of it is to be used.",
     )
     COUNT_NOT_ANNOUNCED = (
         "count_not_announced",
-        "The number of postings was not announced.",
+        "the number of postings was not announced",
         "The service sent no count. Run again; if it stays, its interface has changed.",
     )
     EMPTIED = (
         "emptied",
-        "No posting came where some are loaded, and balances move.",
+        "no posting came where some are loaded, and balances move",
         "Ask the bookkeeper whether the month was really emptied. If so, nothing is to be done.",
     )
     BALANCES_MOVED = (
         "balances_moved",
-        "The books did not stand still.",
+        "the books did not stand still",
         "Run at a quiet hour, when nobody books.",
     )
     SIGN_CHANGED = (
         "sign_changed",
-        "An account is stated in the opposite sign of all months before.",
+        "an account is stated in the opposite sign of all months before",
         "The account is stated the other way round. Find out why before its balances are used.",
     )
     SIGN_UNKNOWN = (
         "sign_unknown",
-        "The sign of an account is not known, and this month cannot teach it.",
+        "the sign of an account is not known, and this month cannot teach it",
         "Load a longer period: a month in which the account moves shows its sign.",
     )
     SIGN_DEVIATES = (
         "sign_deviates",
-        "For your information: an account is stated in another sign than its kind, as contra accounts are.",
+        "for your information: an account is stated in another sign than its kind, as contra accounts are",
         "Nothing is to be done.",
     )
     CLOSED_MONTH_CHANGED = (
         "closed_month_changed",
-        "An alarm that leaves the verdict as it is: a month of the closed period is not what it was when it was "
-        "loaded.",
+        "an alarm that leaves the verdict as it is: a month of the closed period is not what it was when it was loaded",
         "Ask who changed a closed month, and why; reported figures may be wrong now.",
     )
     NOT_READ = (
         "not_read",
-        "The month was not read, and since when its balances are the same.",
+        "the month was not read; its text says since when the balances are the same",
         "Nothing is to be done: the month is read in full again within a week.",
     )
 

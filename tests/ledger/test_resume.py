@@ -11,11 +11,11 @@ from typing import Any
 import pendulum
 import pytest
 
-from airflow_provider_rma.exceptions import ConfigurationError, UnprovenError
+from airflow_provider_rma.exceptions import UnprovenError
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.pages.run import ledger_page
 from airflow_provider_rma.ledger.result import LedgerResult, MonthState
-from airflow_provider_rma.ledger.windows import Window, parse_instant, parse_stop_at
+from airflow_provider_rma.ledger.windows import Window
 from tests.support.ledger.company import Company, warehouse_rows
 from tests.support.ledger.memory import MemoryDestination
 from tests.support.ledger.tampering_proxy import TamperingProxy, amounts
@@ -194,47 +194,3 @@ def test_log_and_page_say_what_remains(
     assert "passing over 1 of 3 months, loaded and proven since 1900-01-01T00:00:00+01:00 (2026-01)" in caplog.text
     assert "2 changed, 0 unchanged, 1 done before, 0 not loaded" in caplog.text
     assert caplog.messages[-1].endswith("all 3 months had been done before, nothing was read; verdict exact.")
-
-
-def zurich(text: str) -> datetime:
-    return pendulum.from_format(text, "YYYY-MM-DD HH:mm", tz="Europe/Zurich")
-
-
-@pytest.mark.parametrize(
-    ("given", "start", "moment"),
-    [
-        ("06:00", "2026-11-27 22:00", "2026-11-28 06:00"),
-        (" 06:00 ", "2026-11-27 05:59", "2026-11-27 06:00"),
-        ("06:00", "2026-11-27 06:00", "2026-11-28 06:00"),
-        ("00:00", "2026-12-31 23:59", "2027-01-01 00:00"),
-        ("06:00", "2026-10-24 22:00", "2026-10-25 06:00"),
-        ("02:30", "2026-03-28 22:00", "2026-03-29 03:30"),
-        ("2026-11-28T06:00", "2026-11-27 22:00", "2026-11-28 06:00"),
-        ("2026-11-28T05:00Z", "2026-11-27 22:00", "2026-11-28 06:00"),
-        ("2026-11-28", "2026-11-27 22:00", "2026-11-28 00:00"),
-        (datetime(2026, 11, 28, 6), "2026-11-27 22:00", "2026-11-28 06:00"),
-        (datetime(2026, 11, 28, 5, tzinfo=UTC), "2026-11-27 22:00", "2026-11-28 06:00"),
-        (datetime(2026, 11, 20, 5, tzinfo=UTC), "2026-11-27 22:00", "2026-11-20 06:00"),
-    ],
-)
-def test_moments_to_stop_at(given: Any, start: str, moment: str) -> None:
-    begun = zurich(start)
-    assert parse_stop_at(given, begun) == parse_stop_at(given, begun.astimezone(UTC)) == zurich(moment)
-
-
-@pytest.mark.parametrize("nothing", [None, "", " ", "None"])
-def test_no_moment(nothing: Any) -> None:
-    assert parse_stop_at(nothing, NOON) is parse_instant(nothing, "resume_since") is None
-
-
-@pytest.mark.parametrize("wrong", ["soon", "6", "24:00", "06:60", "0006-01-01", 6, "2026-13-01"])
-def test_what_is_no_moment_is_named(wrong: Any) -> None:
-    with pytest.raises(ConfigurationError, match="stop_at.*06:00"):
-        parse_stop_at(wrong, NOON)
-    with pytest.raises(ConfigurationError, match="resume_since"):
-        parse_instant(wrong, "resume_since")
-
-
-def test_days_and_times_without_an_offset_are_those_of_zurich() -> None:
-    assert parse_instant("2026-07-01", "x") == parse_instant(date(2026, 7, 1), "x") == zurich("2026-07-01 00:00")
-    assert parse_instant("2026-07-01 10:00:00.5", "x") == pendulum.datetime(2026, 7, 1, 8, 0, 0, 500_000)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -32,7 +33,7 @@ def made(run: Run, **more: Any) -> str:
 def text(markup: str) -> str:
     """What a person reads of a page: words without markup, runs of blanks as one."""
     body = re.sub(r"<style>.*?</style>", " ", markup, flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", body).split())
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
 class _Balance(HTMLParser):
@@ -152,9 +153,9 @@ def test_rows_of_other_loads_and_tenants_are_passed_over() -> None:
 
 def test_balances_run_over_the_period() -> None:
     page = text(made(clean))
-    assert "1020 Bank 7&#x27;000.00 3&#x27;000.00 10&#x27;000.00 0.00" in page
-    assert "3200 Sales of goods – 3&#x27;000.00 – 0.00" in page
-    assert "✗ 1&#x27;234.50" in text(made(troubled))
+    assert "1020 Bank 7'000.00 3'000.00 10'000.00 0.00" in page
+    assert "3200 Sales of goods – 3'000.00 – 0.00" in page
+    assert "✗ 1'234.50" in text(made(troubled))
     assert "≈ −0.01" in text(made(troubled))
 
 
@@ -194,7 +195,7 @@ def test_signs_loads_and_run_are_named() -> None:
     assert LOAD in page
     assert "scheduled__2026-11-02T03:00:00+00:00" in page
     assert "2026-11-02 04:20 Zurich" in page
-    assert "2026-08 ↻ unsettled rejected 1&#x27;188 1&#x27;180 1× 7 3.2" in page
+    assert "2026-08 ↻ unsettled rejected 1'188 1'180 1× 7 3.2" in page
 
 
 def test_a_run_without_months_has_a_page() -> None:

@@ -1,6 +1,6 @@
 """Books that are kept by lot are extracted after every step into each kind of warehouse, and each holds the books.
 
-``LEDGER_SEEDS=200 LEDGER_FIRST=1000 LEDGER_STEPS=8 pytest tests/ledger/test_ledger_generated.py`` tries more; a
+``LEDGER_SEEDS=200 LEDGER_FIRST=1000 LEDGER_STEPS=8 pytest tests/ledger/test_extract_random_books.py`` tries more; a
 failure names its seed and tells what was done. ``make chaos`` does so for a while.
 """
 

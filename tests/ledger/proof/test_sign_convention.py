@@ -1,4 +1,4 @@
-"""Kinds of accounts, and the sign in which the service states their balances."""
+"""The sign in which the service states balances."""
 
 from __future__ import annotations
 
@@ -8,55 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rma.exceptions import ConfigurationError, LedgerError
-from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds, read_accounts
+from airflow_provider_rma.exceptions import LedgerError
+from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
 
 KINDS = AccountKinds()
 NATURAL = {"1000": -1, "1020": -1, "2000": 1, "2800": 1, "3400": 1, "4000": -1, "5000": -1, "6000": -1}
-
-
-@pytest.mark.parametrize(
-    ("accno", "kind"),
-    [("1020", "balance_sheet"), ("2990", "balance_sheet"), ("3400", "income_statement"), ("6940", "income_statement"),
-     ("7500", "income_statement"), ("8900", "income_statement"), ("9100", "closing"), ("0100", "unknown"),
-     ("X1", "unknown"), ("38011", "income_statement")],
-)  # fmt: skip
-def test_the_first_digit_tells_the_kind(accno: str, kind: str) -> None:
-    assert KINDS.kind(accno) == kind
-    assert KINDS.source(accno) == "first_digit"
-
-
-def test_a_mapping_tells_more_and_the_narrowest_pattern_counts() -> None:
-    kinds = AccountKinds({"79xx": "balance_sheet", "791x": "closing", "7915": "income_statement", "9X00": "closing"})
-    assert [kinds.kind(accno) for accno in ("7900", "7911", "7915", "79100", "9200", "1020")] == [
-        AccountKind.BALANCE_SHEET,
-        AccountKind.CLOSING,
-        AccountKind.INCOME_STATEMENT,
-        AccountKind.INCOME_STATEMENT,
-        AccountKind.CLOSING,
-        AccountKind.BALANCE_SHEET,
-    ]
-    assert kinds.source("7911") == "mapping"
-    assert kinds.source("79100") == "first_digit"
-
-
-@pytest.mark.parametrize("mapping", [{"1020": "assets"}, {"1020": "unknown"}, {"10 20": "closing"}, {"": "closing"}])
-def test_a_mapping_that_says_nothing_is_refused(mapping: dict[str, str]) -> None:
-    with pytest.raises(ConfigurationError, match="account_kinds"):
-        AccountKinds(mapping)
-
-
-def test_the_chart_is_read_by_number() -> None:
-    account = {"accno": "1020", "description": "Bank", "link": "AR_paid", "allow_gl": True, "is_active": None}
-    (one,) = read_accounts([account]).values()
-    assert (one.accno, one.description, one.link, one.allow_gl, one.is_active) == (
-        "1020",
-        "Bank",
-        "AR_paid",
-        True,
-        None,
-    )
 
 
 def test_conventions_have_names() -> None:

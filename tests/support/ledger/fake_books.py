@@ -1,0 +1,122 @@
+"""Books without a service: a client over a list of postings, so that tests of one month take milliseconds."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+from airflow_provider_rma.exceptions import IncompleteResponseError
+
+CHART = {"1020": "Bank", "2800": "Capital", "3400": "Sales"}
+
+
+@dataclass
+class FakeBooks:
+    """Stands for the client. Balances are natural: assets positive when debited, the others when credited.
+
+    :ivar breaks: called before each response with postings; what it raises, that response raises at its end.
+    :ivar moved: called after each response with postings, as somebody who books meanwhile.
+    :ivar requests: what was asked for, e.g. ``postings 2026-01-01 2026-01-31``.
+    """
+
+    postings: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    breaks: Callable[[str], bool] = lambda request: False
+    moved: Callable[[], None] = lambda: None
+    closed_until: date | None = None
+
+    @property
+    def config(self) -> Any:
+        return SimpleNamespace(tenant="demo", closed_until=self.closed_until)
+
+    def voucher(self, number: int, day: str, debit: str, credit: str, amount: str) -> None:
+        """Book a voucher of two lines."""
+        for accno, raw in ((debit, -Decimal(amount)), (credit, Decimal(amount))):
+            self.postings.append(
+                {
+                    "id": number,
+                    "module": "gl",
+                    "reference": f"GL-{number}",
+                    "transdate": date.fromisoformat(day),
+                    "accno": accno,
+                    "amount": raw,
+                    "entry_id": len(self.postings),
+                }
+            )
+
+    def list_charts(self, **_: Any) -> Iterator[dict[str, Any]]:
+        self.requests.append("chart")
+        return iter([{"accno": accno, "description": name} for accno, name in CHART.items()])
+
+    def list_balances(self, *, from_date: date | None, to_date: date, **_: Any) -> Iterator[dict[str, Any]]:
+        self.requests.append(f"balances {to_date}")
+        for accno in CHART:
+            lines = self._lines(accno, from_date or date.min, to_date)
+            if lines:
+                sign = -1 if accno.startswith("1") else 1
+                amount = sign * sum(line["amount"] for line in lines)
+                yield {"accountnumber": accno, "accountname": CHART[accno], "amount": amount}
+
+    def open_transactions(self, accounts: str, *, from_date: date, to_date: date, **_: Any) -> FakeResponse:
+        request = f"postings {from_date} {to_date}" + ("" if accounts == "x" else f" {accounts}")
+        self.requests.append(request)
+        response = FakeResponse(self._lines(accounts, from_date, to_date), self.breaks(request))
+        self.moved()
+        return response
+
+    def iter_transactions(self, accno: str, *, from_date: date, to_date: date, **_: Any) -> Any:
+        self.requests.append(f"account {accno}")
+        return nullcontext(self._lines(accno, from_date, to_date))
+
+    def _lines(self, accounts: str, first: date, last: date) -> list[dict[str, Any]]:
+        lines = [line for line in self.postings if first <= line["transdate"] <= last]
+        prefix = accounts.rstrip("x")
+        return [line for line in lines if line["accno"].startswith(prefix)]
+
+
+@dataclass
+class FakeResponse:
+    """A response with postings. Its bytes are not those of the documented form, so the strict path reads it.
+
+    :param breaks_off: whether the last posting is missing although it was announced.
+    """
+
+    lines: list[dict[str, Any]]
+    breaks_off: bool
+    content_type: str = "xml"
+
+    def path(self) -> None:
+        return None
+
+    def reader(self) -> io.BytesIO:
+        return io.BytesIO(b"<postings/>")
+
+    def entities(self, skip: int) -> AbstractContextManager[FakeStream]:
+        assert skip == 0
+        return nullcontext(FakeStream(self))
+
+    def to_disk(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class FakeStream:
+    def __init__(self, response: FakeResponse) -> None:
+        self._response = response
+        self.count = 0
+        self.announced = len(response.lines)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for line in self._response.lines:
+            self.count += 1
+            if self._response.breaks_off and self.count == self.announced:
+                raise IncompleteResponseError("the response ends early")
+            yield line
