@@ -10,8 +10,10 @@ import pytest
 _SYSTEM_FOLDERS = frozenset({"system", "example_dags", "scripts"})
 #: Fixtures that need a migrated Airflow.
 _AIRFLOW_FIXTURES = frozenset({"airflow_db", "run_dag"})
-#: Fixtures that start a service.
-_SERVICE_FIXTURES = frozenset({"postgres", "simulator"})
+#: Fixtures that start a service, or may start one.
+_SERVICE_FIXTURES = frozenset(
+    {"company", "database", "destination", "journal_url", "postgres", "proxy", "simulator", "trading", "warehouse"}
+)
 #: What a module has imported that starts services or processes, or loads a warehouse.
 _SERVICE_NAMES = frozenset(
     {
@@ -35,9 +37,16 @@ def kind_of_test(item: pytest.Item) -> str:
     if item.get_closest_marker("airflow") or fixtures & _AIRFLOW_FIXTURES or _SYSTEM_FOLDERS & set(folders):
         return "system"
     module = getattr(item, "module", None)
-    if fixtures & _SERVICE_FIXTURES or _SERVICE_NAMES & set(vars(module)) or item.get_closest_marker("integration"):
-        return "integration"
-    return "unit"
+    uses_service = fixtures & _SERVICE_FIXTURES or _SERVICE_NAMES & set(vars(module)) or _uses_postgres(item)
+    return "integration" if uses_service else "unit"
+
+
+def _uses_postgres(item: pytest.Item) -> bool:
+    """Whether a parameter names PostgreSQL or a driver of it."""
+    values = getattr(item, "callspec", None)
+    return values is not None and any(
+        isinstance(value, str) and value.startswith(("postgres", "psycopg")) for value in values.params.values()
+    )
 
 
 #: Files that take longest, longest first; the others follow by kind.
