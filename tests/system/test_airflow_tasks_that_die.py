@@ -69,11 +69,13 @@ def newest(storage: Path) -> dict[str, dict[str, Any]]:
 
 def test_a_task_killed_with_a_post_in_flight_is_run_again(start: Start, rma: SimulatorProcess, storage: Path) -> None:
     records = invoices("TASK", 5)
-    rma.control("POST", "/chaos", {"class": "create_invoice", "fault": "slow_commit", "skip": 2, "count": 1})
+    rule = {"class": "create_invoice", "fault": "slow_commit", "skip": 2, "count": 1, "seconds": 60}
+    rma.control("POST", "/chaos", rule)
     first = start("killed", records)
     wait_for_posts(rma, 3, first)
     first.kill()
     first.wait(10)
+    rma.control("DELETE", "/chaos")
     assert not list(storage.rglob("outcomes.ndjson"))
     for _ in range(3):
         said, _ = start("killed", records).communicate(timeout=90)
@@ -116,9 +118,9 @@ def test_the_night_of_the_hang(
     """The service stops answering, the task is cleared twice, and then the service books what it had received."""
     connect(extra={"total_deadline": DEADLINE, "read_timeout": DEADLINE})
     (record,) = invoices("TASK", 1)
-    rma.control("POST", "/chaos", {"class": "create_invoice", "fault": "slow_commit", "count": 1, "seconds": 4})
+    rma.control("POST", "/chaos", {"class": "create_invoice", "fault": "slow_commit", "count": 1, "seconds": 600})
     with DAG("hang", schedule=None, start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Zurich")) as dag:
-        RunMyAccountsCreateInvoicesOperator(task_id="bill", invoices=[record], settle_time=4.0)
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", invoices=[record], settle_time=600.0)
     day = pendulum.datetime(2026, 11, 2, tz="Europe/Zurich")
     seen = []
     for _ in range(3):
@@ -126,7 +128,9 @@ def test_the_night_of_the_hang(
         seen.append(newest(storage)[record["invnumber"]]["outcome"])
         assert rma.documents(record["invnumber"]) == []
     assert seen == ["unknown"] * 3
-    end = time.monotonic() + 20
+    # Now it books.
+    rma.control("DELETE", "/chaos")
+    end = time.monotonic() + 60
     while not rma.documents(record["invnumber"]):
         assert time.monotonic() < end
         time.sleep(0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Protocol
 
 from starlette.responses import HTMLResponse, Response, StreamingResponse
@@ -35,7 +34,7 @@ async def replace_response(
     if rule is None:
         return None
     if rule.fault == "slow_commit" and not after_commit:
-        await asyncio.sleep(rule.seconds)
+        await rule.hold()
     if rule.after_commit != after_commit:
         return None
     if rule.fault == "lost":

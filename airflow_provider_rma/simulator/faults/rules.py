@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -66,6 +68,7 @@ class FaultRule:
         self.seconds = float(self.seconds)
         self.probability = None if self.probability is None else float(self.probability)
         self._random = random.Random(self.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
+        self._lifted = asyncio.Event()
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> FaultRule:
@@ -96,6 +99,15 @@ class FaultRule:
         self.fired += 1
         return True
 
+    async def hold(self) -> None:
+        """Wait for ``seconds``, or until the rule is lifted."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._lifted.wait(), self.seconds)
+
+    def lift(self) -> None:
+        """Let the requests go on that the rule holds."""
+        self._lifted.set()
+
 
 class Faults:
     """The rules in force, asked in order; the first that hits decides."""
@@ -106,3 +118,9 @@ class Faults:
     def pick(self, request_class: str) -> FaultRule | None:
         """Return the rule that hits this request, if any."""
         return next((rule for rule in self.rules if rule.covers(request_class) and rule.hits()), None)
+
+    def clear(self) -> None:
+        """Drop all rules; requests that they hold go on."""
+        for rule in self.rules:
+            rule.lift()
+        self.rules.clear()

@@ -208,9 +208,9 @@ class MortalOutput(RunFolder):
 
     worker: Worker = None  # type: ignore[assignment]
 
-    def write(self, rows: Iterable[tuple[DocumentResult, Any]], summary: RunSummary) -> None:
+    def write_outcomes(self, results: Iterable[tuple[DocumentResult, Any]], summary: RunSummary) -> None:
         self.worker.at("before outcome")
-        super().write(rows, summary)
+        super().write_outcomes(results, summary)
 
 
 @dataclass
