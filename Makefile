@@ -35,8 +35,12 @@ PYTEST := $(BIN)/python -m pytest
 SPREAD := -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: $(INSTALLED) ## run the whole test suite, with slices of the long searches
-	$(PYTEST) $(SPREAD)
+test: $(INSTALLED) ## run the test suite, with slices of the long searches
+	$(PYTEST) $(SPREAD) -m "not slow"
+
+.PHONY: test-slow
+test-slow: $(INSTALLED) ## run the few tests that are too slow for that: a whole scheduler, the demo twice
+	$(PYTEST) $(SPREAD) -m slow
 
 .PHONY: test-unit
 test-unit: $(INSTALLED) ## run the tests that start nothing, in seconds

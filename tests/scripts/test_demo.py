@@ -38,6 +38,7 @@ def alive(folder: Path) -> list[str]:
 
 
 @pytest.mark.airflow
+@pytest.mark.slow
 def test_the_first_run_bills_and_the_second_creates_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "a demo"
     output, summary = run(folder)

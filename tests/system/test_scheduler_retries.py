@@ -18,7 +18,7 @@ from airflow_provider_rma.billing.journal.store import Journal
 from tests.support.simulator import SimulatorProcess
 from tests.support.system.airflow_service import AirflowService, wait_for
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
 INVOICES = 5
 DEADLINE, SETTLE = 15.0, 1.0
