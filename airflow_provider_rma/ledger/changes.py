@@ -84,7 +84,7 @@ def compare_readings(
     Added and removed say where a voucher is now, not what was done: one that was dated into another month is removed
     here and added there. Reposted is a voucher that was saved again and says the same.
 
-    :param old: postings of the earlier reading; at least :data:`COLUMNS`, typed as in ``contract.POSTINGS``.
+    :param old: postings of the earlier reading; at least :data:`COLUMNS`, typed as in the table ``postings``.
     :param new: those of the later one, likewise.
     :param load: the load that found them.
     :param lines: how many postings there are in both together, roughly; it decides on the number of temporary files.
@@ -110,7 +110,7 @@ def compare_readings(
 def _schema() -> pa.Schema:
     """One row is what some lines of a voucher add up to, in one reading: ``content`` and ``entries`` count as negative
     in the earlier one, so that what is the same in both adds up to 0."""
-    kinds: dict[str, Any] = {"module": pa.string(), "voucher_id": pa.int64()}
+    kinds: dict[str, pa.DataType] = {"module": pa.string(), "voucher_id": pa.int64()}
     for side in ("before", "after"):
         kinds |= {f"reference_{side}": pa.string(), f"lines_{side}": pa.int64(), f"debit_{side}": _money()}
     return pa.schema(kinds | {"content": pa.uint64(), "entries": pa.uint64()})

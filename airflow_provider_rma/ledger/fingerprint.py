@@ -1,4 +1,4 @@
-"""Fingerprints: do the postings of an account in a window still say the same?
+"""Fingerprints show whether the postings of an account in a window still say the same.
 
 A fingerprint of a set of postings is their count, their sum, and the sum modulo 2^64 of a 64-bit hash of each row, so
 it does not depend on the order of the rows and is computed batch by batch. The extraction computes it from what it
@@ -31,7 +31,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from typing import Any
 
 from airflow_provider_rma.ledger._pyarrow import pa, pc
 
@@ -85,9 +84,9 @@ class Fingerprinter:
         self._totals: dict[str, Fingerprint] = {}
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take in some postings.
+        """Add some postings.
 
-        :param batch: has at least :data:`BUSINESS_COLUMNS`, typed as in ``tables.POSTINGS``.
+        :param batch: has at least :data:`BUSINESS_COLUMNS`, typed as the table ``postings``.
         """
         if batch.num_rows == 0:
             return
@@ -105,14 +104,14 @@ class Fingerprinter:
             self._totals[accno] = Fingerprint(count, total, hashed)
 
     def result(self) -> dict[str, Fingerprint]:
-        """What was added so far, by account number."""
+        """Return what was added so far, by account number."""
         return dict(self._totals)
 
 
 def row_hashes(batch: pa.RecordBatch) -> pa.UInt64Array:
-    """Hash of each posting.
+    """Compute the hash of each posting.
 
-    :param batch: has at least :data:`BUSINESS_COLUMNS`, typed as in ``tables.POSTINGS``.
+    :param batch: has at least :data:`BUSINESS_COLUMNS`, typed as the table ``postings``.
     :return: one unsigned 64-bit number per row.
     """
     parts = [
@@ -122,16 +121,16 @@ def row_hashes(batch: pa.RecordBatch) -> pa.UInt64Array:
     return pa.concat_arrays(parts) if parts else pa.array([], pa.uint64())
 
 
-def _hash_rows(columns: list[Any]) -> Any:
+def _hash_rows(columns: list[pa.Array]) -> pa.UInt64Array:
     hashed = pa.repeat(_word(0), len(columns[0]))
     for column in columns:
-        for value in _values(column):
+        for value in _to_words(column):
             hashed = _mix(hashed if value is None else pc.add(hashed, value))
     return hashed
 
 
-def _values(column: Any) -> list[Any]:
-    """The values of a column as unsigned words; None stands for a column of zeros."""
+def _to_words(column: pa.Array) -> list[pa.UInt64Array | None]:
+    """Convert the values of a column to unsigned words; None stands for a column of zeros."""
     words = 2 if pa.types.is_decimal(column.type) else 1
     if column.null_count == len(column):
         return [None] * words
@@ -144,7 +143,7 @@ def _values(column: Any) -> list[Any]:
     return [_text_words(pc.fill_null(column.cast(pa.string()), ""))]
 
 
-def _decimal_words(column: Any) -> list[Any]:
+def _decimal_words(column: pa.Array) -> list[pa.UInt64Array | None]:
     if column.null_count:
         column = pc.fill_null(column, Decimal(0))
     # The buffer holds 16 bytes per amount, the low half first on every machine that Arrow ships for.
@@ -153,8 +152,8 @@ def _decimal_words(column: Any) -> list[Any]:
     return [pc.list_element(pairs, 0), pc.list_element(pairs, 1)]
 
 
-def _text_words(column: Any) -> Any:
-    """Value of each text of a column without nulls.
+def _text_words(column: pa.Array) -> pa.UInt64Array:
+    """Compute the value of each text of a column without nulls.
 
     With running sums over all bytes of the column, the value of one text is the difference of two of them, moved back
     by a power of the base: no text is looked at on its own.
@@ -177,12 +176,12 @@ def _text_words(column: Any) -> Any:
     return pc.add(moved, pc.multiply(lengths, _word(LENGTH_FACTOR)))
 
 
-def _terms(octets: Any) -> Any:
-    return pc.multiply(pc.take(_table(), octets, boundscheck=False), _powers()[0].slice(1, len(octets)))
+def _terms(octets: pa.Array) -> pa.UInt64Array:
+    return pc.multiply(pc.take(_octet_table(), octets, boundscheck=False), _powers()[0].slice(1, len(octets)))
 
 
-def _long_text(text: Any) -> Any:
-    """Value of one text that is longer than the tables of powers: piece by piece."""
+def _long_text(text: pa.Buffer) -> pa.UInt64Array:
+    """Compute the value of one text that is longer than the tables of powers: piece by piece."""
     octets = pa.Array.from_buffers(pa.uint8(), text.size, [None, text])
     total = text.size * LENGTH_FACTOR
     for start in range(0, text.size, TEXT_BYTES_AT_ONCE):
@@ -190,28 +189,28 @@ def _long_text(text: Any) -> Any:
     return pa.array([total & _MASK], pa.uint64())
 
 
-def _mix(words: Any) -> Any:
+def _mix(words: pa.UInt64Array) -> pa.UInt64Array:
     for shift, factor in _MIX:
         words = pc.multiply(pc.bit_wise_xor(words, pc.shift_right(words, _word(shift))), _word(factor))
     return pc.bit_wise_xor(words, pc.shift_right(words, _word(31)))
 
 
 @cache
-def _word(value: int) -> Any:
+def _word(value: int) -> pa.UInt64Scalar:
     return pa.scalar(value, pa.uint64())
 
 
 @cache
-def _table() -> Any:
+def _octet_table() -> pa.UInt64Array:
     return _mix(pa.array([(octet + 1) * GOLDEN & _MASK for octet in range(256)], pa.uint64()))
 
 
 @cache
-def _powers() -> tuple[Any, Any]:
-    """BASE ** i and BASE ** -i, as far as the longest piece of text needs them."""
-    one = pa.repeat(_word(1), 1)
+def _powers() -> tuple[pa.UInt64Array, pa.UInt64Array]:
+    """Compute BASE ** i and BASE ** -i, as far as the longest piece of text needs them."""
+    first = pa.repeat(_word(1), 1)
     powers, inverses = (
-        pa.concat_arrays([one, pc.cumulative_prod(pa.repeat(_word(base), TEXT_BYTES_AT_ONCE))])
+        pa.concat_arrays([first, pc.cumulative_prod(pa.repeat(_word(base), TEXT_BYTES_AT_ONCE))])
         for base in (BASE, pow(BASE, -1, 2**64))
     )
     return powers, inverses

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-from airflow_provider_rma.schemas.fields import Direction, Undocumented
+from airflow_provider_rma.schemas.base import EntitySchema
+from airflow_provider_rma.schemas.fields import Direction, RmaField, Undocumented
 from airflow_provider_rma.schemas.ledger import TransactionSchema
 from airflow_provider_rma.schemas.nested import Nested
 
@@ -46,7 +47,7 @@ class Leaf:
     column: str
     member: str
     part: str
-    field: Any
+    field: RmaField
 
     @property
     def is_kept(self) -> bool:
@@ -74,16 +75,20 @@ class Member:
 @cache
 def members() -> tuple[Member, ...]:
     """List the members of a posting in the documented order."""
-    return tuple(_member(name, field) for name, field in TransactionSchema(direction=Direction.WIRE).fields.items())
+    return tuple(_member(name, field) for name, field in _fields(TransactionSchema(direction=Direction.WIRE)))
 
 
-def _member(name: str, field: Any) -> Member:
+def _member(name: str, field: RmaField) -> Member:
     if not isinstance(field, Nested):
         return Member(name, (Leaf(name, name, "", field),))
-    parts = field.schema.fields
-    opaque = tuple(part for part, inner in parts.items() if isinstance(inner, Undocumented))
-    leaves = (Leaf(f"{name}_{part}", name, part, inner) for part, inner in parts.items() if part not in opaque)
+    parts = list(_fields(field.schema))
+    opaque = tuple(part for part, inner in parts if isinstance(inner, Undocumented))
+    leaves = (Leaf(f"{name}_{part}", name, part, inner) for part, inner in parts if part not in opaque)
     return Member(name, tuple(leaves), opaque)
+
+
+def _fields(schema: EntitySchema) -> Iterator[tuple[str, RmaField]]:
+    return ((name, field) for name, field in schema.fields.items() if isinstance(field, RmaField))
 
 
 @cache
