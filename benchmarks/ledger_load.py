@@ -290,8 +290,9 @@ class Bench:
         for case in cases:
             samples = self.results[case, target, count]
             seconds = self.median(case, target, count)
-            spread = f"{min(one['seconds'] for one in samples):.2f} to {max(one['seconds'] for one in samples):.2f}"
-            megabytes = max(one["megabytes"] for one in samples)
+            times = [sample["seconds"] for sample in samples]
+            spread = f"{min(times):.2f} to {max(times):.2f}"
+            megabytes = max(sample["megabytes"] for sample in samples)
             yield (
                 f"| {NAMES[case]} | {len(samples)} | {seconds:.2f} | {spread} | {count / seconds:,.0f} "
                 f"| {seconds / ours:.2f} | {self.median(case, target, count, 'used'):.2f} | {megabytes:.0f} |"

@@ -55,7 +55,7 @@ def compared(old: list[Row], new: list[Row], *, size: int = 3, lines: int = 0) -
 def both(old: list[Row], new: list[Row], *, size: int = 3, lines: int = 0) -> tuple[Changes, list[Row]]:
     """What is told, and the rows of the table, sorted."""
     with compare_readings(batches(old, size), batches(new, size), load=LOAD, lines=lines) as found:
-        rows = [one for batch in found.rows.batches() for one in batch.to_pylist()]
+        rows = [row for batch in found.rows.batches() for row in batch.to_pylist()]
     return found.changes, sorted(rows, key=lambda one: (one["module"] or "", one["voucher_id"]))
 
 
@@ -71,7 +71,7 @@ CHANGED = [
     ([OLD[0] | {"memo": "neu"}, *OLD[1:]], {"amended": 1}),
     ([OLD[0] | {"transdate": date(2026, 1, 6)}, *OLD[1:]], {"amended": 1}),
     ([OLD[0], *OLD], {"amended": 1}),
-    ([one | {"module": "ar"} if one["voucher_id"] == 3 else one for one in OLD], {"added": 1, "removed": 1}),
+    ([line | {"module": "ar"} if line["voucher_id"] == 3 else line for line in OLD], {"added": 1, "removed": 1}),
     ([], {"removed": 8}),
     ([row(2, "1", 500), *OLD[:2], *OLD[4:], row(77, "1", 1)], {"added": 1, "amended": 1}),
 ]
@@ -108,7 +108,7 @@ def test_from_nothing_everything_is_added_and_the_first_are_named(lines: int) ->
 @pytest.mark.parametrize(("new", "expected"), CHANGED)
 def test_the_rows_are_what_was_counted(new: list[Row], expected: dict[str, int], lines: int) -> None:
     _, rows = both(OLD, new, lines=lines)
-    assert Counter(one["change"] for one in rows) == expected
+    assert Counter(row["change"] for row in rows) == expected
 
 
 def test_a_row_says_what_a_voucher_was_and_is() -> None:
@@ -126,7 +126,7 @@ def test_a_row_says_what_a_voucher_was_and_is() -> None:
         "debit_before",
         "debit_after",
     )
-    assert [tuple(one[name] for name in columns) for one in rows] == [
+    assert [tuple(row[name] for name in columns) for row in rows] == [
         ("ar", 9, "R-9", "added", 0, 1, 0, 7),
         ("gl", 1, "R-1", "removed", 2, 0, 1, 0),
         ("gl", 2, "R-2", "reposted", 2, 2, 2, 2),
@@ -206,7 +206,7 @@ def test_a_run_says_which_vouchers_are_not_what_they_were(
     with caplog.at_level(logging.INFO):
         result = extract(company, destination)
     assert result.as_dict()["changes"] == {"2026-01": {"added": 1, "removed": 1, "amended": 1, "reposted": 1}}
-    (changes,) = (one.changes for one in result.windows)
+    (changes,) = (month.changes for month in result.windows)
     assert changes is not None
     assert changes.first["reposted"] == [f"ar {resaved} (R-1)"]
     assert changes.first["amended"] == [f"ar {amended} (R-2)"]
@@ -215,20 +215,20 @@ def test_a_run_says_which_vouchers_are_not_what_they_were(
     assert "2026-01: vouchers since it was loaded before: 1 added (ar " in caplog.text
     assert "Anderer Text" not in caplog.text
     assert result.as_dict()["closed_month_changed"] == []
-    (added,) = (one["voucher_id"] for one in kept(destination) if one["change"] == "added")
+    (added,) = (change["voucher_id"] for change in kept(destination) if change["change"] == "added")
     rows = {
         (resaved, "R-1", "reposted", 3, 3, raw("108.1"), raw("108.1")),
         (amended, "R-2", "amended", 3, 3, raw("108.1"), raw("108.1")),
         (deleted, "R-3", "removed", 3, 0, raw("108.1"), raw(0)),
         (added, "R-4", "added", 0, 3, raw(0), raw("108.1")),
     }
-    assert {tuple(one[name] for name in TOLD) for one in kept(destination)} == rows
-    assert {one["load_id"] for one in kept(destination)} == {result.load_id}
+    assert {tuple(change[name] for name in TOLD) for change in kept(destination)} == rows
+    assert {change["load_id"] for change in kept(destination)} == {result.load_id}
 
     company.delete(added)
     last = extract(company, destination)
     assert len(kept(destination)) == 5, "those of earlier loads stay"
-    assert [one["change"] for one in kept(destination) if one["load_id"] == last.load_id] == ["removed"]
+    assert [change["change"] for change in kept(destination) if change["load_id"] == last.load_id] == ["removed"]
     extract(company, destination)
     assert len(kept(destination)) == 5
 
@@ -267,7 +267,9 @@ def test_a_closed_month_that_changed_is_an_alarm(
     assert result.as_dict()["closed_month_changed"] == (["2026-01"] if alarm else [])
     assert ("closed_month_changed" in (memory.whole("2026-01")["reasons"] or "")) is alarm
     warned = [
-        one for one in caplog.records if one.levelno == logging.WARNING and "books are closed" in one.getMessage()
+        record
+        for record in caplog.records
+        if record.levelno == logging.WARNING and "books are closed" in record.getMessage()
     ]
     assert len(warned) == alarm
     assert extract(company, memory, closed_until=closed_until).as_dict()["closed_month_changed"] == []

@@ -39,9 +39,10 @@ def test_every_table_column_and_view_is_described() -> None:
     assert list(listed) == [*contract.TABLES, *views.VIEWS]
     for table in contract.TABLES.values():
         assert listed[table.name]["description"] == table.grain
-        found = {one["name"]: one["description"] for one in listed[table.name]["columns"]}
+        columns = listed[table.name]["columns"]
+        found = {column["name"]: column["description"] for column in columns}
         assert found == {column.name: column.note for column in table.columns}
-        required = [one["name"] for one in listed[table.name]["columns"] if "not_null" in one.get("data_tests", [])]
+        required = [column["name"] for column in columns if "not_null" in column.get("data_tests", [])]
         assert required == [column.name for column in table.columns if not column.nullable]
     assert {name: listed[name]["description"] for name in views.VIEWS} == views.NOTES
 

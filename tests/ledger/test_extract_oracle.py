@@ -167,7 +167,7 @@ def test_each_month_has_the_verdict_that_its_vouchers_deserve(extracted: Extract
 
 def test_accounts_agree_with_the_balances_to_their_four_decimals(extracted: Extracted) -> None:
     """Vouchers of the oracle are out of balance and have eight decimals; the accounts must agree nevertheless."""
-    reasons = [reason for result in extracted.results for one in result.windows for reason in one.reasons]
+    reasons = [reason for result in extracted.results for month in result.windows for reason in month.reasons]
     differing = [reason for reason in reasons if reason.code == "account_difference"]
     assert all(reason.verdict == "tolerated" for reason in differing)
     assert {result.convention["balance_sheet"] for result in extracted.results} <= {"natural", "unknown"}

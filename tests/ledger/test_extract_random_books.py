@@ -63,7 +63,7 @@ class Followed:
                 check_result(window, expected[window.window.start])
             self._check_warehouse(warehouse)
         self._known.append((datetime.now(UTC), content(self._foretold.rows())))
-        return Counter(one for month in expected.values() for one in (month.state, month.verdict))
+        return Counter(word for month in expected.values() for word in (month.state, month.verdict))
 
     def _extract(self, warehouse: Warehouse, *, keep: bool, history: bool) -> LedgerResult:
         results: list[LedgerResult] = []

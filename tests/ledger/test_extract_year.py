@@ -124,7 +124,7 @@ def test_04_a_voucher_that_is_deleted_is_gone(year: Warehouse) -> None:
 def test_05_a_month_that_becomes_empty_is_replaced_by_nothing(year: Warehouse) -> None:
     year.company.delete(DOCUMENTS["lonely"])
     result = year.extract()
-    (april,) = [one for one in result.windows if one.window.name == "2025-04"]
+    (april,) = [month for month in result.windows if month.window.name == "2025-04"]
     assert (april.state, april.verdict, april.rows, april.rows_before) == ("changed", "exact", 0, 3)
     assert [row for row in year.postings() if row["month"] == date(2025, 4, 1)] == []
 

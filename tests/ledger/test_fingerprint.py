@@ -91,7 +91,7 @@ def test_fingerprints_count_and_sum_by_account_in_any_order() -> None:
 def _hash_of(*rows: dict[str, Any]) -> int:
     collected = Fingerprinter()
     collected.add(batch(*rows))
-    return sum(one.hash for one in collected.result().values()) & _MASK
+    return sum(fingerprint.hash for fingerprint in collected.result().values()) & _MASK
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_a_run_may_stop_before_its_first_month(
 def test_months_that_are_done_are_no_remainder(trading: Company, memory: MemoryDestination) -> None:
     extract(trading, memory, from_date="2026-02-01", to_date="2026-02-28")
     result = extract(trading, memory, stop_at=NOON, clock=lambda: NOON, resume_since=EVER)
-    assert (result.months(MonthState.DONE), [one.name for one in result.remaining]) == (
+    assert (result.months(MonthState.DONE), [window.name for window in result.remaining]) == (
         ["2026-02"],
         ["2026-01", "2026-03"],
     )

@@ -59,7 +59,7 @@ def test_a_month_whose_balances_stand_is_not_read_and_marked(books: Company, des
         assert {row["verdict"] for row in proofs} == {"balances_only"}
         assert {row["load_id"] for row in proofs} == {second.load_id}
         (whole,) = (row for row in proofs if row["accno"] is None)
-        assert [one["code"] for one in json.loads(whole["reasons"])] == ["not_read"]
+        assert [reason["code"] for reason in json.loads(whole["reasons"])] == ["not_read"]
         (bank,) = (row for row in proofs if row["accno"] == "1020")
         assert bank["movements"] == (Decimal(-1000) if window is JANUARY else Decimal("10.55"))
         loads = destination.table("loads", "demo", window)

@@ -180,8 +180,8 @@ def test_changes_are_counted_by_month_and_the_first_are_named() -> None:
 
 def test_of_many_changes_the_counts_are_seen_at_once_and_the_names_are_folded_away() -> None:
     result, rows = troubled()
-    (changes,) = (one.changes for one in result.windows if one.changes)
-    many = ledger_page(replace(result, windows=[replace(one, changes=changes) for one in result.windows]), **rows)
+    (changes,) = (month.changes for month in result.windows if month.changes)
+    many = ledger_page(replace(result, windows=[replace(month, changes=changes) for month in result.windows]), **rows)
     assert "2026-05 12 0 1 3 2026-06 12 0 1 3" in text(many)
     names = many.partition("<summary>The first vouchers of each kind</summary>")[2].partition("</details>")[0]
     assert names.count("<td>added</td>") == len(result.windows)

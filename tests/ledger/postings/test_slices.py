@@ -59,7 +59,8 @@ def test_account_classes_cover_every_account_once() -> None:
     numbers = ["1020", "1100", "2201", "10200", "5", "3400.1", "A100", ""]
     assert account_classes(numbers) == ["1xxx", "1xxxx", "2xxx", "3400.1", "5", "A100"]
     for number in filter(None, numbers):
-        fitting = [one for one in account_classes(numbers) if re.fullmatch(one.replace("x", "[0-9]"), number)]
+        patterns = [pattern.replace("x", "[0-9]") for pattern in account_classes(numbers)]
+        fitting = [pattern for pattern in patterns if re.fullmatch(pattern, number)]
         assert len(fitting) == 1, number
 
 
@@ -183,7 +184,8 @@ def test_a_day_that_is_too_large_is_read_by_classes_of_accounts(
     assert "2026-02-10 could not be had" in caplog.text
     assert f"2026-02: read in {27 + len(classes)} parts: 2026-02-01; 2026-02-02; " in caplog.text
     (load,) = memory.loads
-    assert load["calls"] == result.calls == sum("transactions" in one or "saldo" in one for one in proxy.targets)
+    requests = [target for target in proxy.targets if "transactions" in target or "saldo" in target]
+    assert load["calls"] == result.calls == len(requests)
 
 
 def test_the_floor_is_named_and_the_old_month_stays(

@@ -272,7 +272,7 @@ def test_right_books_are_always_exact(documents: list[dict[str, Decimal]], openi
     assert all(account.closing == account.expected for account in settled.accounts)
 
 
-@given(vouchers().filter(lambda documents: any(any(one.values()) for one in documents)), OPENINGS, st.data())
+@given(vouchers().filter(lambda documents: any(any(document.values()) for document in documents)), OPENINGS, st.data())
 def test_a_posting_that_is_lost_doubled_or_altered_is_always_found(
     documents: list[dict[str, Decimal]], openings: dict[str, Decimal], data: st.DataObject
 ) -> None:
@@ -281,7 +281,7 @@ def test_a_posting_that_is_lost_doubled_or_altered_is_always_found(
         st.sampled_from([(n, accno) for n, one in enumerate(documents) for accno, amount in one.items() if amount])
     )
     factor = data.draw(st.sampled_from([0, 2, -1]))
-    tampered = [dict(one) for one in documents]
+    tampered = [dict(document) for document in documents]
     tampered[number][accno] *= factor
     one = proof(read(tampered), stated, convention=SignConvention(SIGNS), tolerance=D(0))
     assert one.verdict is Verdict.BROKEN
@@ -289,11 +289,11 @@ def test_a_posting_that_is_lost_doubled_or_altered_is_always_found(
     assert any(f"Voucher gl {number} " in reason.text for reason in one.reasons)
 
 
-@given(vouchers().filter(lambda documents: any(any(one.values()) for one in documents)), st.data())
+@given(vouchers().filter(lambda documents: any(any(document.values()) for document in documents)), st.data())
 def test_a_balanced_ghost_is_found_by_the_accounts_alone(
     documents: list[dict[str, Decimal]], data: st.DataObject
 ) -> None:
-    ghost = data.draw(st.sampled_from([one for one in documents if any(one.values())]))
+    ghost = data.draw(st.sampled_from([document for document in documents if any(document.values())]))
     one = proof(
         read([*documents, ghost]), stated_by({}, summed(documents)), convention=SignConvention(SIGNS), tolerance=D(0)
     )

@@ -17,8 +17,9 @@ def reference() -> str:
     parts = [f"The contract described here is version {CONTRACT_VERSION}."]
     for table in TABLES.values():
         rows = [
-            f"| `{one.name}` | {TYPES[one.type].arrow_name} | {'yes' if one.nullable else 'no'} | {one.note} |"
-            for one in table.columns
+            f"| `{column.name}` | {TYPES[column.type].arrow_name} | {'yes' if column.nullable else 'no'} "
+            f"| {column.note} |"
+            for column in table.columns
         ]
         head = ["| Column | Type | May be null | Meaning |", "|---|---|---|---|"]
         parts.append("\n".join([f"### {table.name}\n", table.grain + "\n", *head, *rows]))

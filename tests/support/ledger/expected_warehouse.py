@@ -109,7 +109,7 @@ def check_result(result: WindowResult, expected: Month) -> None:
 def _sums(rows: Iterable[Row], *columns: int) -> dict[tuple[str, int], Decimal]:
     sums: dict[tuple[str, int], Decimal] = defaultdict(Decimal)
     for row in rows:
-        sums[tuple(row[one] for one in columns)] += row[2]  # type: ignore[index]
+        sums[tuple(row[column] for column in columns)] += row[2]  # type: ignore[index]
     return sums
 
 

@@ -222,7 +222,7 @@ class Accountant:
     # ------------------------------------------------------------------ what happens to documents
 
     def _some(self, wanted: Callable[[_Document], bool] = lambda _: True) -> _Document | None:
-        found = [one for one in self._documents.values() if wanted(one)]
+        found = [document for document in self._documents.values() if wanted(document)]
         return self._dice.choice(found) if found else None
 
     def _pay(self) -> bool:
