@@ -40,7 +40,7 @@ _KEY = ["module", "voucher_id"]
 
 @dataclass(frozen=True)
 class Changes:
-    """What became of the vouchers of a window since it was loaded before.
+    """Changes of the vouchers of a window since it was loaded before.
 
     :param counts: vouchers by kind of change, all kinds.
     :param first: the first of each kind, as ``ar 4711 (R-1)``.
@@ -50,17 +50,17 @@ class Changes:
     first: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        told = [
+        kinds = [
             f"{count} {kind} ({', '.join(self.first[kind])}{', …' if count > len(self.first[kind]) else ''})"
             for kind, count in self.counts.items()
             if count
         ]
-        return ", ".join(told) or "no voucher"
+        return ", ".join(kinds) or "no voucher"
 
 
 @dataclass(frozen=True)
 class ChangeReport:
-    """What the comparison of two readings of a window found.
+    """Result of comparing two readings of a window.
 
     :param changes: how many vouchers, and the first of them.
     :param rows: a row of the table ``changes`` for each, in a temporary file.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Probes of which one has so many times the postings of another are called uneven.
+#: Probes are called uneven if one has more than this many times the postings of another.
 _UNEVEN = 3
 
 

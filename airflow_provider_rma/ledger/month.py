@@ -250,7 +250,7 @@ class MonthRun:
         )
 
     def _look_up_sign(self, accno: str, statement: BalanceStatement) -> int | None:
-        """Find the sign of an account that has a balance and does not move: all its postings tell. Asked once a run."""
+        """Find the sign of an account that has a balance and does not move, from all its postings. Asked once a run."""
         if not self.run.begin_look_up(accno):
             return None
         log.info("%s: account %s stands still; reading all its postings once for its sign.", self.window, accno)
@@ -316,7 +316,7 @@ class MonthRun:
             yield Reason(ReasonCode.CLOSED_MONTH_CHANGED, text, Verdict.EXACT)
 
     def _result(self, state: MonthState, proof: Proof, rows: int, changes: Changes | None = None) -> WindowResult:
-        """Return what is known at the moment of decision."""
+        """Return what is known when the month is decided."""
         return WindowResult(
             window=self.window,
             state=state,

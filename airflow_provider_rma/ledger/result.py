@@ -18,7 +18,7 @@ FIRST_REASONS = 10
 
 
 class MonthState(DescribedEnum):
-    """What became of a window in the destination.
+    """State of a window in the destination after a run.
 
     :ivar label: one or two words for a table.
     """
@@ -47,7 +47,7 @@ class MonthState(DescribedEnum):
 
 @dataclass(frozen=True)
 class WindowResult:
-    """What became of one window.
+    """Result of one window.
 
     :param verdict: of a month that is done, that of the reading which did it; so are the reasons.
     :param rows: postings read; of a month that was skipped or is done, those that are loaded.
@@ -80,7 +80,7 @@ class WindowResult:
 
 @dataclass(frozen=True)
 class LedgerResult:
-    """What a run did.
+    """Result of a run.
 
     :param location: where the destination is, without secrets.
     :param convention: name of the sign convention by kind of account.

@@ -44,12 +44,12 @@ def ledger_page(
     """Make the page of a run.
 
     :param result: the result of the run.
-    :param proofs: rows of the table ``proofs`` by column, as Arrow's ``to_pylist`` gives them; those of other loads are
+    :param proofs: rows of the table ``proofs`` by column, as Arrow's ``to_pylist`` returns them; those of other loads are
         passed over (but for months that another load has done), so all rows of the tenant's months will do.
-    :param balances: rows of ``balances`` of these months; they give the names of accounts, and which of them have a
+    :param balances: rows of ``balances`` of these months; they hold the names of accounts, and which of them have a
         balance at all.
     :param task_run: identity of the run, as in ``loads``.
-    :param made_at: moment that the page states; now by default.
+    :param made_at: time that the page states; now by default.
     :returns: HTML without script and without anything that is loaded from elsewhere.
     """
     loads = {month.window.start: month.load_id for month in result.windows if month.load_id}
@@ -78,13 +78,13 @@ def ledger_page(
 
 
 def _head(result: LedgerResult, task_run: str, made_at: datetime | None) -> Html:
-    moment = pendulum.instance(made_at) if made_at else pendulum.now("UTC")
+    made = pendulum.instance(made_at) if made_at else pendulum.now("UTC")
     entries = [
         ("Period", _period(result)),
         ("Into", f"{result.kind} {result.location}"),
         ("Load", result.load_id),
         ("Run", task_run),
-        ("Page made", moment.in_timezone("Europe/Zurich").format("YYYY-MM-DD HH:mm [Zurich]")),
+        ("Page made", made.in_timezone("Europe/Zurich").format("YYYY-MM-DD HH:mm [Zurich]")),
     ]
     return join(tag("h1", f"Ledger of {result.tenant}"), facts(entries))
 
@@ -122,7 +122,7 @@ def _urgency(verdict: Verdict) -> str:
 
 
 def _sentences(result: LedgerResult) -> Iterator[str]:
-    """What became of the months."""
+    """Summarise the months in sentences."""
     if result.verdict is not Verdict.EXACT:
         counts = Counter(month.verdict for month in result.windows)
         listed = ", ".join(f"{counts[verdict]} {verdict.label}" for verdict in Verdict if counts[verdict])

@@ -1,4 +1,4 @@
-"""What kind of account a number is: balance sheet, income statement, closing."""
+"""Kinds of accounts by their numbers (balance sheet, income statement, closing), and the chart of accounts."""
 
 from __future__ import annotations
 

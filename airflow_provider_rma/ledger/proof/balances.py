@@ -25,12 +25,12 @@ CALLS = 3
 
 @dataclass(frozen=True)
 class StatedBalance:
-    """What the service states of one account, as it was sent.
+    """Balances that the service states of one account, as they were sent.
 
     :param basis: ``to``: balances up to a day, before the window and at its end; ``from_to``: the movement of the
         window.
     :param opening: with basis ``to``, None if the account was not listed.
-    :param closing: likewise.
+    :param closing: with basis ``to``, None if the account was not listed.
     :param movement: with basis ``from_to``, None if the account was not listed.
     """
 
@@ -49,11 +49,11 @@ class StatedBalance:
 
 @dataclass(frozen=True)
 class BalanceStatement:
-    """What the service states for one window at one moment.
+    """Balances that the service states for one window at one time.
 
     :param accounts: by account number. An account that is not listed was never posted to (``to``) or has not moved
         (``from_to``): the trial balance lists only what moved in its period (ledger code).
-    :param names: account names as the balances give them.
+    :param names: account names as they come with the balances.
     """
 
     accounts: Mapping[str, StatedBalance]

@@ -41,7 +41,7 @@ class UnbalancedVoucher:
 
 @dataclass(frozen=True)
 class PostingTotals:
-    """What the postings of a window add up to.
+    """Sums of the postings of a window.
 
     :param rows: postings that came.
     :param announced: postings that the service announced, None if it did not say.
@@ -62,7 +62,7 @@ class AccountProof:
     :param opening: what the service states before the window; 0 for accounts of which only a period has a figure; None
         as long as the account's sign is not known.
     :param movements: sum of the postings.
-    :param closing: what the service states at the end of the window, None likewise.
+    :param closing: what the service states at the end of the window; None as long as the sign is not known.
     :param is_idle: whether it has a balance and nothing moved it.
     """
 
@@ -255,7 +255,7 @@ class _AccountCheck:
 
     @property
     def difference(self) -> Decimal:
-        """What the service states less what the postings lead to."""
+        """The change that the service states less the sum of the postings."""
         return (self.sign or 1) * self.stated.change - (self.movements or ZERO)
 
     def proof(self, tolerance: Decimal, untaught: str, known: SignConvention) -> AccountProof:

@@ -10,7 +10,7 @@ from airflow_provider_rma.described_enum import DescribedEnum
 
 
 class Verdict(DescribedEnum):
-    """What a proof came to, from the mildest to the gravest. Only ``exact`` and ``tolerated`` are called proven.
+    """Results of a proof, from the mildest to the gravest. Only ``exact`` and ``tolerated`` are called proven.
 
     :ivar icon: the character that stands for it in tables.
     :ivar heading: its name as a heading.

@@ -82,7 +82,7 @@ def decode_texts(decoder: Any, body: Any) -> Generator[pa.RecordBatch, None, Non
 
 @cache
 def xml_decoder() -> Any:
-    """Make the decoder. It is told by a file what to decode."""
+    """Make the decoder. A file says what it decodes."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "postings.yaml"
