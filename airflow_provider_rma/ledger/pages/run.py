@@ -44,8 +44,8 @@ def ledger_page(
     """Make the page of a run.
 
     :param result: the result of the run.
-    :param proofs: rows of the table ``proofs`` by column, as Arrow's ``to_pylist`` returns them; those of other loads are
-        passed over (but for months that another load has done), so all rows of the tenant's months will do.
+    :param proofs: rows of the table ``proofs`` by column, as Arrow's ``to_pylist`` returns them; those of other loads
+        are passed over (but for months that another load has done), so all rows of the tenant's months will do.
     :param balances: rows of ``balances`` of these months; they hold the names of accounts, and which of them have a
         balance at all.
     :param task_run: identity of the run, as in ``loads``.
