@@ -1,4 +1,4 @@
-"""Answers made by hand, and what both ways of reading them give."""
+"""Responses made by hand, and what both paths of reading make of them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ ENDPOINT = endpoints.LIST_TRANSACTIONS
 
 
 @dataclass
-class Outcome:
-    """What came of reading an answer.
+class ReadOutcome:
+    """What came of reading a response.
 
-    :param refusal: why the fast way was left, empty if it was not; no part of what both ways must agree in.
+    :param refusal: why the fast path was left, empty if it was not; the paths need not agree in it.
     """
 
     rows: list[dict[str, Any]] | None = None
@@ -36,8 +36,8 @@ class Outcome:
     refusal: str = field(default="", compare=False)
 
 
-def source(body: bytes, media_type: str, unknown: set[str]) -> RawResponse:
-    """An answer as the client opens it."""
+def open_response(body: bytes, media_type: str, unknown: set[str]) -> RawResponse:
+    """Open a response as the client does."""
     file = io.BytesIO(body)
     file.seek(0, io.SEEK_END)
     request = ENDPOINT.request("xml", segments={"accno": "x"})
@@ -47,11 +47,11 @@ def source(body: bytes, media_type: str, unknown: set[str]) -> RawResponse:
     )
 
 
-def read(body: bytes, media_type: str = "application/xml", *, strict: bool = False) -> Outcome:
-    """Read an answer one way."""
-    outcome = Outcome()
+def read_response(body: bytes, media_type: str = "application/xml", *, strict: bool = False) -> ReadOutcome:
+    """Read a response by one path."""
+    outcome = ReadOutcome()
     batches = PostingBatches(MonthLoad("demo", WINDOW, "load-1"), {"1000": "Kasse", "1020": "Bank", "3200": ""})
-    with source(body, media_type, outcome.unknown) as answer:
+    with open_response(body, media_type, outcome.unknown) as answer:
         reader = PostingReader(answer, batches, strict=strict)
         try:
             rows = pa.Table.from_batches([*reader], schema=pa.schema(batches.take().schema)).to_pylist()
@@ -62,19 +62,19 @@ def read(body: bytes, media_type: str = "application/xml", *, strict: bool = Fal
             assert reader.count == len(rows)
     outcome.refusal = reader.refusal
     if outcome.error:
-        outcome.unknown.clear()  # the ways stop at different places
+        outcome.unknown.clear()  # the paths stop at different places
     return outcome
 
 
-def both(body: bytes, media_type: str = "application/xml") -> Outcome:
-    """Read an answer both ways, which must agree; gives what the fast way gave. What they take must be well-formed."""
-    fast, strict = read(body, media_type), read(body, media_type, strict=True)
+def read_both_paths(body: bytes, media_type: str = "application/xml") -> ReadOutcome:
+    """Read a response by both paths, which must agree. Returns what the fast path made of it."""
+    fast, strict = read_response(body, media_type), read_response(body, media_type, strict=True)
     assert fast == strict
     assert fast.error is not None or is_well_formed(body, "json" if "json" in media_type else "xml")
     return fast
 
 
-def document(*postings: str, count: int | None = None) -> bytes:
+def xml_document(*postings: str, count: int | None = None) -> bytes:
     """A document in XML."""
     announced = len(postings) if count is None else count
     return (
@@ -102,7 +102,7 @@ MEMBERS: dict[str, str] = {
 }
 
 
-def posting(**changes: str) -> str:
+def xml_posting(**changes: str) -> str:
     """A posting in XML; an empty text leaves a member out."""
     return f"<transaction>{''.join((MEMBERS | changes).values())}</transaction>"
 

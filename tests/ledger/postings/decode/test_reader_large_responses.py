@@ -13,7 +13,7 @@ from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode import json_path, xml_path
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
 from airflow_provider_rma.ledger.windows import MonthLoad
-from tests.support.ledger.responses import WINDOW, both, document, json_posting, posting
+from tests.support.ledger.responses import WINDOW, json_posting, read_both_paths, xml_document, xml_posting
 from tests.support.scripted_server import ScriptedServer, respond
 
 COUNT = 25_000
@@ -21,10 +21,10 @@ COUNT = 25_000
 
 @pytest.fixture(scope="module")
 def bodies() -> dict[str, bytes]:
-    postings = [posting(entry_id=f"<entry_id>{number}</entry_id>") for number in range(COUNT)]
+    postings = [xml_posting(entry_id=f"<entry_id>{number}</entry_id>") for number in range(COUNT)]
     listed = [json_posting(entry_id=str(number)) for number in range(COUNT)]
     whole = {"@number_of_transaction": str(COUNT), "transaction": listed}
-    return {"xml": document(*postings), "json": json.dumps(whole, ensure_ascii=False).encode()}
+    return {"xml": xml_document(*postings), "json": json.dumps(whole, ensure_ascii=False).encode()}
 
 
 @pytest.mark.parametrize("form", ["xml", "json"])
@@ -63,10 +63,10 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_native_decoder_the_strict_way_is_taken_and_said_once(
     form: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    body = document(posting()) if form == "xml" else json.dumps({"transaction": [json_posting()]}).encode()
+    body = xml_document(xml_posting()) if form == "xml" else json.dumps({"transaction": [json_posting()]}).encode()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            outcome = both(body, f"application/{form}")
+            outcome = read_both_paths(body, f"application/{form}")
             assert outcome.rows is not None
             assert len(outcome.rows) == 1
     assert len([record for record in caplog.records if "is not installed" in record.message]) == 1

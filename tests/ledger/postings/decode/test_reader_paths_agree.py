@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from airflow_provider_rma.ledger.postings.decode import json_path, xml_path, xml_recogniser
 from airflow_provider_rma.ledger.postings.decode.fields import leaves
-from tests.support.ledger.responses import MEMBERS, both, document, json_posting, posting
+from tests.support.ledger.responses import MEMBERS, json_posting, read_both_paths, xml_document, xml_posting
 from tests.support.ledger.strategies import damaged, json_documents, xml_postings
 
 JSON = "application/json"
-PLAIN = document(posting(), posting(amount="<amount>50.0</amount>"), posting(notes="", department=""))
+PLAIN = xml_document(xml_posting(), xml_posting(amount="<amount>50.0</amount>"), xml_posting(notes="", department=""))
 PLAIN_JSON = json.dumps({"@number_of_transaction": "2", "transaction": [json_posting(), json_posting(id="7")]}).encode()
 
 
@@ -38,39 +38,44 @@ def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 @settings(deadline=None)
 @given(st.lists(xml_postings(), max_size=4), st.integers(0, 12))
 def test_xml_postings_of_every_kind(postings: list[str], announced: int) -> None:
-    both(document(*postings, count=len(postings) if announced > 4 else announced))
+    read_both_paths(xml_document(*postings, count=len(postings) if announced > 4 else announced))
 
 
 @settings(deadline=None)
 @given(json_documents())
 def test_json_postings_of_every_kind(body: bytes) -> None:
-    both(body, JSON)
+    read_both_paths(body, JSON)
 
 
 @settings(deadline=None)
 @given(damaged(PLAIN))
 def test_damaged_xml(body: bytes) -> None:
-    both(body)
+    read_both_paths(body)
 
 
 @settings(deadline=None)
 @given(damaged(PLAIN_JSON))
 def test_damaged_json(body: bytes) -> None:
-    both(body, JSON)
+    read_both_paths(body, JSON)
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=60), st.sampled_from(["application/xml", JSON]))
 def test_anything_at_all(body: bytes, media_type: str) -> None:
-    both(body, media_type)
+    read_both_paths(body, media_type)
 
 
 @pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("between", ["", "\n", "\r\n    "])
 def test_an_ordinary_document_is_read_the_fast_way_to_its_end(between: str) -> None:
     inside = between.join(["", *MEMBERS.values(), ""])
-    lines = [posting(), f"<transaction>{inside}</transaction>{between}", posting(department="", notes=""), posting()]
-    outcome = both(document(*lines))
+    lines = [
+        xml_posting(),
+        f"<transaction>{inside}</transaction>{between}",
+        xml_posting(department="", notes=""),
+        xml_posting(),
+    ]
+    outcome = read_both_paths(xml_document(*lines))
     assert outcome.refusal == ""
     assert outcome.rows is not None
     assert len(outcome.rows) == outcome.announced == 4
@@ -80,7 +85,9 @@ def test_an_ordinary_document_is_read_the_fast_way_to_its_end(between: str) -> N
 def test_the_order_of_members_is_that_of_the_first_postings() -> None:
     turned = "".join(reversed(MEMBERS.values()))
     bare = turned.replace(MEMBERS["department"], "").replace(MEMBERS["id"], "<id>1</id>")
-    outcome = both(document(f"<transaction>{bare}</transaction>", f"<transaction>{turned}</transaction>"))
+    outcome = read_both_paths(
+        xml_document(f"<transaction>{bare}</transaction>", f"<transaction>{turned}</transaction>")
+    )
     assert outcome.refusal == ""
     assert outcome.error is None
 
@@ -92,7 +99,7 @@ def test_an_ordinary_document_in_json_is_read_the_fast_way_to_its_end() -> None:
     for postings in (lines * 3, bare):
         for indent in (None, 2):
             whole = {"@number_of_transaction": str(len(postings)), "transaction": postings}
-            outcome = both(json.dumps(whole, indent=indent, ensure_ascii=False).encode(), JSON)
+            outcome = read_both_paths(json.dumps(whole, indent=indent, ensure_ascii=False).encode(), JSON)
             assert outcome.refusal == ""
             assert outcome.rows is not None
             assert len(outcome.rows) == outcome.announced == len(postings)
@@ -104,7 +111,9 @@ def test_an_ordinary_document_in_json_is_read_the_fast_way_to_its_end() -> None:
      ("0.000000005", "0"), ("9999999999999999.99999999", "9999999999999999.99999999")],
 )  # fmt: skip
 def test_amounts_are_exact_the_fast_way_too(text: str, amount: str) -> None:
-    outcome = both(document(posting(), posting(amount=f"<amount>{text}</amount>"), posting()))
+    outcome = read_both_paths(
+        xml_document(xml_posting(), xml_posting(amount=f"<amount>{text}</amount>"), xml_posting())
+    )
     assert outcome.refusal == ""
     assert outcome.rows is not None
     assert [row["amount"] for row in outcome.rows] == [Decimal("-50"), Decimal(amount), Decimal("-50")]
@@ -124,7 +133,7 @@ def test_amounts_are_exact_the_fast_way_too(text: str, amount: str) -> None:
     ],
 )
 def test_what_cannot_be_read_is_told_by_the_schema(changes: dict[str, str], told: str) -> None:
-    outcome = both(document(posting(), posting(**changes), posting()))
+    outcome = read_both_paths(xml_document(xml_posting(), xml_posting(**changes), xml_posting()))
     assert outcome.error is not None
     assert told in outcome.error[1]
 
@@ -132,9 +141,9 @@ def test_what_cannot_be_read_is_told_by_the_schema(changes: dict[str, str], told
 @pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("place", [0, 3, 6])
 def test_unknown_elements_are_kept_and_reported(place: int) -> None:
-    lines = [posting() for _ in range(7)]
-    lines[place] = posting(notes="<colour>blau</colour>", chart='<chart accno="1000" gifi="7"/>')
-    outcome = both(document(*lines))
+    lines = [xml_posting() for _ in range(7)]
+    lines[place] = xml_posting(notes="<colour>blau</colour>", chart='<chart accno="1000" gifi="7"/>')
+    outcome = read_both_paths(xml_document(*lines))
     assert outcome.refusal
     assert outcome.rows is not None
     assert json.loads(outcome.rows[place]["extra"]) == {"colour": "blau", "chart": {"@gifi": "7"}}
@@ -144,7 +153,7 @@ def test_unknown_elements_are_kept_and_reported(place: int) -> None:
 
 def test_an_unknown_member_in_json_does_not_need_the_whole_body() -> None:
     lines = [json_posting(colour="blau"), json_posting()]
-    outcome = both(json.dumps({"transaction": lines}).encode(), JSON)
+    outcome = read_both_paths(json.dumps({"transaction": lines}).encode(), JSON)
     assert outcome.refusal == ""
     assert outcome.rows is not None
     assert json.loads(outcome.rows[0]["extra"]) == {"colour": "blau"}
@@ -153,14 +162,14 @@ def test_an_unknown_member_in_json_does_not_need_the_whole_body() -> None:
 @pytest.mark.parametrize("attribute", ["accno", "link", "allow_gl", "id"])
 def test_an_attribute_that_comes_twice_in_xml_is_noticed(attribute: str) -> None:
     twice = f'<chart id="1" accno="1000" link="" allow_gl="true" {attribute}="1000"/>'
-    outcome = both(document(posting(), posting(chart=twice)))
+    outcome = read_both_paths(xml_document(xml_posting(), xml_posting(chart=twice)))
     assert outcome.error is not None
     assert "well-formed" in outcome.error[1]
 
 
 @pytest.mark.parametrize("chart", ['<chart id="-0" accno="1000" allow_gl="1"/>', '<chart id=" 7 " accno="1000"/>'])
 def test_unusual_attributes_that_can_be_read_are_read(chart: str) -> None:
-    outcome = both(document(posting(), posting(chart=chart)))
+    outcome = read_both_paths(xml_document(xml_posting(), xml_posting(chart=chart)))
     assert outcome.rows is not None
     assert len(outcome.rows) == 2
 
@@ -170,6 +179,6 @@ def test_a_name_that_comes_twice_in_json_is_noticed() -> None:
     for twice in ('"memo":"a",', '"chart":null,', '"@accno":"1020",'):
         where = line.index('"@id"') if "@" in twice else 1
         body = f'{{"transaction":[{line[:where]}{twice}{line[where:]}]}}'.encode()
-        outcome = both(body, JSON)
+        outcome = read_both_paths(body, JSON)
         assert outcome.error is not None
         assert "the same member twice" in outcome.error[1]
