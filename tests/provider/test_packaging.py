@@ -117,6 +117,7 @@ def test_requirements(metadata: Message) -> None:
         "fsspec",
         "lxml",
         "pendulum",
+        "pyyaml",
         "requests",
     }
 
