@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import pendulum
 
-from airflow_provider_rma.billing.evidence.chain import EvidenceRef
-from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, RunFacts
+from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
+from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
 from airflow_provider_rma.billing.files import RUN_PAGE, RunFolder
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.pages.html import run_html

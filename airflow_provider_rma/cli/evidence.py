@@ -12,7 +12,7 @@ from airflow_provider_rma.cli.output import FINDINGS, emit, json_option, table
 from airflow_provider_rma.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.billing.evidence.chain import EvidenceRef
+    from airflow_provider_rma.billing.evidence.model import EvidenceRef
 
 
 @click.group()
@@ -40,28 +40,28 @@ def verify(ctx: click.Context, folder: str, conn_id: str | None, as_json: bool) 
 
     load_airflow()
     where = storage_folder(folder)
-    findings = verify_chain(where.fs, where.path, expected=_expected(conn_id))
+    defects = verify_chain(where.fs, where.path, expected=_expected(conn_id))
     files = len(where.fs.glob(f"{where.path}/*.json")) if where.fs.exists(where.path) else 0
-    if not files and not findings:
+    if not files and not defects:
         # Nothing to verify is not the same as verified: the path may be mistyped.
         raise ConfigurationError(f"There is no evidence in {where}.", advice="Check the path.")
     if as_json:
-        emit([asdict(finding) for finding in findings])
-    elif findings:
+        emit([asdict(defect) for defect in defects])
+    elif defects:
         table(
             ["KIND", "FILE", "WHAT"],
-            [[finding.kind.replace("_", " "), finding.file, finding.sentence] for finding in findings],
+            [[defect.kind.replace("_", " "), defect.file, defect.sentence] for defect in defects],
         )
     else:
         click.echo(f"{files} files in {where}: the chain of evidence holds.")
-    if findings:
+    if defects:
         ctx.exit(FINDINGS)
 
 
 def _expected(conn_id: str | None) -> list[EvidenceRef]:
-    from airflow_provider_rma.billing.evidence.writer import recorded_links
+    from airflow_provider_rma.billing.evidence.writer import list_recorded_links
 
     if conn_id is None:
         return []
     config = hook_of(conn_id).config
-    return recorded_links(journal_database(), config.origin, config.tenant)
+    return list_recorded_links(journal_database(), config.origin, config.tenant)

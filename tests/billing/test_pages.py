@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.evidence.chain import EvidenceRef
-from airflow_provider_rma.billing.evidence.writer import RunFacts
+from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
 from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.pages.html import plan_html, run_html

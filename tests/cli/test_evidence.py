@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, RunFacts
+from airflow_provider_rma.billing.evidence.model import RunFacts
+from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
 from airflow_provider_rma.billing.journal.engine import open_engine
 from tests.cli.conftest import Desk
 

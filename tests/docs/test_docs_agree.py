@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_rma.billing.evidence.model import DefectKind
 from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal_import.model import MatchKind
 from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
@@ -26,6 +27,7 @@ CLI = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 CUSTOMERS = (ROOT / "docs" / "customers.md").read_text(encoding="utf-8")
 INVOICES = (ROOT / "docs" / "invoices.md").read_text(encoding="utf-8")
 JOURNAL_IMPORT = (ROOT / "docs" / "journal-import.md").read_text(encoding="utf-8")
+EVIDENCE = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -91,6 +93,11 @@ def test_states_of_the_journal() -> None:
 def test_kinds_of_matches() -> None:
     (table,) = tables(JOURNAL_IMPORT, "Kind")
     assert [[row[0].strip("`"), row[1]] for row in table] == [[kind, sentence(kind.meaning)] for kind in MatchKind]
+
+
+def test_kinds_of_defects() -> None:
+    (table,) = tables(EVIDENCE, "Kind")
+    assert [[row[0].strip("`"), row[1]] for row in table] == [[kind, sentence(kind.meaning)] for kind in DefectKind]
 
 
 def parameters(operator: type) -> Mapping[str, Any]:

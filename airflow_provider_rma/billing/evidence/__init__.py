@@ -1,4 +1,4 @@
 """The chain of files in which each run leaves its evidence.
 
-`writer` appends a link, `chain` verifies them.
+`model` has facts, links and defects; `writer` appends a link, `chain` verifies them.
 """

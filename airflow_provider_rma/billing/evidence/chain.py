@@ -14,7 +14,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Literal
+from typing import IO, Any
+
+from airflow_provider_rma.billing.evidence.model import ChainDefect, DefectKind, EvidenceRef
 
 #: Version of the layout.
 SCHEMA = 1
@@ -32,40 +34,10 @@ _HEAD_LENGTH = 1 << 20
 #: Links missing in a row that are named one by one.
 _NAMED = 50
 
-Kind = Literal["changed", "missing", "out_of_order", "unreadable", "fork"]
-
-
-@dataclass(frozen=True)
-class EvidenceRef:
-    """One link of a chain.
-
-    :param path: the file, on its file system.
-    :param seq: position in the chain, from 1.
-    :param hash: SHA-256 of the evidence.
-    """
-
-    path: str
-    seq: int
-    hash: str
-
-
-@dataclass(frozen=True)
-class ChainDefect:
-    """Something wrong with a chain.
-
-    :param kind: ``changed``, ``missing``, ``out_of_order``, ``unreadable`` or ``fork``.
-    :param file: name of the file in its folder; of a missing file as much of the name as is known.
-    :param sentence: what is wrong, one English sentence.
-    """
-
-    kind: Kind
-    file: str
-    sentence: str
-
 
 @dataclass(frozen=True)
 class _Link:
-    """What a file says it is; of a file that cannot be trusted, what its name says."""
+    """A file by its content; a file that cannot be trusted, by its name."""
 
     name: str
     chain: str
@@ -77,24 +49,24 @@ class _Link:
 
 
 def chain_tag(service: str, tenant: str) -> str:
-    """What the files of one chain have in front of their names: a tenant may have a chain for each service."""
+    """Return the prefix of the names of a chain's files: a tenant may have a chain for each service."""
     return hashlib.sha256(f"{service}\n{tenant}".encode()).hexdigest()[:8]
 
 
 def file_name(service: str, tenant: str, seq: int, digest: str) -> str:
-    """Name of an evidence file. It holds a part of the hash, so that no file is ever written over another."""
+    """Return the name of an evidence file. It holds a part of the hash, so that no file is written over another."""
     return _file_name(chain_tag(service, tenant), seq, digest)
 
 
-def last_file(fs: Any, folder: str, service: str, tenant: str) -> tuple[int, str]:
-    """Place in the chain and name of the newest file of a chain, by names alone; ``(0, "")`` if there is none."""
+def find_last_file(fs: Any, folder: str, service: str, tenant: str) -> tuple[int, str]:
+    """Find the newest file of a chain by names alone: its position and name, ``(0, "")`` if there is none."""
     tag = chain_tag(service, tenant)
-    matches = (_NAME.fullmatch(name) for name in _names(fs, folder))
+    matches = (_NAME.fullmatch(name) for name in _list_names(fs, folder))
     return max(((int(match[2]), match[0]) for match in matches if match and match[1] == tag), default=(0, ""))
 
 
 def read_hash(fs: Any, folder: str, name: str) -> str:
-    """The hash of an evidence file; 64 zeros if it is damaged: the chain goes on, and the damage stays visible."""
+    """Read the hash of an evidence file; 64 zeros if it is damaged: the chain goes on, and the damage stays visible."""
     link = _examine(fs, folder, name, [])
     return link.hash if link is not None and link.trusted else "0" * 64
 
@@ -107,29 +79,29 @@ def verify_chain(fs: Any, folder: str, *, expected: Iterable[EvidenceRef] = ()) 
     :param fs: an fsspec file system.
     :param folder: the folder that holds the files.
     :param expected: links that must be there, as the journal's database knows them
-        (:func:`~airflow_provider_rma.billing.evidence.writer.recorded_links`) or as somebody wrote them down.
+        (:func:`~airflow_provider_rma.billing.evidence.writer.list_recorded_links`) or as somebody wrote them down.
     :returns: everything that is wrong, by name of the file; empty if the chain holds.
     """
-    findings: list[ChainDefect] = []
-    links = [link for name in _names(fs, folder) if (link := _examine(fs, folder, name, findings)) is not None]
+    defects: list[ChainDefect] = []
+    links = [link for name in _list_names(fs, folder) if (link := _examine(fs, folder, name, defects)) is not None]
     wanted = list(expected)
     chains: dict[str, list[_Link]] = defaultdict(list)
-    for link in _of_one_tenant(links, findings):
+    for link in _select_owners(links, defects):
         chains[link.chain].append(link)
     for chain in chains.values():
-        findings.extend(_check_chain(chain))
+        defects.extend(_check_chain(chain))
     present = {link.name: link for link in links}
     for ref in wanted:
-        _check_expected(ref, present, findings)
-    return sorted(set(findings), key=lambda finding: (finding.file, finding.kind, finding.sentence))
+        _check_expected(ref, present, defects)
+    return sorted(set(defects), key=lambda defect: (defect.file, defect.kind, defect.sentence))
 
 
 def _file_name(tag: str, seq: int, digest: str) -> str:
     return f"{tag}-{seq:06d}-{digest[:12]}.json"
 
 
-def _names(fs: Any, folder: str) -> list[str]:
-    """Names of the JSON files of a folder."""
+def _list_names(fs: Any, folder: str) -> list[str]:
+    """List the names of the JSON files of a folder."""
     fs.invalidate_cache(folder)
     if not fs.exists(folder):
         return []
@@ -137,36 +109,36 @@ def _names(fs: Any, folder: str) -> list[str]:
     return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
 
 
-def _examine(fs: Any, folder: str, name: str, findings: list[ChainDefect]) -> _Link | None:
+def _examine(fs: Any, folder: str, name: str, defects: list[ChainDefect]) -> _Link | None:
     """Read one file, adding what is wrong with it taken by itself; None if not even its name says where it belongs."""
     match = _NAME.fullmatch(name)
     by_name = _Link(name, match[1], int(match[2]), match[3], trusted=False) if match else None
     try:
         with fs.open(f"{folder}/{name}", "rb") as stream:
             head, computed, stated = _read(stream)
-    except Exception as error:  # noqa: BLE001 - every file system has exceptions of its own; the finding names it
-        findings.append(ChainDefect("unreadable", name, f"The file cannot be read ({type(error).__name__})."))
+    except Exception as error:  # noqa: BLE001 - every file system has exceptions of its own; the defect names it
+        defects.append(ChainDefect(DefectKind.UNREADABLE, name, f"The file cannot be read ({type(error).__name__})."))
         return by_name
     if not head.startswith(b'{"evidence":'):
-        findings.append(ChainDefect("unreadable", name, "The file is empty or no evidence."))
+        defects.append(ChainDefect(DefectKind.UNREADABLE, name, "The file is empty or no evidence."))
         return by_name
     if stated is None:
         sentence = "The file does not end as evidence does: it was cut short, or something was appended."
-        findings.append(ChainDefect("changed", name, sentence))
+        defects.append(ChainDefect(DefectKind.CHANGED, name, sentence))
         return by_name
     if stated != computed:
-        findings.append(
-            ChainDefect("changed", name, "The content does not have the hash that it states: it was changed.")
+        defects.append(
+            ChainDefect(DefectKind.CHANGED, name, "The content does not have the hash that it states: it was changed.")
         )
         return by_name
     link = _parse(name, head, stated)
     if link is None:
-        findings.append(ChainDefect("unreadable", name, f"The file is no evidence of version {SCHEMA}."))
+        defects.append(ChainDefect(DefectKind.UNREADABLE, name, f"The file is no evidence of version {SCHEMA}."))
         return by_name
     due = _file_name(link.chain, link.seq, link.hash)
     if name != due:
         sentence = f"The file holds link {link.seq}, whose name is {due}: it was renamed, copied or exchanged."
-        findings.append(ChainDefect("out_of_order", name, sentence))
+        defects.append(ChainDefect(DefectKind.OUT_OF_ORDER, name, sentence))
     return link
 
 
@@ -197,20 +169,20 @@ def _parse(name: str, head: bytes, stated: str) -> _Link | None:
     return _Link(name, chain_tag(service, tenant), seq, stated, previous, tenant)
 
 
-def _of_one_tenant(links: Sequence[_Link], findings: list[ChainDefect]) -> Iterator[_Link]:
-    """The links of the tenant to whom the folder belongs; those of any other are findings."""
+def _select_owners(links: Sequence[_Link], defects: list[ChainDefect]) -> Iterator[_Link]:
+    """Select the links of the tenant to whom the folder belongs; those of any other tenant are defects."""
     tenants = Counter(link.tenant for link in links if link.trusted)
     owner = tenants.most_common(1)[0][0] if tenants else ""
     for link in links:
         if link.trusted and link.tenant != owner:
             sentence = f"The file is evidence of tenant {link.tenant}, the folder belongs to {owner}."
-            findings.append(ChainDefect("out_of_order", link.name, sentence))
+            defects.append(ChainDefect(DefectKind.OUT_OF_ORDER, link.name, sentence))
         else:
             yield link
 
 
 def _check_chain(links: Sequence[_Link]) -> Iterator[ChainDefect]:
-    """What is wrong with the links of one chain taken together."""
+    """Check the links of one chain together."""
     places: dict[int, list[_Link]] = defaultdict(list)
     for link in links:
         places[link.seq].append(link)
@@ -219,7 +191,7 @@ def _check_chain(links: Sequence[_Link]) -> Iterator[ChainDefect]:
         here = places[seq]
         yield from _check_fork(seq, here)
         if seq > before + 1:
-            yield from _gap(before + 1, seq - 1, here[0])
+            yield from _name_missing(before + 1, seq - 1, here[0])
         else:
             for link in here:
                 yield from _check_previous(link, places.get(seq - 1, []))
@@ -230,20 +202,20 @@ def _check_fork(seq: int, here: Sequence[_Link]) -> Iterator[ChainDefect]:
     if len({link.hash[:12] for link in here}) > 1:
         names = ", ".join(link.name for link in here)
         for link in here:
-            yield ChainDefect("fork", link.name, f"Link {seq} exists {len(here)} times: {names}.")
+            yield ChainDefect(DefectKind.FORK, link.name, f"Link {seq} exists {len(here)} times: {names}.")
 
 
-def _gap(first: int, last: int, successor: _Link) -> Iterator[ChainDefect]:
-    """Findings for links that are not there; the name of the last is known from its successor."""
+def _name_missing(first: int, last: int, successor: _Link) -> Iterator[ChainDefect]:
+    """Name links that are not there; the name of the last is known from its successor."""
     after = f"link {successor.seq} ({successor.name}) was written after it"
     if last - first >= _NAMED:
         name = _file_name(successor.chain, first, "…")
-        yield ChainDefect("missing", name, f"Links {first} to {last - 1} are missing.")
+        yield ChainDefect(DefectKind.MISSING, name, f"Links {first} to {last - 1} are missing.")
         first = last
     for seq in range(first, last + 1):
         known = seq == last and successor.trusted and successor.previous
         name = _file_name(successor.chain, seq, successor.previous if known and successor.previous else "…")
-        yield ChainDefect("missing", name, f"Link {seq} is missing: {after}.")
+        yield ChainDefect(DefectKind.MISSING, name, f"Link {seq} is missing: {after}.")
 
 
 def _check_previous(link: _Link, before: Sequence[_Link]) -> Iterator[ChainDefect]:
@@ -251,21 +223,25 @@ def _check_previous(link: _Link, before: Sequence[_Link]) -> Iterator[ChainDefec
         return
     if link.seq == 1:
         if link.previous is not None:
-            yield ChainDefect("out_of_order", link.name, "Link 1 names a link before it.")
+            yield ChainDefect(DefectKind.OUT_OF_ORDER, link.name, "Link 1 names a link before it.")
         return
-    hashes = {one.hash for one in before if one.trusted}
+    hashes = {earlier.hash for earlier in before if earlier.trusted}
     if len(hashes) == len(before) and link.previous not in hashes:
-        for one in before:
-            yield ChainDefect("changed", one.name, f"The file is not the one on which {link.name} was built: replaced.")
+        for earlier in before:
+            yield ChainDefect(
+                DefectKind.CHANGED, earlier.name, f"The file is not the one on which {link.name} was built: replaced."
+            )
 
 
-def _check_expected(ref: EvidenceRef, present: dict[str, _Link], findings: list[ChainDefect]) -> None:
+def _check_expected(ref: EvidenceRef, present: dict[str, _Link], defects: list[ChainDefect]) -> None:
     name = posixpath.basename(ref.path)
     link = present.get(name)
     if link is None:
-        findings[:] = [one for one in findings if (one.kind, one.file) != ("missing", name)]
-        findings.append(
-            ChainDefect("missing", name, f"Link {ref.seq} is missing: it was recorded when it was written.")
+        defects[:] = [defect for defect in defects if (defect.kind, defect.file) != (DefectKind.MISSING, name)]
+        defects.append(
+            ChainDefect(DefectKind.MISSING, name, f"Link {ref.seq} is missing: it was recorded when it was written.")
         )
     elif link.trusted and link.hash != ref.hash:
-        findings.append(ChainDefect("changed", name, "The content is not what was recorded when it was written."))
+        defects.append(
+            ChainDefect(DefectKind.CHANGED, name, "The content is not what was recorded when it was written.")
+        )

@@ -1,4 +1,4 @@
-"""Evidence: each run leaves one file that says what it did, linked to the one before.
+"""Writing of evidence: each run leaves one file that says what it did, linked to the one before.
 
 Evidence holds numbers, totals, hashes and versions; no names of customers, no texts, no words of the service. The name
 of who approved stands in it as it was given. Place and predecessor of a link are allocated through the journal's
@@ -15,7 +15,6 @@ import tempfile
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.metadata import PackageNotFoundError, version
@@ -24,14 +23,8 @@ from typing import IO, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_rma.billing.evidence.chain import (
-    DOCUMENTS,
-    SCHEMA,
-    EvidenceRef,
-    file_name,
-    last_file,
-    read_hash,
-)
+from airflow_provider_rma.billing.evidence.chain import DOCUMENTS, SCHEMA, file_name, find_last_file, read_hash
+from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
 from airflow_provider_rma.billing.journal.engine import db_now, journal_errors, write_transaction
 from airflow_provider_rma.billing.journal.migrations import migrate
 from airflow_provider_rma.billing.journal.tables import EVIDENCE
@@ -41,34 +34,6 @@ from airflow_provider_rma.exceptions import EvidenceError
 _TRIES = 1_000
 _IN_MEMORY = 1 << 20
 _SUMS = ("net", "gross")
-
-
-@dataclass(frozen=True)
-class RunFacts:
-    """What a run says about itself.
-
-    :param run: identity of the run, as in the journal.
-    :param kind: ``invoices`` or ``customers``.
-    :param started: with its time zone.
-    :param finished: with its time zone.
-    :param plan_hash: SHA-256 of the plan file that was carried out, empty if the run planned for itself.
-    :param input_hash: SHA-256 of the input records.
-    :param approver: who approved the plan, as it was given; empty if nobody did.
-    :param stopped: why the run was stopped, empty if it was not. One of our own sentences, never the service's.
-    :param brakes: brakes in force, e.g. ``{"max_count": 2000, "max_amount": "1000000"}``.
-    :param versions: versions that only the caller knows, e.g. ``{"apache-airflow": "3.3.2"}``.
-    """
-
-    run: str
-    kind: str
-    started: datetime
-    finished: datetime
-    plan_hash: str = ""
-    input_hash: str = ""
-    approver: str = ""
-    stopped: str = ""
-    brakes: Mapping[str, str | int | None] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 class EvidenceWriter:
@@ -93,15 +58,16 @@ class EvidenceWriter:
     def write(self, facts: RunFacts, documents: Iterable[Mapping[str, Any]]) -> EvidenceRef:
         """Write the evidence of a run.
 
-        :param documents: rows of the outcome file (:meth:`~airflow_provider_rma.billing.outcomes.Row.as_dict`), read
-            once and never held. Of each only position, number, outcome, document id, totals and currency are kept.
+        :param documents: rows of the outcome file
+            (:meth:`~airflow_provider_rma.billing.outcomes.DocumentResult.as_dict`), read once and never held. Of each
+            only position, number, outcome, document id, totals and currency are kept.
         :raises EvidenceError: if the file could not be written: then its link is missing in the chain, and verifying
             says so.
         :raises JournalError: if the database could not be used: then no link was added.
         """
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spooled:
-            counts, totals = _spool(documents, spooled)
-            rest = _facts(facts) | {"counts": counts, "totals": totals}
+            counts, totals = _write_documents(documents, spooled)
+            rest = _fact_members(facts) | {"counts": counts, "totals": totals}
             ref, head = self._allocate(rest, spooled)
             tail = f',"hash":"{ref.hash}"}}\n'.encode()
             spooled.seek(0)
@@ -122,11 +88,14 @@ class EvidenceWriter:
         return ref
 
     def _allocate(self, rest: Mapping[str, Any], documents: IO[bytes]) -> tuple[EvidenceRef, bytes]:
-        """Take the next place of the chain; gives the link and the text before the documents."""
+        """Take the next position of the chain.
+
+        :returns: the link, and the text before the documents.
+        """
         # The folder is read before the database: rows come before files, so a file without a row is from another time.
-        seq_on_file, name_on_file = self._on_file()
+        seq_on_file, name_on_file = self._find_last()
         for _ in range(_TRIES):
-            last = self._recorded()
+            last = self._read_last()
             if seq_on_file > (last.seq if last else 0):
                 # The journal was lost or is a copy from before.
                 previous = read_hash(self._fs, self._folder, name_on_file)
@@ -149,23 +118,23 @@ class EvidenceWriter:
                 return ref, head
         raise EvidenceError("the chain of evidence changes without end", advice="Let other runs of the tenant end.")
 
-    def _on_file(self) -> tuple[int, str]:
+    def _find_last(self) -> tuple[int, str]:
         try:
-            return last_file(self._fs, self._folder, self._service, self._tenant)
+            return find_last_file(self._fs, self._folder, self._service, self._tenant)
         except Exception as error:
             raise EvidenceError(
                 f"the folder of evidence cannot be read ({type(error).__name__}): {self._folder}",
                 advice="What was booked stays booked and is in the outcome file; no evidence of this run was written.",
             ) from error
 
-    def _recorded(self) -> EvidenceRef | None:
-        query = sa.select(EVIDENCE).where(*_mine(self._service, self._tenant))
+    def _read_last(self) -> EvidenceRef | None:
+        query = sa.select(EVIDENCE).where(*_of_chain(self._service, self._tenant))
         with journal_errors(), self._engine.connect() as connection:
             row = connection.execute(query.order_by(EVIDENCE.c.seq.desc()).limit(1)).first()
         return None if row is None else _ref(row)
 
     def _insert(self, ref: EvidenceRef) -> bool:
-        """Record a link; False if its place is taken."""
+        """Record a link; False if its position is taken."""
         values = {"service": self._service, "tenant": self._tenant, "seq": ref.seq, "hash": ref.hash, "path": ref.path}
         try:
             with journal_errors(), write_transaction(self._engine) as connection:
@@ -175,18 +144,18 @@ class EvidenceWriter:
         return True
 
 
-def recorded_links(engine: sa.Engine, service: str, tenant: str) -> list[EvidenceRef]:
-    """The links that were allocated for a tenant, for :func:`verify_chain`.
+def list_recorded_links(engine: sa.Engine, service: str, tenant: str) -> list[EvidenceRef]:
+    """List the links that were allocated for a tenant, for :func:`verify_chain`.
 
     :raises JournalError: if the database cannot be used.
     """
     migrate(engine)
-    query = sa.select(EVIDENCE).where(*_mine(service, tenant)).order_by(EVIDENCE.c.seq)
+    query = sa.select(EVIDENCE).where(*_of_chain(service, tenant)).order_by(EVIDENCE.c.seq)
     with journal_errors(), engine.connect() as connection:
         return [_ref(row) for row in connection.execute(query)]
 
 
-def _mine(service: str, tenant: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _of_chain(service: str, tenant: str) -> tuple[sa.ColumnElement[bool], ...]:
     return EVIDENCE.c.service == service, EVIDENCE.c.tenant == tenant
 
 
@@ -194,12 +163,12 @@ def _ref(row: Any) -> EvidenceRef:
     return EvidenceRef(row.path, int(row.seq), row.hash)
 
 
-def _facts(facts: RunFacts) -> dict[str, Any]:
+def _fact_members(facts: RunFacts) -> dict[str, Any]:
     return {
         "run": _clean(facts.run),
         "kind": _clean(facts.kind),
-        "started": _utc(facts.started),
-        "finished": _utc(facts.finished),
+        "started": _to_utc(facts.started),
+        "finished": _to_utc(facts.finished),
         "plan_hash": _clean(facts.plan_hash) or None,
         "input_hash": _clean(facts.input_hash) or None,
         "approver": _clean(facts.approver) or None,
@@ -208,11 +177,11 @@ def _facts(facts: RunFacts) -> dict[str, Any]:
             _clean(name): value if isinstance(value, int) or value is None else _clean(str(value))
             for name, value in facts.brakes.items()
         },
-        "versions": {_clean(name): _clean(text) for name, text in (_versions() | dict(facts.versions)).items()},
+        "versions": {_clean(name): _clean(text) for name, text in (_own_versions() | dict(facts.versions)).items()},
     }
 
 
-def _versions() -> dict[str, str]:
+def _own_versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for name in ("airflow-provider-rma", "marshmallow", "requests"):
         try:
@@ -222,17 +191,22 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _spool(documents: Iterable[Mapping[str, Any]], spooled: IO[bytes]) -> tuple[dict[str, int], list[dict[str, Any]]]:
-    """Write the documents, separated by commas; gives counts by outcome, and totals by outcome and currency."""
+def _write_documents(
+    documents: Iterable[Mapping[str, Any]], spooled: IO[bytes]
+) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Write the documents, separated by commas.
+
+    :returns: counts by outcome, and totals by outcome and currency.
+    """
     counts: Counter[str] = Counter()
     sums: dict[tuple[str, str], dict[str, Any]] = {}
     for row in documents:
-        document = _document(row)
-        spooled.write((b"," if counts else b"") + _json(document))
+        document = _document_members(row)
+        spooled.write((b"," if counts else b"") + _to_json(document))
         counts[document["outcome"]] += 1
         if "currency" in document:
-            place = document["outcome"], document["currency"]
-            total = sums.setdefault(place, {"documents": 0, "net": Decimal("0.00"), "gross": Decimal("0.00")})
+            group = document["outcome"], document["currency"]
+            total = sums.setdefault(group, {"documents": 0, "net": Decimal("0.00"), "gross": Decimal("0.00")})
             total["documents"] += 1
             for name in _SUMS:
                 total[name] += Decimal(document.get(name, 0))
@@ -243,7 +217,7 @@ def _spool(documents: Iterable[Mapping[str, Any]], spooled: IO[bytes]) -> tuple[
     return {name: counts[name] for name in sorted(counts)}, totals
 
 
-def _document(row: Mapping[str, Any]) -> dict[str, Any]:
+def _document_members(row: Mapping[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = {
         "position": int(row["position"]),
         "number": _clean(str(row.get("number") or ""), 64),
@@ -261,7 +235,7 @@ def _document(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _head(values: Mapping[str, Any]) -> bytes:
     """The text before the documents."""
-    return _json(values)[:-1] + DOCUMENTS
+    return _to_json(values)[:-1] + DOCUMENTS
 
 
 def _digest(head: bytes, documents: IO[bytes]) -> str:
@@ -273,16 +247,16 @@ def _digest(head: bytes, documents: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def _json(value: Any) -> bytes:
+def _to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _clean(text: str, limit: int = 255) -> str:
     """Text without what JSON writers escape differently: control characters and halves of surrogate pairs."""
-    return "".join("\ufffd" if unicodedata.category(sign) in ("Cc", "Cs") else sign for sign in text[:limit])
+    return "".join("\ufffd" if unicodedata.category(char) in ("Cc", "Cs") else char for char in text[:limit])
 
 
-def _utc(moment: datetime) -> str:
-    if moment.tzinfo is None:
+def _to_utc(time: datetime) -> str:
+    if time.tzinfo is None:
         raise ValueError("started and finished need a time zone")
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,5 @@
 """`rma journal import`: record in the journal what a script has booked before.
 
-`run` matches the books with the script's source, `booked_index` and `similarity` help it.
+`run` reads source and books, `matching` decides about each invoice with the help of `booked_index` and `similarity`,
+`model` is the report.
 """

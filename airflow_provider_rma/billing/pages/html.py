@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_rma.billing.evidence.chain import EvidenceRef
-from airflow_provider_rma.billing.evidence.writer import RunFacts
+from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
 from airflow_provider_rma.billing.outcomes import BOOKED, CREATE, GOOD, Outcome
 from airflow_provider_rma.billing.pages.statistics import (
     CREDIT_NOTE,
