@@ -78,7 +78,7 @@ def tiles(entries: Iterable[tuple[str, str, str, str]]) -> Html:
     )
 
 
-def facts(entries: Iterable[tuple[str, str]]) -> Html:
+def definitions(entries: Iterable[tuple[str, str]]) -> Html:
     """Names and values; those without a value are left out."""
     return tag("dl", (join(tag("dt", name), tag("dd", value)) for name, value in entries if value))
 

@@ -15,9 +15,9 @@ from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.invoice import Document, read_invoice
 from airflow_provider_rma.billing.numbers import read_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
-from airflow_provider_rma.billing.pages.html import plan_html
-from airflow_provider_rma.billing.pages.markdown import plan_markdown
-from airflow_provider_rma.billing.pages.statistics import review_plan
+from airflow_provider_rma.billing.pages.html import render_plan
+from airflow_provider_rma.billing.pages.markdown import render_plan_markdown
+from airflow_provider_rma.billing.pages.statistics import gather_plan_statistics
 from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, load_plan, plan_lines, write_plan
 from airflow_provider_rma.billing.planner import Planner
 from airflow_provider_rma.billing.policy import Policy
@@ -84,10 +84,10 @@ class InvoiceRun:
             path, stream = self.output.create(PLAN)
             with stream:
                 digest = write_plan(stream, header, spool)
-            review = review_plan(header, plan_lines(spool), plan_hash=digest)
-        markdown = plan_markdown(review)
+            statistics = gather_plan_statistics(header, plan_lines(spool), plan_hash=digest)
+        markdown = render_plan_markdown(statistics)
         self.output.write_text(PLAN_SUMMARY, markdown)
-        page = self.output.write_text(PLAN_PAGE, plan_html(review))
+        page = self.output.write_text(PLAN_PAGE, render_plan(statistics))
         log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, header.amount, path)
         return PlanResult(header, path, digest, markdown, page)
 

@@ -15,7 +15,7 @@ from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
 from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
 from airflow_provider_rma.billing.files import RUN_PAGE, RunFolder
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
-from airflow_provider_rma.billing.pages.html import run_html
+from airflow_provider_rma.billing.pages.html import render_run
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.exceptions import BillingError, InDoubtError, RunMyAccountsError
@@ -90,7 +90,7 @@ class RunRecord:
         if self.provenance.evidence is not None:
             ref = self.provenance.evidence.write(facts, self._rows())
             summary.evidence_path, summary.evidence_hash = ref.path, ref.hash
-        page = run_html(
+        page = render_run(
             facts,
             self._rows(),
             service=self.config.origin,

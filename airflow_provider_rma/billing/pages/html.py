@@ -1,4 +1,4 @@
-"""What people read: a plan before they approve it, a run after it has ended.
+"""The pages that people read: a plan before they approve it, a run after it has ended.
 
 Pages hold numbers, totals, dates, field names and our own sentences; no names of customers, no texts of invoices, and
 no words of the service.
@@ -6,65 +6,67 @@ no words of the service.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any
 
 from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
 from airflow_provider_rma.billing.outcomes import BOOKED, CREATE, GOOD, Outcome
 from airflow_provider_rma.billing.pages.statistics import (
-    CREDIT_NOTE,
-    INVOICE,
+    DocumentType,
     ListedDocument,
     PlanStatistics,
-    ReasonGroup,
-    Reasons,
     RunStatistics,
-    Tally,
-    review_run,
+    gather_run_statistics,
 )
+from airflow_provider_rma.billing.pages.tallies import ReasonGroup, Reasons, Tally
 from airflow_provider_rma.billing.pages.wording import (
-    ORDER,
     TAX,
-    amount_of,
-    by_month,
     decision_meaning,
-    decision_rows,
-    headline,
-    month_name,
-    numbers,
-    starred,
-    sum_of,
-    warnings,
-    zurich,
+    format_iso_time,
+    format_net,
+    format_numbers,
+    format_total,
+    group_order,
+    has_stars,
+    list_decisions,
+    list_months,
+    list_warnings,
+    plan_headline,
 )
 from airflow_provider_rma.formatting import format_amount, format_count, format_quantity, format_time, to_zurich
-from airflow_provider_rma.html import Html, facts, join, page, section, table, tag, tiles
+from airflow_provider_rma.html import Html, definitions, join, page, section, table, tag, tiles
 
 #: Months that a page names one by one.
 _MONTHS = 24
 
+Column = Callable[[ListedDocument], str]
 
-def plan_html(review: PlanStatistics) -> str:
-    """A plan as a page.
+#: Columns of a document beside its number and amounts, by their headings.
+_PLAN_COLUMNS: dict[str, Column] = {
+    "Decision": attrgetter("outcome"),
+    "Date": attrgetter("transdate"),
+    "?Customer": attrgetter("customernumber"),
+}
+_RUN_COLUMNS: dict[str, Column] = {"Outcome": attrgetter("outcome"), "?Document id": attrgetter("document_id")}
 
-    :param review: see :func:`~airflow_provider_rma.billing.pages.statistics.review_plan`.
+
+def render_plan(plan: PlanStatistics) -> str:
+    """Render a plan as a page.
+
+    :param plan: see :func:`~airflow_provider_rma.billing.pages.statistics.gather_plan_statistics`.
     """
-    header = review.header
-    refused = review.documents - review.count(CREATE) - review.count(Outcome.UNCHANGED)
+    header = plan.header
+    refused = plan.documents - plan.count(CREATE) - plan.count(Outcome.UNCHANGED)
     return page(
-        f"Plan {header.tenant}: {format_quantity(review.count(CREATE), 'document')}",
+        f"Plan {header.tenant}: {format_quantity(plan.count(CREATE), 'document')}",
         tag("h1", f"Billing plan for tenant {header.tenant}"),
-        tag("p", headline(review), class_="lead"),
+        tag("p", plan_headline(plan), class_="lead"),
         tiles(
             [
-                (format_count(review.count(CREATE, INVOICE)), "invoices to be sent", _chf(review, INVOICE), "good"),
-                (
-                    format_count(review.count(CREATE, CREDIT_NOTE)),
-                    "credit notes to be sent",
-                    _chf(review, CREDIT_NOTE),
-                    "",
-                ),
-                (format_count(review.count(Outcome.UNCHANGED)), "in the books already", "nothing is sent", ""),
+                (*_format_sent(plan, DocumentType.INVOICE), "good"),
+                (*_format_sent(plan, DocumentType.CREDIT_NOTE), ""),
+                (format_count(plan.count(Outcome.UNCHANGED)), "in the books already", "nothing is sent", ""),
                 (
                     format_count(refused),
                     "will not be sent",
@@ -73,23 +75,23 @@ def plan_html(review: PlanStatistics) -> str:
                 ),
             ]
         ),
-        section("Before you approve", *(tag("p", warning, class_="notice") for warning in warnings(review)))
-        or tag("p", "No warnings.", class_="notice good"),
-        section("What will happen", _decisions(review), tag("p", TAX, class_="note") if starred(review) else ""),
-        section("Will not be sent", *_reasons(review.reasons, advice=True)),
-        section("By month, CHF", _months(review)) if review.months else "",
-        section("Largest documents, CHF", _lines(review.largest, plan=True)) if review.largest else "",
-        section("How RMA will book them", _shapes(review)) if review.shapes else "",
-        _listing("All documents", review.lines, review.documents, "the plan file", plan=True),
+        section("Before you approve", *(tag("p", warning, class_="notice") for warning in list_warnings(plan)))
+        or tag("p", "No list_warnings.", class_="notice good"),
+        section("What will happen", _decisions(plan), tag("p", TAX, class_="note") if has_stars(plan) else ""),
+        section("Will not be sent", *_reasons(plan.reasons, advice=True)),
+        section("By month, CHF", _months(plan)) if plan.months else "",
+        section("Largest documents, CHF", _document_table(plan.largest, _PLAN_COLUMNS)) if plan.largest else "",
+        section("How RMA will book them", _shapes(plan)) if plan.shapes else "",
+        _listing("All documents", plan.listed, plan.documents, "the plan file", _PLAN_COLUMNS),
         section(
             "Where this comes from",
-            facts(
+            definitions(
                 [
                     ("Service", header.service),
                     ("Run", header.run),
-                    ("Books read", zurich(header.created_at)),
+                    ("Books read", format_iso_time(header.created_at)),
                     ("Closed until", header.closed_until or "not known"),
-                    ("Plan, SHA-256", review.plan_hash),
+                    ("Plan, SHA-256", plan.plan_hash),
                     ("Input, SHA-256", header.input_hash),
                 ]
             ),
@@ -97,8 +99,8 @@ def plan_html(review: PlanStatistics) -> str:
     )
 
 
-def run_html(
-    run: RunFacts,
+def render_run(
+    facts: RunFacts,
     rows: Iterable[Mapping[str, Any]],
     *,
     service: str,
@@ -108,36 +110,36 @@ def run_html(
     retry_at: float | None = None,
     evidence: EvidenceRef | None = None,
 ) -> str:
-    """The report of a run as a page.
+    """Render a run as a page.
 
-    :param run: what the run says about itself.
+    :param facts: the facts of the run.
     :param rows: the rows of the outcome file, read once.
     :param retry_at: seconds since 1970 from which another attempt decides what is in doubt.
     :param evidence: the run's link in the chain of evidence.
     """
-    review = review_run(rows)
-    bad = {name: count for name, count in review.counts.items() if name not in GOOD}
-    what = run.kind.capitalize()
+    run = gather_run_statistics(rows)
+    bad = sum(count for name, count in run.counts.items() if name not in GOOD)
+    title = facts.kind.capitalize()
     return page(
-        f"{what} {tenant}: {format_quantity(review.documents, 'record')}",
-        tag("h1", f"{what} of tenant {tenant}"),
-        tag("p", _duration(run), class_="lead"),
-        _verdict(run, review, sum(bad.values()), retry_at),
-        tiles(_outcome_tiles(review)),
-        section("Totals in the books", _totals(review)) if review.totals else "",
-        section("Needs attention", *_reasons(review.reasons, advice=True)),
-        section("Remarks", *_reasons(review.remarks, advice=False), _unchecked(review)),
-        _listing("Documents", review.lines, review.documents, outcome_path or "the outcome file", plan=False),
+        f"{title} {tenant}: {format_quantity(run.documents, 'record')}",
+        tag("h1", f"{title} of tenant {tenant}"),
+        tag("p", _format_duration(facts), class_="lead"),
+        _conclusion(facts, run, bad, retry_at),
+        tiles(_outcome_tiles(run)),
+        section("Totals in the books", _totals(run)) if run.totals else "",
+        section("Needs attention", *_reasons(run.reasons, advice=True)),
+        section("Remarks", *_reasons(run.remarks, advice=False), _unchecked(run)),
+        _listing("Documents", run.listed, run.documents, outcome_path or "the outcome file", _RUN_COLUMNS),
         section(
             "Where this comes from",
-            facts(
+            definitions(
                 [
                     ("Service", service),
-                    ("Run", run.run),
-                    ("Approved by", run.approver),
-                    ("Plan, SHA-256", run.plan_hash),
-                    ("Input, SHA-256", run.input_hash),
-                    ("Brakes in force", ", ".join(f"{name} {value}" for name, value in run.brakes.items())),
+                    ("Run", facts.run),
+                    ("Approved by", facts.approver),
+                    ("Plan, SHA-256", facts.plan_hash),
+                    ("Input, SHA-256", facts.input_hash),
+                    ("Brakes in force", ", ".join(f"{name} {value}" for name, value in facts.brakes.items())),
                     ("Outcome file", outcome_path),
                     ("Records to correct", rejects_path),
                     ("Evidence", f"link {evidence.seq}, {evidence.path}" if evidence else ""),
@@ -151,44 +153,46 @@ def run_html(
 # --- parts of a plan ---------------------------------------------------------------------------------------------
 
 
-def _chf(review: PlanStatistics, sort: str) -> str:
-    return f"CHF {amount_of(review.decisions.get((CREATE, sort, 'CHF'), Tally()))}"
+def _format_sent(plan: PlanStatistics, document_type: DocumentType) -> tuple[str, str, str]:
+    total = plan.decisions.get((CREATE, document_type, "CHF"), Tally())
+    count = format_count(plan.count(CREATE, document_type))
+    return count, f"{document_type}s to be sent", f"CHF {format_total(total)}"
 
 
-def _decisions(review: PlanStatistics) -> Html:
+def _decisions(plan: PlanStatistics) -> Html:
     rows = (
         (
-            decision,
-            f"{format_quantity(tally.documents, sort)}",
-            sum_of(tally.net, tally.net_known, tally.documents),
-            amount_of(tally),
-            currency if tally.net_known + tally.gross_known else "",
-            decision_meaning(decision),
+            totals.decision,
+            format_quantity(totals.tally.documents, totals.noun),
+            format_net(totals.tally),
+            format_total(totals.tally),
+            totals.currency if totals.tally.net_known + totals.tally.gross_known else "",
+            decision_meaning(totals.decision),
         )
-        for decision, sort, tally, currency in decision_rows(review)
+        for totals in list_decisions(plan)
     )
     return table(["Decision", "What", ">?Without tax", ">Amount", "", "?Meaning"], rows)
 
 
-def _months(review: PlanStatistics) -> Html:
+def _months(plan: PlanStatistics) -> Html:
     return table(
         ["Month", ">Invoices", ">Amount", ">?Credit notes", ">Credited"],
         (
             (
-                month_name(month) if month else "earlier",
-                format_count(invoices.documents),
-                amount_of(invoices),
-                format_count(notes.documents) if notes.documents else "–",
-                amount_of(notes) if notes.documents else "–",
+                month.name,
+                format_count(month.invoices.documents),
+                format_total(month.invoices),
+                format_count(month.credit_notes.documents) if month.credit_notes.documents else "–",
+                format_total(month.credit_notes) if month.credit_notes.documents else "–",
             )
-            for month, invoices, notes in by_month(review, _MONTHS)
+            for month in list_months(plan, _MONTHS)
         ),
     )
 
 
-def _shapes(review: PlanStatistics) -> Html:
+def _shapes(plan: PlanStatistics) -> Html:
     return table(
-        ["Shape", ">Documents"], ((shape, format_count(count)) for shape, count in review.shapes.most_common(20))
+        ["Shape", ">Documents"], ((shape, format_count(count)) for shape, count in plan.shapes.most_common(20))
     )
 
 
@@ -197,7 +201,7 @@ def _shapes(review: PlanStatistics) -> Html:
 
 def _reasons(reasons: Reasons, *, advice: bool) -> Iterator[Html]:
     for outcome in Outcome:
-        groups = reasons.groups(outcome)
+        groups = reasons.list_groups(outcome)
         if groups:
             yield tag("h3", f"{outcome}: {outcome.meaning}")
             if advice and outcome.advice:
@@ -210,68 +214,63 @@ def _reason(group: ReasonGroup) -> Html:
         "div",
         tag("p", tag("b", f"{format_count(group.count)} × "), group.sentence),
         tag("p", f"… of {group.numbers[0]}: {group.example}", class_="numbers") if group.example else "",
-        tag("p", numbers(group), class_="numbers"),
+        tag("p", format_numbers(group), class_="numbers"),
         class_="reason",
     )
 
 
-def _listing(title: str, lines: list[ListedDocument], documents: int, where: str, *, plan: bool) -> Html:
-    rest = documents - len(lines)
-    more = tag("p", f"And {format_quantity(rest, 'more document')}: see {where}.", class_="notice") if rest > 0 else ""
-    return section(title, _lines(lines, plan=plan), more) if lines else Html("")
+def _listing(title: str, listed: list[ListedDocument], documents: int, file: str, columns: dict[str, Column]) -> Html:
+    rest = documents - len(listed)
+    more = tag("p", f"And {format_quantity(rest, 'more document')}: see {file}.", class_="notice") if rest > 0 else ""
+    return section(title, _document_table(listed, columns), more) if listed else Html("")
 
 
-def _line_amount(line: ListedDocument) -> str:
-    return (
-        f"{format_amount(line.net)} net" if line.gross is None and line.net is not None else format_amount(line.gross)
-    )
-
-
-def _lines(lines: list[ListedDocument], *, plan: bool) -> Html:
-    foreign = any(line.currency != "CHF" for line in lines)
-    middle = ["Date", "?Customer"] if plan else ["?Document id"]
+def _document_table(listed: list[ListedDocument], columns: dict[str, Column]) -> Html:
+    has_foreign = any(document.currency != "CHF" for document in listed)
     return table(
-        ["Number", "Decision" if plan else "Outcome", *middle, ">?Without tax", ">Amount"],
+        ["Number", *columns, ">?Without tax", ">Amount"],
         (
             (
-                line.number or "–",
-                line.outcome,
-                *((line.transdate, line.customernumber) if plan else (line.document_id,)),
-                format_amount(line.net),
-                _line_amount(line) + (f" {line.currency}" if foreign and line.amount is not None else ""),
+                document.number or "–",
+                *(column(document) for column in columns.values()),
+                format_amount(document.net),
+                _format_gross(document)
+                + (f" {document.currency}" if has_foreign and document.amount is not None else ""),
             )
-            for line in lines
+            for document in listed
         ),
     )
+
+
+def _format_gross(document: ListedDocument) -> str:
+    if document.gross is None and document.net is not None:
+        return f"{format_amount(document.net)} net"
+    return format_amount(document.gross)
 
 
 # --- parts of a run ----------------------------------------------------------------------------------------------
 
 
-def _duration(run: RunFacts) -> str:
-    start, end = to_zurich(run.started), to_zurich(run.finished)
+def _format_duration(facts: RunFacts) -> str:
+    start, end = to_zurich(facts.started), to_zurich(facts.finished)
     seconds = max(0, int((end - start).total_seconds()))
     took = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
     return f"{start.format('D MMMM YYYY, HH:mm')} to {end.format('HH:mm')} (Zurich), {took}"
 
 
-def _verdict(run: RunFacts, review: RunStatistics, bad: int, retry_at: float | None) -> Html:
-    if run.stopped:
-        rest = (
-            f" {format_quantity(review.counts[Outcome.HELD], 'document')} not sent."
-            if review.counts[Outcome.HELD]
-            else ""
-        )
+def _conclusion(facts: RunFacts, run: RunStatistics, bad: int, retry_at: float | None) -> Html:
+    if facts.stopped:
+        rest = f" {format_quantity(run.counts[Outcome.HELD], 'document')} not sent." if run.counts[Outcome.HELD] else ""
         first = tag(
-            "p", tag("b", "The run was stopped: "), f"{run.stopped.rstrip('.')}.{rest}", class_="notice attention"
+            "p", tag("b", "The run was stopped: "), f"{facts.stopped.rstrip('.')}.{rest}", class_="notice attention"
         )
     elif bad:
         verb = "needs" if bad == 1 else "need"
-        sentence = f"{format_quantity(bad, 'record')} of {format_count(review.documents)} {verb} attention."
+        sentence = f"{format_quantity(bad, 'record')} of {format_count(run.documents)} {verb} attention."
         first = tag("p", sentence, class_="notice attention")
     else:
-        many = f"All {format_count(review.documents)} records are as they should be."
-        sentence = "1 record is as it should be." if review.documents == 1 else many
+        many = f"All {format_count(run.documents)} records are as they should be."
+        sentence = "1 record is as it should be." if run.documents == 1 else many
         first = tag("p", sentence, class_="notice good")
     if retry_at is None:
         return first
@@ -280,37 +279,38 @@ def _verdict(run: RunFacts, review: RunStatistics, bad: int, retry_at: float | N
     )
 
 
-def _outcome_tiles(review: RunStatistics) -> Iterator[tuple[str, str, str, str]]:
+def _outcome_tiles(run: RunStatistics) -> Iterator[tuple[str, str, str, str]]:
     for outcome in Outcome:
-        if review.counts[outcome]:
+        if run.counts[outcome]:
             yield (
-                format_count(review.counts[outcome]),
+                format_count(run.counts[outcome]),
                 str(outcome).replace("_", " "),
                 outcome.meaning,
                 "good" if outcome in GOOD else "attention",
             )
 
 
-def _totals(review: RunStatistics) -> Html:
-    keys = sorted(review.totals, key=lambda key: (ORDER.index(key[0]), key[2] != "CHF", key[2], key[1] == CREDIT_NOTE))
+def _totals(run: RunStatistics) -> Html:
     return table(
         ["Outcome", "What", ">?Without tax", ">With tax", ""],
         (
             (
                 outcome,
-                format_quantity(tally.documents, sort),
-                sum_of(tally.net, tally.net_known, tally.documents),
-                amount_of(tally),
+                format_quantity(tally.documents, document_type),
+                format_net(tally),
+                format_total(tally),
                 currency,
             )
-            for (outcome, sort, currency), tally in ((key, review.totals[key]) for key in keys)
+            for (outcome, document_type, currency), tally in sorted(
+                run.totals.items(), key=lambda item: group_order(item[0])
+            )
             if outcome in BOOKED
         ),
     )
 
 
-def _unchecked(review: RunStatistics) -> Html:
-    if not review.unchecked:
+def _unchecked(run: RunStatistics) -> Html:
+    if not run.unchecked:
         return Html("")
-    fields = ", ".join(f"{name} ({format_count(count)})" for name, count in review.unchecked.most_common(20))
+    fields = ", ".join(f"{name} ({format_count(count)})" for name, count in run.unchecked.most_common(20))
     return tag("p", f"Not compared, because one side does not state it: {fields}.", class_="note")

@@ -5,112 +5,112 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from airflow_provider_rma.billing.pages.statistics import PlanStatistics, Sample
+from airflow_provider_rma.billing.pages.statistics import PlanStatistics
+from airflow_provider_rma.billing.pages.tallies import Sample
 from airflow_provider_rma.billing.pages.wording import (
     TAX,
-    amount_of,
-    by_month,
-    decision_rows,
-    headline,
-    month_name,
-    numbers,
-    starred,
-    sum_of,
-    warnings,
-    zurich,
+    format_iso_time,
+    format_net,
+    format_numbers,
+    format_total,
+    has_stars,
+    list_decisions,
+    list_months,
+    list_warnings,
+    plan_headline,
 )
 from airflow_provider_rma.formatting import format_amount, format_count, format_quantity
 
-#: Airflow shows a plan's Markdown in a form; what is longer nobody reads there.
+#: Airflow shows a plan's Markdown in a form; longer text is not read there.
 MARKDOWN_LIMIT = 4_000
 
 
-def plan_markdown(review: PlanStatistics) -> str:
-    """A plan in less than 4,000 characters, for Airflow's approval form.
+def render_plan_markdown(plan: PlanStatistics) -> str:
+    """Render a plan in less than 4,000 characters, for Airflow's approval form.
 
-    :param review: see :func:`~airflow_provider_rma.billing.pages.statistics.review_plan`.
+    :param plan: see :func:`~airflow_provider_rma.billing.pages.statistics.gather_plan_statistics`.
     """
-    for most in (8, 5, 3, 1):
-        text = "\n".join(_plan_markdown(review, most))
+    for limit in (8, 5, 3, 1):
+        text = "\n".join(_render(plan, limit))
         if len(text) < MARKDOWN_LIMIT:
             return text
     return text[: MARKDOWN_LIMIT - 40] + "…\n\nThe rest is in the HTML page."
 
 
-def _plan_markdown(review: PlanStatistics, most: int) -> Iterator[str]:
-    header = review.header
-    yield f"# Billing plan for tenant {_md(header.tenant)}"
+def _render(plan: PlanStatistics, limit: int) -> Iterator[str]:
+    header = plan.header
+    yield f"# Billing plan for tenant {_escape(header.tenant)}"
     yield ""
-    yield _md(headline(review))
+    yield _escape(plan_headline(plan))
     yield ""
-    yield from _md_table(
+    yield from _table(
         ["Decision", "What", ">Without tax", ">Amount"],
         (
             (
-                decision,
-                format_quantity(tally.documents, sort),
-                sum_of(tally.net, tally.net_known, tally.documents),
-                amount_of(tally) + ("" if currency == "CHF" else f" {currency}"),
+                totals.decision,
+                format_quantity(totals.tally.documents, totals.noun),
+                format_net(totals.tally),
+                format_total(totals.tally) + ("" if totals.currency == "CHF" else f" {totals.currency}"),
             )
-            for decision, sort, tally, currency in list(decision_rows(review))[:14]
+            for totals in list(list_decisions(plan))[:14]
         ),
     )
-    if starred(review):
+    if has_stars(plan):
         yield ""
-        yield _md(TAX)
-    yield from _md_list("Before you approve", [_cut(warning, 60 * most + 100) for warning in warnings(review)])
-    groups = review.reasons.groups()
+        yield _escape(TAX)
+    yield from _list("Before you approve", [_shorten(warning, 60 * limit + 100) for warning in list_warnings(plan)])
+    groups = plan.reasons.list_groups()
     sentences = [
-        _cut(f"{format_count(group.count)} × {group.outcome}: {group.sentence}", 20 * most + 100)
-        + f" ({numbers(Sample(group.count, group.numbers[:3]))})"
-        for group in groups[:most]
+        _shorten(f"{format_count(group.count)} × {group.outcome}: {group.sentence}", 20 * limit + 100)
+        + f" ({format_numbers(Sample(group.count, group.numbers[:3]))})"
+        for group in groups[:limit]
     ]
-    if len(groups) > most:
-        sentences.append(f"… and {format_quantity(len(groups) - most, 'more reason')}, see the HTML page")
-    yield from _md_list("Will not be sent", sentences)
-    if len(review.months) > 1:
+    if len(groups) > limit:
+        sentences.append(f"… and {format_quantity(len(groups) - limit, 'more reason')}, see the HTML page")
+    yield from _list("Will not be sent", sentences)
+    if len(plan.months) > 1:
         yield "\n## By month, CHF\n"
-        yield from _md_table(
+        yield from _table(
             ["Month", ">Invoices", ">Amount", ">Credit notes", ">Credited"],
             (
                 (
-                    month_name(month) if month else "earlier",
-                    format_count(invoices.documents),
-                    amount_of(invoices),
-                    format_count(notes.documents),
-                    amount_of(notes),
+                    month.name,
+                    format_count(month.invoices.documents),
+                    format_total(month.invoices),
+                    format_count(month.credit_notes.documents),
+                    format_total(month.credit_notes),
                 )
-                for month, invoices, notes in by_month(review, most)
+                for month in list_months(plan, limit)
             ),
         )
-    if review.largest:
+    if plan.largest:
         yield "\n## Largest documents, CHF\n"
-        yield from _md_table(
+        yield from _table(
             ["Number", "Date", "Customer", ">Amount"],
             (
-                (line.number, line.transdate, line.customernumber, format_amount(line.amount))
-                for line in review.largest[: min(most, 5)]
+                (document.number, document.transdate, document.customernumber, format_amount(document.amount))
+                for document in plan.largest[: min(limit, 5)]
             ),
         )
-    yield f"\nPlan {review.plan_hash[:16] or '–'}…, books read {_md(zurich(header.created_at) or '–')}."
+    yield f"\nPlan {plan.plan_hash[:16] or '–'}…, books read {_escape(format_iso_time(header.created_at) or '–')}."
 
 
-def _md_list(title: str, sentences: list[str]) -> Iterator[str]:
+def _list(title: str, sentences: list[str]) -> Iterator[str]:
     if sentences:
         yield f"\n## {title}\n"
-        yield from (f"- {_md(sentence)}" for sentence in sentences)
+        yield from (f"- {_escape(sentence)}" for sentence in sentences)
 
 
-def _md_table(heads: list[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+def _table(heads: list[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     yield "| " + " | ".join(head.lstrip(">") for head in heads) + " |"
     yield "|" + "|".join("---:" if head.startswith(">") else "---" for head in heads) + "|"
-    yield from ("| " + " | ".join(_md(cell) for cell in row) + " |" for row in rows)
+    yield from ("| " + " | ".join(_escape(cell) for cell in row) + " |" for row in rows)
 
 
-def _md(text: str) -> str:
-    """Text in which nothing is markup."""
+def _escape(text: str) -> str:
+    """Escape all that is markup."""
     return re.sub(r"([\\`*_{}\[\]<>#|~!&$])", r"\\\1", " ".join(text.split()))
 
 
-def _cut(text: str, limit: int) -> str:
+def _shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -15,7 +15,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rma.formatting import format_count, format_quantity
-from airflow_provider_rma.html import Html, facts, join, page, section, table, tag, tiles
+from airflow_provider_rma.html import Html, definitions, join, page, section, table, tag, tiles
 from airflow_provider_rma.ledger.changes import KINDS
 from airflow_provider_rma.ledger.pages.charts import STYLE, Cell, amount, cells_by_account, heat_map, volumes
 from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict, gravest
@@ -86,7 +86,7 @@ def _head(result: LedgerResult, task_run: str, made_at: datetime | None) -> Html
         ("Run", task_run),
         ("Page made", made.in_timezone("Europe/Zurich").format("YYYY-MM-DD HH:mm [Zurich]")),
     ]
-    return join(tag("h1", f"Ledger of {result.tenant}"), facts(entries))
+    return join(tag("h1", f"Ledger of {result.tenant}"), definitions(entries))
 
 
 def _period(result: LedgerResult) -> str:
@@ -265,7 +265,7 @@ def _signs(result: LedgerResult) -> Iterator[Html]:
     ]
     if entries:
         yield tag("p", "The service states its balances in this sign, learned once from the data and kept:")
-        yield facts(entries)
+        yield definitions(entries)
 
 
 def _loads(result: LedgerResult) -> Html:

@@ -1,4 +1,4 @@
-"""Pages that people read: a plan before approval, a run after its end."""
+"""Pages that people read: a plan before approval (in Markdown too), a run after its end."""
 
 from __future__ import annotations
 
@@ -8,114 +8,36 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
-from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
-from airflow_provider_rma.billing.pages.html import plan_html, run_html
-from airflow_provider_rma.billing.pages.markdown import plan_markdown
-from airflow_provider_rma.billing.pages.statistics import LISTED, PlanStatistics, review_plan
-from airflow_provider_rma.billing.plan_file import PlanHeader
-
-CANARY = "Xenia Kanarienvogel"
-TODAY = date(2026, 11, 2)
+from airflow_provider_rma.billing.pages.html import render_plan, render_run
+from airflow_provider_rma.billing.pages.markdown import render_plan_markdown
+from airflow_provider_rma.billing.pages.statistics import LISTED, PlanStatistics
+from tests.support.pages import CANARY, page_text, parse_page, plan_statistics, planned
 
 
-def header(**values: Any) -> PlanHeader:
-    return PlanHeader(
-        **{
-            "tenant": "demo",
-            "service": "https://rma.example",
-            "run": "nightly/1/plan",
-            "input_hash": "b" * 64,
-            "created_at": "2026-11-01T23:30:00.123456Z",
-        }
-        | values
-    )
-
-
-def planned(position: int, *, decision: str = "create", reasons: tuple[str, ...] = (), **values: Any) -> dict[str, Any]:
-    """A line of a plan file, with a person's name wherever a plan may hold one."""
-    net = Decimal(values.pop("net", "100.00"))
-    return {
-        "position": position,
-        "number": f"R-{position}",
-        "decision": decision,
-        "reasons": list(reasons),
-        "net": f"{net:.2f}",
-        "gross": f"{net * Decimal('1.081'):.2f}",
-        "currency": "CHF",
-        "transdate": "2026-10-31",
-        "customernumber": f"K-{position}",
-        "document": {"wire": {"description": CANARY, "parts": {"part": [{"description": CANARY}]}}, "expected": None},
-        "record": {"customer": {"name": CANARY}, "notes": CANARY},
-    } | values
-
-
-def review(*rows: dict[str, Any], **values: Any) -> PlanStatistics:
-    return review_plan(header(**values), iter(rows), plan_hash="c" * 64, today=TODAY)
-
-
-def both(plan: PlanStatistics) -> Iterator[str]:
+def plan_texts(plan: PlanStatistics) -> Iterator[str]:
     """The words of both forms of a plan."""
-    yield text_of(plan_html(plan))
-    yield re.sub(r"\\(.)", r"\1", plan_markdown(plan))
-
-
-class _Checker(HTMLParser):
-    """Checks that elements are closed, and gathers text, tags and attributes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.text: list[str] = []
-        self.tags: set[str] = set()
-        self.attributes: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.text.append(data)
-
-
-def parsed(page: str) -> _Checker:
-    checker = _Checker()
-    checker.feed(page)
-    assert checker.open == []
-    return checker
-
-
-def text_of(page: str) -> str:
-    return re.sub(r"\s+", " ", " ".join(parsed(page).text))
-
-
-# --- plans ---------------------------------------------------------------------------------------------------------
+    yield page_text(render_plan(plan))
+    yield re.sub(r"\\(.)", r"\1", render_plan_markdown(plan))
 
 
 def test_a_plan_says_what_will_happen_invoices_and_credit_notes_apart() -> None:
-    plan = review(
+    plan = plan_statistics(
         planned(1, net="1234.50"),
         planned(2, net="1000.00"),
         planned(3, net="-50.00"),
         planned(4, decision="unchanged"),
         planned(5, decision="closed_period", reasons=("transdate: lies in a closed period",)),
     )
-    for text in both(plan):
+    for text in plan_texts(plan):
         assert "3 of 5 records will be sent to RMA, dated October 2026." in text
         assert "2'234.50" in text
         assert "2'415.49" in text
@@ -126,13 +48,13 @@ def test_a_plan_says_what_will_happen_invoices_and_credit_notes_apart() -> None:
 
 def test_a_plan_says_why_documents_are_not_sent_grouped_with_numbers() -> None:
     missing = "customernumber: there is no customer K-{0} in RMA; create the customer first"
-    plan = review(
+    plan = plan_statistics(
         *(planned(place, decision="invalid", reasons=(missing.format(place),)) for place in range(1, 31)),
         planned(31, decision="invalid", reasons=("invoice R-31: parts[2].unit: 7 characters", "duedate: is missing")),
         planned(32, decision="invalid", reasons=("invoice R-32: parts[5].unit: 7 characters",)),
         planned(33, decision="conflict", reasons=("gross: meant 10.00, booked 20.00",)),
     )
-    for text in both(plan):
+    for text in plan_texts(plan):
         assert "customernumber: there is no customer … in RMA; create the customer first" in text
         assert re.search(r"30 ×", text)
         assert re.search(r"R-1, R-2, R-3.*, …", text)
@@ -140,23 +62,6 @@ def test_a_plan_says_why_documents_are_not_sent_grouped_with_numbers() -> None:
         assert "R-31, R-32" in text
         assert "gross: meant 10.00, booked 20.00" in text
         assert "Nothing will be sent" in text
-
-
-def test_reasons_of_one_document_count_once_and_too_many_reasons_are_put_together() -> None:
-    lines = tuple(f"parts[{line}].partnumber: there is no article A in RMA" for line in range(9))
-    word = "".join
-    plan = review(
-        planned(1, decision="invalid", reasons=lines),
-        *(
-            planned(place, decision="invalid", reasons=(word(chr(97 + int(digit)) for digit in str(place)),))
-            for place in range(2, 602)
-        ),
-    )
-    groups = plan.reasons.groups()
-    assert [group.count for group in groups if "article" in group.sentence] == [1]
-    assert len(groups) <= 201
-    assert groups[0].sentence == "other reasons, see the file"
-    assert sum(group.count for group in groups) == 601
 
 
 @pytest.mark.parametrize(
@@ -184,18 +89,18 @@ def test_reasons_of_one_document_count_once_and_too_many_reasons_are_put_togethe
     ],
 )
 def test_a_plan_warns(rows: list[dict[str, Any]], sentence: str) -> None:
-    for text in both(review(*rows)):
+    for text in plan_texts(plan_statistics(*rows)):
         assert sentence in text
 
 
 def test_a_plan_does_not_warn_without_cause() -> None:
-    plan = review(*(planned(place) for place in range(1, 9)), closed_until="2026-09-30")
-    for text in both(plan):
+    plan = plan_statistics(*(planned(place) for place in range(1, 9)), closed_until="2026-09-30")
+    for text in plan_texts(plan):
         for word in ("not proven open", "in the future", "year ago", "median", "of zero", "another one", "more than 5"):
             assert word not in text
-    assert "Closed until 2026-09-30" in text_of(plan_html(plan))
-    nothing = review(planned(1, decision="unchanged"))
-    assert "Before you approve" not in plan_markdown(nothing)
+    assert "Closed until 2026-09-30" in page_text(render_plan(plan))
+    nothing = plan_statistics(planned(1, decision="unchanged"))
+    assert "Before you approve" not in render_plan_markdown(nothing)
 
 
 def test_amounts_without_tax_are_marked() -> None:
@@ -204,88 +109,38 @@ def test_amounts_without_tax_are_marked() -> None:
         ([planned(1) | {"gross": None}], "100.00 net"),
         ([planned(1) | {"gross": None, "net": None}], "–"),
     ):
-        for text in both(review(*rows)):
+        for text in plan_texts(plan_statistics(*rows)):
             assert amount in text
             assert ("computed by RMA" in text) == (amount != "–")
 
 
 def test_a_plan_shows_months_and_the_largest_documents() -> None:
     rows = [planned(place, net=f"{place}.00", transdate=f"2026-{place % 9 + 1:02d}-15") for place in range(1, 91)]
-    plan = review(*rows)
+    plan = plan_statistics(*rows)
     assert [line.number for line in plan.largest] == [f"R-{place}" for place in range(90, 80, -1)]
-    for text in both(plan):
+    for text in plan_texts(plan):
         assert "September 2026" in text
         assert text.index("R-90") < text.index("R-89") < text.index("R-88")
-    assert "January 2026" in text_of(plan_html(plan))
+    assert "January 2026" in page_text(render_plan(plan))
     earlier = sum(Decimal(row["gross"]) for row in rows if row["transdate"] < "2026-02")
-    assert f"| earlier | 10 | {earlier:.2f} |" in plan_markdown(plan)
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        {"parts": [{"partnumber": "A", "quantity": 1, "sellprice": "2.00"}]},
-        {"parts": [{"partnumber": "A", "quantity": -1, "sellprice": "2.00"}], "taxincluded": True},
-        {
-            "incomeentries": [{"amount": "10.00", "income_accno": "3400"}],
-            "taxentries": [{"amount": "0.81", "tax_accno": "2201"}, {"amount": "0.10", "tax_accno": "2200"}],
-        },
-    ],
-)
-def test_shapes_are_those_by_which_documents_are_sent(record: dict[str, Any]) -> None:
-    record |= {"invnumber": "R-1", "customernumber": "K-1", "transdate": date(2026, 10, 31)}
-    document = read_invoice(record, 1, InputRules())
-    figures = document.figures
-    row = planned(1) | {
-        "document": json.loads(document.to_json()),
-        "net": None if figures.net is None else str(figures.net),
-        "gross": None if figures.gross is None else str(figures.gross),
-    }
-    (shape,) = review(row).shapes
-    method, included, currency, accounts, sign = document.shape
-    assert shape.startswith(f"{method}, {currency}, {'credit note' if sign == 'negative' else 'invoice'}")
-    assert ("tax included" in shape) == (included == "included")
-    assert not accounts or shape.endswith(f"tax account {accounts}")
+    assert f"| earlier | 10 | {earlier:.2f} |" in render_plan_markdown(plan)
 
 
 def test_a_plan_holds_no_names() -> None:
-    plan = review(*(planned(place) for place in range(1, 9)), planned(9, decision="invalid", reasons=("is missing",)))
-    assert "Kanarienvogel" not in plan_html(plan)
-    assert "Kanarienvogel" not in plan_markdown(plan)
-
-
-def test_the_markdown_of_a_huge_plan_is_short() -> None:
-    def rows() -> Iterator[dict[str, Any]]:
-        decisions = ["create", "invalid", "conflict", "duplicate", "closed_period", "unknown", "unchanged"]
-        for position in range(1, 20_001):
-            reasons = [f"{'because of this ' * (position % 13)}{chr(97 + position % 26)} {position}"]
-            yield planned(
-                position,
-                decision=decisions[position % 7],
-                reasons=tuple(reasons),
-                number="N|" * 30 + str(position),
-                net=str((-1) ** position * (position % 991)),
-                currency=("CHF", "EUR", "USD", "GBP")[position % 4],
-                transdate=f"{2020 + position % 8}-{position % 12 + 1:02d}-01",
-                customernumber="C*" * 20 + str(position % 3),
-            )
-
-    plan = review_plan(header(), rows(), today=TODAY)
-    assert plan.documents == 20_000
-    text = plan_markdown(plan)
-    assert len(text) < 4_000
-    assert "Before you approve" in text
-    assert len(plan.lines) == LISTED
-    assert f"And {20_000 - LISTED:,} more documents".replace(",", "'") in text_of(plan_html(plan))
+    plan = plan_statistics(
+        *(planned(place) for place in range(1, 9)), planned(9, decision="invalid", reasons=("is missing",))
+    )
+    assert "Kanarienvogel" not in render_plan(plan)
+    assert "Kanarienvogel" not in render_plan_markdown(plan)
 
 
 def test_what_a_caller_writes_is_text_in_both_forms() -> None:
     number = "<script>alert(1)</script>|*_`[x](http://evil.example)"
-    plan = review(planned(1, number=number), planned(2, decision="invalid", number=number, reasons=(number,)))
-    page = plan_html(plan)
-    assert "script" not in parsed(page).tags
-    assert number[:60] in text_of(page)
-    markdown = plan_markdown(plan)
+    plan = plan_statistics(planned(1, number=number), planned(2, decision="invalid", number=number, reasons=(number,)))
+    page = render_plan(plan)
+    assert "script" not in parse_page(page).tags
+    assert number[:60] in page_text(page)
+    markdown = render_plan_markdown(plan)
     assert "<script" not in markdown.replace("\\<script", "")
     assert "[x]" not in markdown
     largest = next(line for line in markdown.splitlines() if "alert" in line and line.startswith("|"))
@@ -293,13 +148,13 @@ def test_what_a_caller_writes_is_text_in_both_forms() -> None:
 
 
 def test_an_empty_plan_is_a_page_too() -> None:
-    for text in both(review()):
+    for text in plan_texts(plan_statistics()):
         assert "Nothing will be sent: none of 0 records" in text
 
 
-# --- runs ----------------------------------------------------------------------------------------------------------
-
 START = datetime(2026, 11, 1, 3, 0, tzinfo=UTC)
+
+
 FACTS = RunFacts(
     "nightly/1/bill",
     "invoices",
@@ -320,7 +175,7 @@ def booked(position: int, outcome: Outcome = Outcome.CREATED, *reasons: str, **v
 
 
 def run_page(*rows: dict[str, Any], facts: RunFacts = FACTS, **values: Any) -> str:
-    return run_html(facts, iter(rows), **{"service": "https://rma.example", "tenant": "demo"} | values)
+    return render_run(facts, iter(rows), **{"service": "https://rma.example", "tenant": "demo"} | values)
 
 
 def test_a_run_shows_counts_totals_and_where_it_comes_from() -> None:
@@ -331,7 +186,7 @@ def test_a_run_shows_counts_totals_and_where_it_comes_from() -> None:
         outcome_path="/files/outcomes.ndjson",
         evidence=EvidenceRef("/files/evidence/x-000007-y.json", 7, "e" * 64),
     )
-    text = text_of(page)
+    text = page_text(page)
     for part in (
         "All 3 records are as they should be.",
         "1 November 2026, 04:00 to 04:04 (Zurich), 4 min",
@@ -352,7 +207,7 @@ def test_a_run_shows_counts_totals_and_where_it_comes_from() -> None:
 
 
 def test_a_run_says_what_needs_attention_and_what_to_do() -> None:
-    text = text_of(
+    text = page_text(
         run_page(
             booked(1),
             booked(2, Outcome.UNKNOWN, "no reliable answer, but not in the books yet"),
@@ -371,17 +226,17 @@ def test_a_run_says_what_needs_attention_and_what_to_do() -> None:
 
 def test_a_stopped_run_says_why_first() -> None:
     facts = RunFacts("r", "invoices", START, START, stopped="2 documents in a row got no reliable answer")
-    text = text_of(run_page(booked(1), booked(2, Outcome.HELD, "not sent: stopped"), facts=facts))
+    text = page_text(run_page(booked(1), booked(2, Outcome.HELD, "not sent: stopped"), facts=facts))
     assert "The run was stopped: 2 documents in a row got no reliable answer. 1 document not sent." in text
 
 
 def test_what_differs_in_a_group_is_shown_by_an_example() -> None:
     rows = [booked(place, Outcome.CONFLICT, f"gross: meant {place}.00, booked {9 - place}.00") for place in (1, 2)]
-    assert "gross: meant … booked … … of R-1: 1.00, 8.00 R-1, R-2" in text_of(run_page(*rows))
+    assert "gross: meant … booked … … of R-1: 1.00, 8.00 R-1, R-2" in page_text(run_page(*rows))
 
 
 def test_remarks_and_what_was_not_compared_stand_apart() -> None:
-    text = text_of(run_page(booked(1, Outcome.CREATED, "texts that differ in RMA: notes", unchecked=("gross",))))
+    text = page_text(run_page(booked(1, Outcome.CREATED, "texts that differ in RMA: notes", unchecked=("gross",))))
     assert "Remarks" in text
     assert "texts that differ in RMA: notes R-1" in text
     assert "gross (1)" in text
@@ -390,7 +245,7 @@ def test_remarks_and_what_was_not_compared_stand_apart() -> None:
 
 def test_customers_have_no_totals() -> None:
     facts = RunFacts("r", "customers", START, START)
-    text = text_of(run_page(DocumentResult(1, "K-1", Outcome.CREATED).as_dict(), facts=facts))
+    text = page_text(run_page(DocumentResult(1, "K-1", Outcome.CREATED).as_dict(), facts=facts))
     assert "Customers of tenant demo" in text
     assert "Totals" not in text
     assert "CHF" not in text
@@ -398,18 +253,15 @@ def test_customers_have_no_totals() -> None:
 
 def test_a_long_run_lists_the_first_and_says_where_the_rest_is() -> None:
     rows = (booked(place) for place in range(1, LISTED + 502))
-    text = text_of(run_html(FACTS, rows, service="s", tenant="demo", outcome_path="/files/outcomes.ndjson"))
+    text = page_text(render_run(FACTS, rows, service="s", tenant="demo", outcome_path="/files/outcomes.ndjson"))
     assert f"R-{LISTED} created" in text
     assert f"R-{LISTED + 1} " not in text
     assert "And 501 more documents: see /files/outcomes.ndjson." in text
 
 
-# --- both ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("page", [plan_html(review(planned(1))), run_page(booked(1))], ids=["plan", "run"])
+@pytest.mark.parametrize("page", [render_plan(plan_statistics(planned(1))), run_page(booked(1))], ids=["plan", "run"])
 def test_pages_load_nothing_and_run_nothing(page: str) -> None:
-    checker = parsed(page)
+    checker = parse_page(page)
     assert not checker.tags & {"script", "link", "img", "iframe", "object", "form", "a"}
     assert not {name for name in checker.attributes if name.startswith("on") or name in ("src", "href", "style")}
     assert "url(" not in page
@@ -461,7 +313,11 @@ def test_a_phone_needs_no_sideways_scrolling(name: str, tmp_path: Path) -> None:
     rows = [planned(place, net=str((-1) ** place * 34567), transdate=months[place % 12]) for place in range(40)]
     entries = [{"tax_accno": account} for account in ("2201", "2202", "2203")]
     rows.append(planned(41, net="-1.00") | {"document": {"wire": {"taxentries": {"taxentry": entries}}}})
-    page = plan_html(review(*rows)) if name == "plan" else run_page(booked(1), booked(2, Outcome.UNKNOWN, "no answer"))
+    page = (
+        render_plan(plan_statistics(*rows))
+        if name == "plan"
+        else run_page(booked(1), booked(2, Outcome.UNKNOWN, "no answer"))
+    )
     path = tmp_path / "probe.html"
     path.write_text(PROBE.format(page=html.escape(page)), encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"]
