@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import count
@@ -54,7 +55,7 @@ class Bench:
     journal_folder: Path | None = None
 
     def client(self) -> RunMyAccountsClient:
-        settings = {"total_deadline": 2.0, "read_timeout": 2.0, "allow_writes": True} | self.options
+        settings = {"total_deadline": 20.0, "read_timeout": 20.0, "allow_writes": True} | self.options
         config = ClientConfig(host=self.simulator.url, tenant="demo", token=self.simulator.token, **settings)
         return RunMyAccountsClient(config, retry=RetryPolicy(tries=2), sleep=lambda seconds: None)
 
@@ -117,6 +118,29 @@ class Bench:
 
     def chaos(self, request_class: str, fault: str, **options: Any) -> None:
         self.simulator.control("POST", "/chaos", {"class": request_class, "fault": fault} | options)
+
+    def end_chaos(self) -> None:
+        """Drop all faults; requests that they hold go on."""
+        self.simulator.control("DELETE", "/chaos")
+
+    @contextmanager
+    def after_posts(self, number: int, act: Callable[[], object]) -> Iterator[None]:
+        """Do something as soon as the service has received so many invoices, while the block runs."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while self.posts() < number:
+                if over.wait(0.01):
+                    return
+            act()
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
 
     def posts(self) -> int:
         """Invoices that the service received since the counters were reset."""

@@ -43,12 +43,15 @@ def line() -> dict[str, str]:
 
 def test_a_stop_lets_what_is_under_way_finish(wide: Bench, invoice: Make) -> None:
     records = [invoice() for _ in range(30)]
-    wide.chaos("create_invoice", "slow_commit", seconds=0.3)
+    wide.chaos("create_invoice", "slow_commit", skip=2, seconds=600)
     stop = threading.Event()
-    timer = threading.Timer(0.8, stop.set)
-    timer.start()
-    rows = wide.bill(*records, stop=stop)
-    timer.join()
+
+    def end() -> None:
+        stop.set()
+        wide.end_chaos()
+
+    with wide.after_posts(6, end):
+        rows = wide.bill(*records, stop=stop)
     outcomes = [row["outcome"] for row in rows.values()]
     assert set(outcomes) == {"created", "held"}
     assert outcomes.count("created") == wide.posts()

@@ -59,7 +59,7 @@ def answer(option: str, seen: dict[str, Any], stop: threading.Event) -> None:
     from airflow.models.taskinstance import TaskInstance  # noqa: TID251
     from airflow.utils.session import create_session
 
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not stop.wait(0.2):
         with create_session() as session:
             waiting = session.query(TaskInstance).filter_by(task_id="approve", state="awaiting_input").first()

@@ -156,7 +156,7 @@ def test_the_host_is_down(press_test: Test) -> None:
     assert not good
     assert f"No connection to http://127.0.0.1:{port}" in sentence
     assert "refused" in sentence
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
 
 
 def test_the_host_is_unknown(press_test: Test) -> None:

@@ -170,7 +170,7 @@ def test_time_outs_at_several_sizes(
     simulator = quarter.company.simulator
     rule = {"class": "read_transactions", "fault": fault, "seconds": "30", "count": 2 * times}
     simulator.control("POST", "/chaos", rule)
-    seconds = 0.4 if fault == "slow_commit" else 0.3
+    seconds = 1.0
     try:
         result = ledger.load(read_timeout=seconds, total_deadline=seconds)
     finally:
@@ -238,13 +238,24 @@ def killed_at(ledger: Carried, proxy: TamperingProxy, at: int, delay: float) -> 
     """Kill a run some seconds after its request of that number; gives how many requests there were."""
     running: list[Extraction] = []
     arrived = threading.Event()
+    killed = threading.Event()
     before = len(proxy.targets)
-    proxy.change("", lambda _: arrived.set() if len(proxy.targets) - before == at else None)
+
+    def watch(_: Reply) -> None:
+        number = len(proxy.targets) - before
+        if number == at:
+            arrived.set()
+        elif number > at + 6:
+            # A busy machine may be late to kill: the run comes no further than the month after.
+            killed.wait(60)
+
+    proxy.change("", watch)
     with extraction(ledger.job(proxy.url)) as one:
         running.append(one)
-        assert arrived.wait(30)
+        assert arrived.wait(120)
         time.sleep(delay)
         one.kill()
+        killed.set()
     proxy.leave()
     return len(proxy.targets) - before
 

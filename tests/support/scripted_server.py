@@ -177,7 +177,7 @@ def trickle(head: bytes, drop: bytes = b"x", pause: float = 0.05) -> Reply:
 
     def reply(client: socket.socket) -> None:
         client.sendall(head)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             client.sendall(drop)
             time.sleep(pause)

@@ -83,7 +83,7 @@ def finish(start: Start, records: list[dict[str, Any]], tmp_path: Path) -> list[
     seen = []
     for attempt in range(2, 6):
         process = start(records)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
         seen.append(set(outcomes(tmp_path, attempt).values()))
         if seen[-1] <= {"created", "unchanged"}:
             assert process.returncode == 0
@@ -175,13 +175,13 @@ def test_two_processes_bill_the_same_at_once(
     for process in both:
         until(process, "ready")
     gun.touch()
-    said = [process.communicate(timeout=60)[0] for process in both]
+    said = [process.communicate(timeout=120)[0] for process in both]
     first, second = outcomes(tmp_path, 1), outcomes(tmp_path, 2)
     for record in records:
         number = record["invnumber"]
         assert sorted((first[number], second[number])).count("created") <= 1, said
     process = start(records)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert set(outcomes(tmp_path, 3).values()) <= {"created", "unchanged"}
     judge(service, journal_url, records)
     assert posts(service) == 25

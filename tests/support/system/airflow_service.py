@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import psutil  # type: ignore[import-untyped]
 import requests
 
-READY_SECONDS = 75
+READY_SECONDS = 240
 STOP_SECONDS = 15
 # The scheduler's server of task logs would listen on all addresses, and on a fixed port.
 COMPONENTS = (["api-server"], ["scheduler", "--skip-serve-logs"], ["dag-processor"])
@@ -86,7 +86,7 @@ class AirflowService:
             )
         try:
             wait_for(self._healthy, READY_SECONDS, self.log)
-            token = self._session.get(f"{self.url}/auth/token", timeout=10).json()["access_token"]
+            token = self._session.get(f"{self.url}/auth/token", timeout=60).json()["access_token"]
         except BaseException:
             self.stop()
             raise
@@ -125,13 +125,13 @@ class AirflowService:
 
     def call(self, method: str, path: str, given: Any = None) -> Any:
         """Call the REST API (``path`` below ``/api/v2``) and give its JSON answer; None if there is no such thing."""
-        answer = self._session.request(method, f"{self.url}/api/v2{path}", json=given, timeout=30)
+        answer = self._session.request(method, f"{self.url}/api/v2{path}", json=given, timeout=60)
         if answer.status_code == requests.codes.not_found:
             return None
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
-    def trigger(self, dag_id: str, seconds: float = 30) -> str:
+    def trigger(self, dag_id: str, seconds: float = 120) -> str:
         """Start a run as soon as the DAG is known; gives the path of the run."""
         wait_for(lambda: self.call("GET", f"/dags/{dag_id}"), seconds, self.log)
         run = self.call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None})
@@ -155,7 +155,7 @@ class AirflowService:
         assert self._process is not None
         assert self._process.poll() is None, self.log()
         try:
-            health = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=10).json()
+            health = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=60).json()
         except (requests.ConnectionError, requests.Timeout):
             return False
         return all(health[name]["status"] == "healthy" for name in ("metadatabase", "scheduler", "dag_processor"))
