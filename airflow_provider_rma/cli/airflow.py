@@ -44,16 +44,16 @@ def load_airflow() -> None:
         _ = airflow.sdk.conf
 
 
-def journal_database() -> sqlalchemy.Engine:
-    """The database of the journal, as ``[rma] journal_conn_id`` says."""
+def open_journal_database() -> sqlalchemy.Engine:
+    """Open the database of the journal, as ``[rma] journal_conn_id`` says."""
     load_airflow()
     from airflow_provider_rma.hooks.settings import journal_engine
 
     return journal_engine()
 
 
-def hook_of(conn_id: str) -> RunMyAccountsHook:
-    """The hook of a connection that exists and can be read.
+def get_hook(conn_id: str) -> RunMyAccountsHook:
+    """Return the hook of a connection that exists and can be read.
 
     :raises ConfigurationError: if it does not exist, or a field is missing or unreadable.
     """
@@ -73,29 +73,29 @@ def hook_of(conn_id: str) -> RunMyAccountsHook:
     return hook
 
 
-def journal_of(hook: RunMyAccountsHook, kind: str, command: str) -> Journal:
-    """The journal of a connection's tenant, opened by a command."""
+def open_journal(hook: RunMyAccountsHook, kind: str, command: str) -> Journal:
+    """Open the journal of a connection's tenant for a command."""
     from airflow_provider_rma.billing.journal.store import Journal
 
     config = hook.config
     return Journal(
-        journal_database(), base_url=config.origin, tenant=config.tenant, kind=kind, run=f"rma journal {command}"
+        open_journal_database(), base_url=config.origin, tenant=config.tenant, kind=kind, run=f"rma journal {command}"
     )
 
 
 def storage_folder(text: str) -> Any:
-    """A folder named on the command line, a path of this machine or a URL, as an ``ObjectStoragePath``."""
+    """Return a folder that is named on the command line, by a path of this machine or a URL."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 
     return ObjectStoragePath(text if "://" in text else f"file://{Path(text).expanduser().absolute()}")
 
 
 def tenant_folder(conn_id: str, path: str | None = None) -> Any:
-    """The folder of a tenant's plan, outcome, reject and evidence files, as an ``ObjectStoragePath``.
+    """Return the folder of a tenant's plan, outcome, reject and evidence files.
 
     :param path: the folder that tasks were given as ``output_path``; ``[rma] storage_path`` if None.
     """
     load_airflow()
     from airflow_provider_rma.hooks import settings
 
-    return settings.tenant_folder(hook_of(conn_id).config.tenant, str(storage_folder(path)) if path else None)
+    return settings.tenant_folder(get_hook(conn_id).config.tenant, str(storage_folder(path)) if path else None)

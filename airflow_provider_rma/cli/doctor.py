@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_provider_rma.cli.airflow import conn_option, hook_of, journal_database, tenant_folder
-from airflow_provider_rma.cli.output import FINDINGS, emit, json_option
+from airflow_provider_rma.cli.airflow import conn_option, get_hook, open_journal_database, tenant_folder
+from airflow_provider_rma.cli.output import NEEDS_ATTENTION, json_option, print_json
 from airflow_provider_rma.exceptions import RequestError, RunMyAccountsError
 from airflow_provider_rma.formatting import format_span
 
@@ -65,16 +65,16 @@ def doctor(ctx: click.Context, conn_id: str, as_json: bool) -> None:
             if check.advice:
                 click.echo(f"{'':18}{check.advice}")
     if as_json:
-        emit([asdict(check) for check in checks])
+        print_json([asdict(check) for check in checks])
     if any(check.level == Level.FAIL for check in checks):
-        ctx.exit(FINDINGS)
+        ctx.exit(NEEDS_ATTENTION)
 
 
 def _checks(conn_id: str) -> Iterator[Check]:
     yield _versions()
     hook: RunMyAccountsHook | None = None
     try:
-        hook = hook_of(conn_id)
+        hook = get_hook(conn_id)
     except RunMyAccountsError as error:
         yield Check(Level.FAIL, "connection", error.message, error.advice)
     if hook is not None:
@@ -145,7 +145,7 @@ def _journal(hook: RunMyAccountsHook | None) -> Iterator[Check]:
     from airflow_provider_rma.billing.journal.migrations import read_step
     from airflow_provider_rma.billing.journal.overview import read_overview
 
-    engine = journal_database()
+    engine = open_journal_database()
     chosen = {"base_url": hook.config.origin, "tenant": hook.config.tenant} if hook else {}
     seen = read_overview(engine, **chosen)
     rows = sum(sum(counts.values()) for counts in seen.counts.values())

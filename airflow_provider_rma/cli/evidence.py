@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_provider_rma.cli.airflow import hook_of, journal_database, load_airflow, storage_folder
-from airflow_provider_rma.cli.output import FINDINGS, emit, json_option, table
+from airflow_provider_rma.cli.airflow import get_hook, load_airflow, open_journal_database, storage_folder
+from airflow_provider_rma.cli.output import NEEDS_ATTENTION, json_option, print_json, print_table
 from airflow_provider_rma.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -46,16 +46,16 @@ def verify(ctx: click.Context, folder: str, conn_id: str | None, as_json: bool) 
         # Nothing to verify is not the same as verified: the path may be mistyped.
         raise ConfigurationError(f"There is no evidence in {where}.", advice="Check the path.")
     if as_json:
-        emit([asdict(defect) for defect in defects])
+        print_json([asdict(defect) for defect in defects])
     elif defects:
-        table(
+        print_table(
             ["KIND", "FILE", "WHAT"],
             [[defect.kind.replace("_", " "), defect.file, defect.sentence] for defect in defects],
         )
     else:
         click.echo(f"{files} files in {where}: the chain of evidence holds.")
     if defects:
-        ctx.exit(FINDINGS)
+        ctx.exit(NEEDS_ATTENTION)
 
 
 def _expected(conn_id: str | None) -> list[EvidenceRef]:
@@ -63,5 +63,5 @@ def _expected(conn_id: str | None) -> list[EvidenceRef]:
 
     if conn_id is None:
         return []
-    config = hook_of(conn_id).config
-    return list_recorded_links(journal_database(), config.origin, config.tenant)
+    config = get_hook(conn_id).config
+    return list_recorded_links(open_journal_database(), config.origin, config.tenant)

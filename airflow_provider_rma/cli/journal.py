@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from airflow_provider_rma.cli.airflow import conn_option, hook_of, journal_database, journal_of, kind_option
+from airflow_provider_rma.cli.airflow import conn_option, get_hook, kind_option, open_journal, open_journal_database
 from airflow_provider_rma.cli.journal_import import import_
-from airflow_provider_rma.cli.output import FINDINGS, emit, iso, json_option, local, table
+from airflow_provider_rma.cli.output import NEEDS_ATTENTION, iso_time, json_option, local_time, print_json, print_table
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.formatting import format_span
 
@@ -40,20 +40,20 @@ def status(ctx: click.Context, conn_id: str | None, as_json: bool) -> None:
 
     chosen: dict[str, str] = {}
     if conn_id:
-        config = hook_of(conn_id).config
+        config = get_hook(conn_id).config
         chosen = {"base_url": config.origin, "tenant": config.tenant}
-    seen = read_overview(journal_database(), **chosen)
+    seen = read_overview(open_journal_database(), **chosen)
     if as_json:
-        emit(_status_values(seen))
+        print_json(_status_values(seen))
     else:
         _print_status(seen)
     if any(not doubt.alive for doubt in seen.doubts):
-        ctx.exit(FINDINGS)
+        ctx.exit(NEEDS_ATTENTION)
 
 
 def _status_values(seen: Overview) -> dict[str, Any]:
     return {
-        "now": iso(seen.now),
+        "now": iso_time(seen.now),
         "counts": [asdict(scope) | {"states": counts} for scope, counts in seen.counts.items()],
         "in_doubt": [asdict(doubt.scope) | row_values(doubt.row) | {"alive": doubt.alive} for doubt in seen.doubts],
     }
@@ -66,7 +66,7 @@ def _print_status(seen: Overview) -> None:
         click.echo("The journal is empty.")
         return
     states = list(JournalState)
-    table(
+    print_table(
         ["SERVICE", "TENANT", "KIND", *(state.upper() for state in states)],
         [
             [scope.base_url, scope.tenant, scope.kind, *(counts.get(state, 0) for state in states)]
@@ -79,12 +79,12 @@ def _print_status(seen: Overview) -> None:
         click.echo("Nothing is in doubt.")
         return
     click.echo(f"In doubt: {len(seen.doubts)}")
-    table(
+    print_table(
         ["TENANT", "KIND", "NUMBER", "STATE", "SINCE", "ATTEMPTS", "NEXT", "RUN"],
         [
             [
                 doubt.scope.tenant, doubt.scope.kind, doubt.row.number, doubt.row.state,
-                local(doubt.row.updated_at), doubt.row.attempts, _next_step(doubt, seen.now), doubt.row.run,
+                local_time(doubt.row.updated_at), doubt.row.attempts, _next_step(doubt, seen.now), doubt.row.run,
             ]
             for doubt in seen.doubts
         ],
@@ -94,7 +94,7 @@ def _print_status(seen: Overview) -> None:
 
 def _next_step(doubt: OpenDocument, now: float) -> str:
     if doubt.alive:
-        return f"wait until {local(doubt.row.settles_at)}"
+        return f"wait until {local_time(doubt.row.settles_at)}"
     settled = f" (settled {format_span(now - doubt.row.settles_at)} ago)" if doubt.row.settles_at is not None else ""
     return f"clear the task or run the DAG again{settled}"
 
@@ -108,33 +108,33 @@ def show(number: str, conn_id: str, kind: str, as_json: bool) -> None:
     """Tell everything that happened to document NUMBER."""
     from airflow_provider_rma.billing.numbers import normalize_number
 
-    opened = journal_of(hook_of(conn_id), kind, "show")
-    row = opened.get([normalize_number(number)]).get(normalize_number(number))
+    store = open_journal(get_hook(conn_id), kind, "show")
+    row = store.get([normalize_number(number)]).get(normalize_number(number))
     if row is None:
         raise InvalidInputError(
             [
                 FieldProblem(
                     f"{kind} {number}",
-                    f"tenant {opened.scope.tenant} never sent it and never found it in the books",
+                    f"tenant {store.scope.tenant} never sent it and never found it in the books",
                     "check the number, --conn and --kind",
                 )
             ]
         )
-    events = opened.history(number)
+    events = store.history(number)
     if as_json:
-        emit(asdict(opened.scope) | row_values(row) | {"events": [_event_values(event) for event in events]})
+        print_json(asdict(store.scope) | row_values(row) | {"events": [_event_values(event) for event in events]})
         return
-    _print_row(row, alive=row.is_alive(opened.now()))
+    _print_row(row, alive=row.is_alive(store.now()))
     click.echo()
-    table(
+    print_table(
         ["TIME", "BEFORE", "AFTER", "ATTEMPTS", "RUN", "NOTE"],
-        [[local(event.at), event.before, event.after, event.attempts, event.run, event.note] for event in events],
+        [[local_time(event.at), event.before, event.after, event.attempts, event.run, event.note] for event in events],
         right=["ATTEMPTS"],
     )
 
 
 def _print_row(row: JournalRow, *, alive: bool) -> None:
-    settles = local(row.settles_at)
+    settles = local_time(row.settles_at)
     facts = {
         "Number": row.number,
         "State": f"{row.state} ({row.state.meaning})",
@@ -177,12 +177,12 @@ def resolve(
     for name, value in (("--by", who), ("--reason", reason)):
         if not value.strip():
             raise InvalidInputError([FieldProblem(name, "is empty", "the journal is read by others later")])
-    opened = journal_of(hook_of(conn_id), kind, "resolve")
-    row = opened.resolve(number, conclusion, who=who.strip(), reason=reason.strip(), force=force)
+    store = open_journal(get_hook(conn_id), kind, "resolve")
+    row = store.resolve(number, conclusion, who=who.strip(), reason=reason.strip(), force=force)
     if as_json:
-        emit(asdict(opened.scope) | row_values(row))
+        print_json(asdict(store.scope) | row_values(row))
         return
-    click.echo(f"{kind} {row.number} of tenant {opened.scope.tenant} is now {row.state} ({row.state.meaning}).")
+    click.echo(f"{kind} {row.number} of tenant {store.scope.tenant} is now {row.state} ({row.state.meaning}).")
 
 
 @journal.command()
@@ -192,41 +192,42 @@ def resolve(
 def rebuild(ctx: click.Context, conn_id: str, as_json: bool) -> None:
     """Rebuild a lost journal from the books. Posts nothing.
 
-    Reads all invoices of the tenant, and journals those whose internal notes end with the mark of a run, [rma …].
+    Reads all invoices of the tenant, and journals those whose internal notes end with a recovery tag, [rma …].
     Exit code 1 if a number stands on several documents.
     """
     from airflow_provider_rma.billing.journal.rebuild import rebuild_journal
 
-    hook = hook_of(conn_id)
-    opened = journal_of(hook, "invoice", "rebuild")
+    hook = get_hook(conn_id)
+    store = open_journal(hook, "invoice", "rebuild")
     with hook.get_conn() as client:
-        result = rebuild_journal(client, opened)
+        result = rebuild_journal(client, store)
     counts = result.imported
     if as_json:
-        emit({"tenant": opened.scope.tenant, "read": result.read, "marked": result.tagged} | asdict(counts))
+        print_json({"tenant": store.scope.tenant, "read": result.read, "tagged": result.tagged} | asdict(counts))
     else:
-        table(
-            ["IN THE BOOKS", "WITH A MARK", "ADDED", "RESOLVED", "KNOWN", "REPEATED"],
+        print_table(
+            ["IN THE BOOKS", "WITH A TAG", "ADDED", "RESOLVED", "KNOWN", "REPEATED"],
             [[result.read, result.tagged, counts.added, counts.resolved, counts.known, counts.repeated]],
         )
         if result.read > result.tagged:
             click.echo(
-                f"\n{result.read - result.tagged} invoices carry no mark: entered by hand, by another program, or with "
-                "the mark switched off. A run that carries one of their numbers finds it in the books all the same."
+                f"\n{result.read - result.tagged} invoices carry no recovery tag: entered by hand, by another program, "
+                "or with the tag switched off. A run that carries one of their numbers finds it in the books all the "
+                "same."
             )
         if counts.repeated_numbers:
             click.echo("\nOn several documents, have all but one removed: " + ", ".join(counts.repeated_numbers))
     if counts.repeated:
-        ctx.exit(FINDINGS)
+        ctx.exit(NEEDS_ATTENTION)
 
 
 def row_values(row: JournalRow) -> dict[str, Any]:
     """A row as JSON: times in ISO 8601, amounts as text; without what only workers need."""
     values = {name: value for name, value in asdict(row).items() if name not in ("key", "owner")}
     for name in ("settles_at", "created_at", "updated_at"):
-        values[name] = iso(values[name])
+        values[name] = iso_time(values[name])
     return values
 
 
 def _event_values(event: Event) -> dict[str, Any]:
-    return asdict(event) | {"at": iso(event.at)}
+    return asdict(event) | {"at": iso_time(event.at)}

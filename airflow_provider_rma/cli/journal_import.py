@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from airflow_provider_rma.cli.airflow import conn_option, hook_of, journal_of, storage_folder, tenant_folder
-from airflow_provider_rma.cli.output import FINDINGS, emit, json_option, table
+from airflow_provider_rma.cli.airflow import conn_option, get_hook, open_journal, storage_folder, tenant_folder
+from airflow_provider_rma.cli.output import NEEDS_ATTENTION, json_option, print_json, print_table
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.formatting import format_amount
 
@@ -76,12 +76,12 @@ def import_(
     """
     from airflow_provider_rma.billing.journal_import.run import JournalImport
 
-    hook = hook_of(conn_id)
+    hook = get_hook(conn_id)
     records = _records(source, sql_conn, sql)
     with hook.get_conn() as client:
         report = JournalImport(
             client=client,
-            journal=journal_of(hook, "invoice", "import"),
+            journal=open_journal(hook, "invoice", "import"),
             output=_output(report_folder, conn_id, first, last),
             first=first.date(),
             last=last.date(),
@@ -91,11 +91,11 @@ def import_(
             input_timezone=input_timezone,
         ).run(records)
     if as_json:
-        emit(_values(report))
+        print_json(_values(report))
     else:
         _print(report)
     if not report.is_clean:
-        ctx.exit(FINDINGS)
+        ctx.exit(NEEDS_ATTENTION)
 
 
 def _records(source: str | None, sql_conn: str | None, sql: Path | None) -> Iterable[Mapping[str, Any]]:
@@ -163,7 +163,7 @@ def _print(report: ImportReport) -> None:
         for kind in MatchKind
         if report.counts[kind]
     ]
-    table(["KIND", "INVOICES", "CHF", "WHAT"], rows, right=["INVOICES", "CHF"])
+    print_table(["KIND", "INVOICES", "CHF", "WHAT"], rows, right=["INVOICES", "CHF"])
     if report.fields:
         fields = ", ".join(f"{name} {count}" for name, count in report.fields.most_common())
         click.echo(f"\nFields that differ: {fields}")

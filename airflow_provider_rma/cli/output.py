@@ -1,4 +1,4 @@
-"""What the commands print: aligned columns for people, JSON for machines."""
+"""Output of the commands: aligned columns for people, JSON for machines."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import click
 from airflow_provider_rma.exceptions import RunMyAccountsError
 from airflow_provider_rma.formatting import format_time, to_zurich
 
-#: Exit code where a command has worked and found something that needs a person.
-FINDINGS = 1
-#: Exit code where a command could not do what it was asked for.
+#: Exit code of a command that has worked and found something that needs a person.
+NEEDS_ATTENTION = 1
+#: Exit code of a command that could not do what it was asked for.
 FAILURE = 2
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
@@ -28,17 +28,17 @@ class Refusal(click.ClickException):
         super().__init__(str(error))
 
 
-def emit(values: Any) -> None:
+def print_json(values: Any) -> None:
     """Print JSON."""
     click.echo(json.dumps(values, ensure_ascii=False, indent=2, default=str))
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
     """Print aligned columns.
 
     :param right: headers of columns that are aligned to the right.
     """
-    lines = [list(headers), *([text(value) for value in row] for row in rows)]
+    lines = [list(headers), *([_to_cell(value) for value in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [
@@ -48,16 +48,15 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
         click.echo("  ".join(cells).rstrip())
 
 
-def text(value: Any) -> str:
-    """A value as it stands in a column."""
+def _to_cell(value: Any) -> str:
     return "-" if value is None or value == "" else str(value)
 
 
-def local(moment: float | None) -> str | None:
-    """Seconds since 1970 as a time in Zurich, e.g. ``2026-11-20 14:05:09``."""
-    return None if moment is None else format_time(moment)
+def local_time(seconds: float | None) -> str | None:
+    """Format seconds since 1970 as a time in Zurich, e.g. ``2026-11-20 14:05:09``."""
+    return None if seconds is None else format_time(seconds)
 
 
-def iso(moment: float | None) -> str | None:
-    """Seconds since 1970 as an ISO 8601 time with Zurich's offset."""
-    return None if moment is None else to_zurich(moment).to_iso8601_string()
+def iso_time(seconds: float | None) -> str | None:
+    """Format seconds since 1970 as an ISO 8601 time with Zurich's offset."""
+    return None if seconds is None else to_zurich(seconds).to_iso8601_string()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from airflow_provider_rma.cli.airflow import conn_option, load_airflow, tenant_folder
-from airflow_provider_rma.cli.output import emit, json_option
+from airflow_provider_rma.cli.output import json_option, print_json
 from airflow_provider_rma.formatting import format_count
 
 
@@ -48,7 +48,7 @@ def purge(conn_id: str, days: int | None, path: str | None, dry_run: bool, as_js
         if not as_json:
             click.echo(f"{file.modified:%Y-%m-%d}  {file.path}")
     if as_json:
-        emit(
+        print_json(
             {
                 "folder": str(folder),
                 "days": days,

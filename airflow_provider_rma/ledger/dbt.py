@@ -6,9 +6,7 @@ needed unless ``dbt_utils`` is asked for.
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -20,7 +18,7 @@ from airflow_provider_rma.ledger.proof.accounts import AccountKind
 from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Verdict
 
 #: The command that writes the file.
-COMMAND = "python -m airflow_provider_rma.ledger.dbt"
+COMMAND = "rma ledger dbt-sources"
 
 #: Columns that together identify a row.
 KEYS = {
@@ -140,23 +138,3 @@ def _describe_view(name: str, note: str, prefix: str) -> dict[str, Any]:
 
 def _identifier(name: str, prefix: str) -> dict[str, str]:
     return {"identifier": prefix + name} if prefix else {}
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write ``sources.yml`` to standard output.
-
-    :param arguments: as on the command line; by default those of the process.
-    """
-    parser = argparse.ArgumentParser(prog=COMMAND, description=main.__doc__)
-    parser.add_argument("--source", default="rma", help="name of the source in dbt")
-    parser.add_argument("--schema", default="rma", help="schema of the tables: rma in PostgreSQL, main in DuckDB")
-    parser.add_argument("--database", default="", help="database, where dbt needs one")
-    parser.add_argument("--table-prefix", default="", help="what the names of the tables begin with")
-    parser.add_argument("--warn-after-hours", type=int, default=36, help="freshness: warn after")
-    parser.add_argument("--error-after-hours", type=int, default=72, help="freshness: fail after")
-    parser.add_argument("--dbt-utils", action="store_true", help="test combined keys with the package dbt_utils")
-    sys.stdout.write(sources_yml(**vars(parser.parse_args(arguments))))
-
-
-if __name__ == "__main__":
-    main()

@@ -163,7 +163,7 @@ def test_rebuild_journals_what_carries_a_mark_and_posts_nothing(desk: Desk) -> N
     post(desk, "M-4", None)
     desk.simulator.control("DELETE", "/requests")
     values = desk.json("journal", "rebuild")
-    assert (values["marked"], values["added"], values["known"], values["repeated"]) == (2, 2, 0, 0)
+    assert (values["tagged"], values["added"], values["known"], values["repeated"]) == (2, 2, 0, 0)
     assert values["read"] >= 4
     received = desk.simulator.control("GET", "/requests")["received"]
     assert not [name for name in received if name.startswith("POST")]
@@ -176,7 +176,7 @@ def test_rebuild_journals_what_carries_a_mark_and_posts_nothing(desk: Desk) -> N
     )
     again = desk.run("journal", "rebuild")
     assert again.exit_code == 0
-    assert "carry no mark" in again.stdout
+    assert "carry no recovery tag" in again.stdout
     assert again.stdout.splitlines()[1].split()[1:] == ["2", "0", "0", "2", "0"]
     post(desk, "m-2", run_mark(HASH))
     result = desk.run("journal", "rebuild")

@@ -1,7 +1,11 @@
-"""``rma ledger estimate``: what an extract will take."""
+"""``rma ledger``: what an extract will take, and its warehouse as a source of dbt."""
 
 from __future__ import annotations
 
+from click.testing import CliRunner
+
+from airflow_provider_rma.cli.main import rma
+from airflow_provider_rma.ledger.dbt import sources_yml
 from tests.cli.conftest import Desk
 
 PERIOD = ("--from", "2026-01-01", "--to", "2026-02-28")
@@ -28,3 +32,11 @@ def test_what_cannot_be_estimated_is_said(desk: Desk) -> None:
     assert "from_date is no calendar day" in refused.stderr
     missing = desk.run("ledger", "estimate", "--conn", "rma_nowhere", *PERIOD)
     assert (missing.exit_code, "rma_nowhere" in missing.stderr) == (2, True)
+
+
+def test_dbt_sources_are_printed_without_a_connection() -> None:
+    options = ["--schema", "main", "--table-prefix", "x_", "--dbt-utils", "--warn-after-hours", "1"]
+    result = CliRunner().invoke(rma, ["ledger", "dbt-sources", *options])
+    assert result.exit_code == 0, result.output
+    assert result.stdout == sources_yml(schema="main", table_prefix="x_", dbt_utils=True, warn_after_hours=1)
+    assert CliRunner().invoke(rma, ["ledger", "dbt-sources"]).stdout == sources_yml()

@@ -30,7 +30,7 @@ def _tables(**options: Any) -> dict[str, dict[str, Any]]:
 
 
 def test_the_example_is_what_the_contract_says_now() -> None:
-    hint = "run: python -m airflow_provider_rma.ledger.dbt > docs/dbt/models/sources.yml"
+    hint = "run: rma ledger dbt-sources > docs/dbt/models/sources.yml"
     assert (EXAMPLE / "models" / "sources.yml").read_text(encoding="utf-8") == dbt.sources_yml(), hint
 
 
@@ -126,13 +126,6 @@ def test_the_models_of_the_example_run(tmp_path: Path) -> None:
         sql = re.sub(r"\{\{ source\('rma', '(\w+)'\) \}\}", r"\1", model.read_text(encoding="utf-8"))
         assert "{{" not in sql
         assert warehouse.query(sql), model.name
-
-
-def test_the_command_writes_the_file(capsys: pytest.CaptureFixture[str]) -> None:
-    dbt.main(["--schema", "main", "--table-prefix", "x_", "--dbt-utils", "--warn-after-hours", "1"])
-    assert capsys.readouterr().out == dbt.sources_yml(
-        schema="main", table_prefix="x_", dbt_utils=True, warn_after_hours=1
-    )
 
 
 def test_an_empty_warehouse_has_all_that_is_listed(tmp_path: Path) -> None:

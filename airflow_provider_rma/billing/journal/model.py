@@ -42,10 +42,10 @@ class Scope:
 class JournalRow:
     """A row of the journal.
 
-    :param number: the business key as it was written.
+    :param number: the number of which the key is the normal form.
     :param version: grows with each change; a change names the version it was decided on.
-    :param content_hash: SHA-256 of the document as it was meant; of a document known by its mark only, the first 16
-        hexadecimal digits of it.
+    :param content_hash: SHA-256 of the document as it was meant; of a document known by its recovery tag only, the
+        first 16 hexadecimal digits of it.
     :param attempts: how many times it was claimed for sending.
     :param settles_at: seconds since 1970; before this an absent document may still appear in the books.
     :param net: total without tax as booked, in ``currency``.

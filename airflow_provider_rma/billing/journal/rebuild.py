@@ -52,8 +52,10 @@ def rebuild_journal(client: RunMyAccountsClient, journal: Journal) -> RebuildRes
     :raises RequestError: if the list cannot be read to its end; what was recorded until then is right and stays.
     """
     result = RebuildResult()
-    result.imported = journal.import_many(_read_tagged(client, result), note="rebuilt from the books by its mark")
-    log.info("Read %d invoices, %d of them with a mark.", result.read, result.tagged)
+    result.imported = journal.import_many(
+        _read_tagged(client, result), note="rebuilt from the books by its recovery tag"
+    )
+    log.info("Read %d invoices, %d of them with a recovery tag.", result.read, result.tagged)
     return result
 
 
