@@ -66,7 +66,7 @@ def run_folder(tenant: str, kind: str, ti: Any, base: str | None = None) -> Obje
 def retention_days() -> int:
     """How long plans and outcome files are kept, in days.
 
-    :raises ConfigurationError: if the setting is no whole number of at least 1.
+    :raises ConfigurationError: if the setting is not an integer ≥ 1.
     """
     text = _text("retention_days")
     if not text.isascii() or not text.isdigit() or int(text) < 1:

@@ -120,7 +120,7 @@ def _examine(fs: Any, folder: str, name: str, defects: list[ChainDefect]) -> _Li
         defects.append(ChainDefect(DefectKind.UNREADABLE, name, f"The file cannot be read ({type(error).__name__})."))
         return by_name
     if not head.startswith(b'{"evidence":'):
-        defects.append(ChainDefect(DefectKind.UNREADABLE, name, "The file is empty or no evidence."))
+        defects.append(ChainDefect(DefectKind.UNREADABLE, name, "The file is empty or not evidence."))
         return by_name
     if stated is None:
         sentence = "The file does not end as evidence does: it was cut short, or something was appended."
@@ -133,7 +133,7 @@ def _examine(fs: Any, folder: str, name: str, defects: list[ChainDefect]) -> _Li
         return by_name
     link = _parse(name, head, stated)
     if link is None:
-        defects.append(ChainDefect(DefectKind.UNREADABLE, name, f"The file is no evidence of version {SCHEMA}."))
+        defects.append(ChainDefect(DefectKind.UNREADABLE, name, f"The file is not evidence of version {SCHEMA}."))
         return by_name
     due = _file_name(link.chain, link.seq, link.hash)
     if name != due:
