@@ -77,7 +77,7 @@ def cuts(body: bytes, content_type: str) -> list[int]:
 
 
 @pytest.mark.parametrize(("kind", "content_type", "every"), [
-    ("parquet", "xml", 23), ("parquet", "json", 41), ("duckdb", "xml", 29), ("postgres", "xml", 29),
+    ("parquet", "xml", 23), ("parquet", "json", 41), ("duckdb", "xml", 19), ("postgres", "xml", 19),
 ])  # fmt: skip
 def test_postings_cut_off_change_nothing(
     quarter: Quarter, tmp_path: Path, request: pytest.FixtureRequest, proxy: TamperingProxy,
