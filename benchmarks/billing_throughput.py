@@ -67,9 +67,10 @@ def bill(
     from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal.engine import open_engine
     from airflow_provider_rma.billing.journal.store import Journal
+    from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
     from airflow_provider_rma.billing.outcomes import failing_outcomes
     from airflow_provider_rma.billing.policy import Policy
-    from airflow_provider_rma.billing.run import InvoiceRun
+    from airflow_provider_rma.billing.run import BillingRun
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.config import ClientConfig
 
@@ -86,8 +87,8 @@ def bill(
     policy = Policy(check_master_data=False, max_count=10**9, max_amount=Decimal(10**12))
     output = RunFolder(LocalFileSystem(), str(folder / "out"), str(folder / "out"))
     with RunMyAccountsClient(config) as client:
-        run = InvoiceRun(client, journal, policy, output, "benchmark", failing_outcomes(None))
-        return run.plan(records) if plan_only else run.bill(records)
+        run = BillingRun(InvoiceKind(client, policy), journal, output, failing_outcomes(None))
+        return run.plan(records) if plan_only else run.send(records)
 
 
 def peak() -> float:

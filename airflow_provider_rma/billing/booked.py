@@ -31,11 +31,6 @@ class BookedDocument:
         """The number as it is compared."""
         return normalize_number(self.number)
 
-    @property
-    def journal_values(self) -> dict[str, Any]:
-        """What the journal keeps of it beside its number."""
-        return {"document_id": self.document_id, "net": self.net, "gross": self.gross, "currency": self.currency}
-
 
 @dataclass(frozen=True)
 class BookedInvoice(BookedDocument):

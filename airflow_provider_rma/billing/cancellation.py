@@ -10,15 +10,15 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, NoReturn
+from typing import Any
 
 from airflow_provider_rma.billing.booked import booked_customer
-from airflow_provider_rma.billing.kinds.invoice import EXPECTED_AMOUNT, read_invoice
-from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
+from airflow_provider_rma.billing.kinds.invoice import FIRST_DAY, LAST_DAY
+from airflow_provider_rma.billing.kinds.invoice_document import EXPECTED_AMOUNT, read_invoice
 from airflow_provider_rma.billing.numbers import normalize_number
-from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
-from airflow_provider_rma.billing.run import InvoiceRun
-from airflow_provider_rma.billing.run_record import log_summary
+from airflow_provider_rma.billing.outcomes import Outcome
+from airflow_provider_rma.billing.policy import InputRules
+from airflow_provider_rma.billing.records import Record, RefusedRecord
 from airflow_provider_rma.billing.totals import derive_totals
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError
@@ -104,29 +104,33 @@ def read_numbers(given: object) -> list[str]:
     return list(numbers.values())
 
 
-def cancel(run: InvoiceRun, numbers: Iterable[str], how: Cancellation) -> RunSummary:
-    """Cancel invoices by credit notes.
+def mirror_invoices(
+    client: RunMyAccountsClient, numbers: Iterable[str], how: Cancellation, rules: InputRules
+) -> Iterator[Record | RefusedRecord]:
+    """Read booked invoices and turn each into the record of the credit note that cancels it.
 
-    Either all of them can be cancelled, or nothing is sent. What is cancelled already stays ``unchanged``.
+    A source of records for a run. Either all of them can be cancelled, or the run is told of each that it is not sent.
 
-    :param run: what bills the credit notes.
     :param numbers: numbers of the originals, see :func:`read_numbers`.
-    :returns: counts, totals and paths, as :meth:`InvoiceRun.bill` gives them for the credit notes.
-    :raises InvalidInputError: if any of them cannot be cancelled, with all reasons; nothing was sent.
-    :raises BillingError: as :meth:`InvoiceRun.bill`.
+    :param rules: what the run accepts.
+    :raises InvalidInputError: behind the last record, if any of them cannot be cancelled, with all reasons.
     """
     wanted = list(numbers)
-    mirror = _Mirror(run, how, _Booked.read(run.client, wanted, how.suffix))
-    records: list[dict[str, Any]] = []
+    mirror = _Mirror(how, rules, _BookedInvoices.read(client, wanted, how.suffix))
+    records: list[Record] = []
     problems: dict[str, tuple[FieldProblem, ...]] = {}
     for position, number in enumerate(wanted, start=1):
         try:
             records.append(mirror.credit_note(number, position))
         except InvalidInputError as error:
             problems[number] = tuple(error.problems)
-    if problems:
-        _refuse(run, wanted, problems)
-    return run.bill(records)
+    if not problems:
+        yield from records
+        return
+    for number in wanted:
+        yield _refuse(number, problems.get(number, ()))
+    every = [problem for found in problems.values() for problem in found]
+    raise InvalidInputError(every, advice="Nothing was sent.")
 
 
 def unusable_lines(original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -136,52 +140,44 @@ def unusable_lines(original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]
         yield "", "RMA does not show its lines", remedy
         return
     for name, fields in _NEEDED.items():
-        if any(line.get(one) is None for line in original.get(name, ()) for one in fields):
+        if any(line.get(field) is None for line in original.get(name, ()) for field in fields):
             yield name, "RMA does not show its lines in full", remedy
             return
     if (original.get("currency") or "CHF") != "CHF":
         # Whether RMA states a foreign-currency document's totals in CHF or in its currency is not known.
         return
-    figures = derive_totals(original)
-    for name, total in (("netamount", figures.net), ("amount", figures.gross)):
+    totals = derive_totals(original)
+    for name, total in (("netamount", totals.net), ("amount", totals.gross)):
         booked = original.get(name)
         if total is not None and booked is not None and total != booked:
             yield name, f"its lines as read add up to {total:.2f}, and {booked:.2f} are booked", remedy
 
 
-def _refuse(run: InvoiceRun, wanted: list[str], problems: Mapping[str, tuple[FieldProblem, ...]]) -> NoReturn:
-    """Report that nothing is cancelled, and why."""
-    summary = RunSummary("invoices", run.run, stopped="invoices that cannot be cancelled are among the numbers")
-    rows = []
-    for position, number in enumerate(wanted, start=1):
-        reasons = tuple(map(str, problems.get(number, ())))
-        row = DocumentResult(position, number, Outcome.INVALID, reasons)
-        if not reasons:
-            row = DocumentResult(position, number, Outcome.HELD, (f"not sent: {summary.stopped}",))
-        rows.append((row, {"invnumber": number}))
-    run.output.write_outcomes(rows, summary)
-    log_summary(summary)
-    every = [problem for found in problems.values() for problem in found]
-    raise InvalidInputError(every, advice="Nothing was sent.")
+def _refuse(number: str, problems: tuple[FieldProblem, ...]) -> RefusedRecord:
+    """Say of an original that it is not cancelled, and why."""
+    if problems:
+        return RefusedRecord(number, Outcome.INVALID, tuple(map(str, problems)), {"invnumber": number})
+    reason = "not sent: invoices that cannot be cancelled are among the numbers"
+    return RefusedRecord(number, Outcome.HELD, (reason,), {"invnumber": number})
 
 
 @dataclass(frozen=True)
-class _Booked:
-    """What the books hold under the numbers of originals and of their credit notes, by business key."""
+class _BookedInvoices:
+    """The documents that the books hold under the numbers of originals and of their credit notes, by key."""
 
     client: RunMyAccountsClient
     documents: Mapping[str, list[dict[str, Any]]]
     departments: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, client: RunMyAccountsClient, wanted: Iterable[str], suffix: str) -> _Booked:
+    def read(cls, client: RunMyAccountsClient, wanted: Iterable[str], suffix: str) -> _BookedInvoices:
         """Read the whole list once: only it shows whether a number stands on more than one document."""
-        keys = {normalize_number(one) for number in wanted for one in (number, number + suffix)}
+        keys = {normalize_number(name) for number in wanted for name in (number, number + suffix)}
         documents: dict[str, list[dict[str, Any]]] = {}
-        for booked in client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY):
-            key = normalize_number(str(booked.get("invnumber") or ""))
+        for entity in client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY):
+            key = normalize_number(str(entity.get("invnumber") or ""))
             if key in keys:
-                documents.setdefault(key, []).append(booked)
+                documents.setdefault(key, []).append(entity)
         return cls(client, documents)
 
     def under(self, number: str) -> list[dict[str, Any]]:
@@ -191,17 +187,18 @@ class _Booked:
     def department(self, name: str) -> str | None:
         """A department as it is written (``name--id``, inferred), from its name as it is read; None if unclear."""
         if not self.departments:
-            for one in self.client.list_departments():
-                self.departments.setdefault(str(one.get("name") or ""), []).append(str(one.get("id") or ""))
+            for department in self.client.list_departments():
+                number = str(department.get("id") or "")
+                self.departments.setdefault(str(department.get("name") or ""), []).append(number)
         ids = self.departments.get(name, [])
         return f"{name}--{ids[0]}" if len(ids) == 1 and ids[0] else None
 
 
 @dataclass(frozen=True)
 class _Mirror:
-    run: InvoiceRun
     how: Cancellation
-    booked: _Booked
+    rules: InputRules
+    booked: _BookedInvoices
 
     def credit_note(self, number: str, position: int) -> dict[str, Any]:
         """The record of the credit note that cancels an invoice.
@@ -218,7 +215,7 @@ class _Mirror:
                 for name, problem, remedy in problems
             )
         record = self._turned_round(found[0])
-        read_invoice(record, position, self.run.policy.rules)
+        read_invoice(record, position, self.rules)
         return record
 
     def _unclear(self, number: str, found: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
@@ -233,17 +230,15 @@ class _Mirror:
         if not found:
             yield "", "is not in the books", "check the number and the tenant; what is not booked needs no cancelling"
         elif len(found) > 1:
-            ids = ", ".join(str(one.get("id") or "?") for one in found)
+            ids = ", ".join(str(entity.get("id") or "?") for entity in found)
             yield "", f"stands on {len(found)} documents (ids {ids})", "have all but one removed in RMA"
 
     def _refusals(self, original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         """Why a document of the books must not be cancelled by this run."""
-        rules = self.run.policy.rules
         currency = original.get("currency") or "CHF"
-        if currency not in rules.currencies:
-            problem = (
-                f"{currency} is not among the currencies that may be billed ({', '.join(sorted(rules.currencies))})"
-            )
+        if currency not in self.rules.currencies:
+            allowed = ", ".join(sorted(self.rules.currencies))
+            problem = f"{currency} is not among the currencies that may be billed ({allowed})"
             yield "currency", problem, "name it in allow_currency if foreign-currency invoices are meant"
         if original.get("paid") and not self.booked.under(str(original["invnumber"]) + self.how.suffix):
             yield (

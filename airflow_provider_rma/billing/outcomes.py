@@ -129,7 +129,8 @@ class RunSummary:
     """Counts and totals of a run, free of personal data: what a task returns.
 
     :param kind: ``invoices`` or ``customers``.
-    :param run: identity of the run, as in the journal.
+    :param task_run: identity of the run, as in the journal.
+    :param has_totals: whether the kind has amounts.
     :param total: gross total of the documents of this input that are in the books (created and unchanged), in CHF.
     :param created_total: gross total of the documents that this run booked, in CHF.
     :param invoices: how many of the booked documents are invoices (gross not negative).
@@ -137,7 +138,8 @@ class RunSummary:
     """
 
     kind: str
-    run: str
+    task_run: str
+    has_totals: bool = True
     counts: Counter[str] = field(default_factory=Counter)
     total: Decimal = Decimal("0.00")
     created_total: Decimal = Decimal("0.00")
@@ -157,7 +159,7 @@ class RunSummary:
     def add(self, row: DocumentResult) -> None:
         """Count one row."""
         self.counts[row.outcome] += 1
-        if self.kind == "invoices":
+        if self.has_totals:
             sort = self.credit_notes if row.gross is not None and row.gross < 0 else self.invoices
             sort[row.outcome] += 1
         if row.gross is not None and row.currency == "CHF" and row.outcome in BOOKED:
@@ -174,19 +176,19 @@ class RunSummary:
     def describe(self) -> str:
         """One line for the log."""
         counts = ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())) or "none"
-        amount = f"; CHF {format_amount(self.total)} in the books" if self.kind == "invoices" else ""
+        amount = f"; CHF {format_amount(self.total)} in the books" if self.has_totals else ""
         return f"{sum(self.counts.values())} {self.kind}: {counts}{amount}"
 
     def as_dict(self) -> dict[str, Any]:
         """What a task returns: counts, totals as text, paths; never records."""
         values: dict[str, Any] = {
             "kind": self.kind,
-            "run": self.run,
+            "run": self.task_run,
             "counts": plain(self.counts),
             "outcome_path": self.outcome_path,
             "rejects_path": self.rejects_path,
         }
-        if self.kind == "invoices":
+        if self.has_totals:
             values |= {
                 "invoices": plain(self.invoices),
                 "credit_notes": plain(self.credit_notes),

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, Any, Generic
 
 import pendulum
 
-from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.kinds.base import D, DocumentKind
 from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome, plain
-from airflow_provider_rma.billing.working_set import WorkingSet
+from airflow_provider_rma.billing.working_set import DecidedRecord, WorkingSet
 from airflow_provider_rma.exceptions import ConfigurationError
 
 VERSION = 1
@@ -49,63 +48,62 @@ class PlanHeader:
     plan: int = VERSION
 
 
-class HashingWriter:
-    """Writes bytes to a stream and hashes them."""
+class PlanWriter(Generic[D]):
+    """Writes a plan, filling counts and amount of its header.
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    :param stream: the file.
+    """
+
+    def __init__(self, stream: IO[bytes], header: PlanHeader, working_set: WorkingSet[D]) -> None:
         self._stream = stream
         self._hash = hashlib.sha256()
+        self._header = header
+        self._working_set = working_set
 
-    def write(self, line: Mapping[str, Any]) -> None:
-        """Write one line of JSON."""
-        data = (json.dumps(line, ensure_ascii=False) + "\n").encode()
-        self._hash.update(data)
-        self._stream.write(data)
+    def write(self) -> Iterator[dict[str, Any]]:
+        """Write header and lines.
+
+        :returns: each line without its record, once it is written.
+        """
+        header, working_set = self._header, self._working_set
+        header.counts = plain(working_set.count_decisions())
+        header.amount = f"{working_set.measure()[1]:.2f}"
+        header.customers = list(working_set.customer_effects())
+        header.created_at = pendulum.now("UTC").to_iso8601_string()
+        self._write(_to_json(vars(header)))
+        for decided in working_set.decided():
+            line = _describe(decided)
+            # The record is JSON already.
+            self._write(f'{_to_json(line)[:-1]}, "record": {decided.source}}}')
+            yield line
 
     @property
     def digest(self) -> str:
         """SHA-256 of everything written."""
         return self._hash.hexdigest()
 
-
-def plan_lines(spool: WorkingSet) -> Iterator[dict[str, Any]]:
-    """The lines of a plan, one for each record of a spool that was decided."""
-    for row, document, position, number, record in spool.plan():
-        figures = document.figures if document else None
-        yield {
-            "position": position,
-            "number": number,
-            "decision": CREATE if row is None else str(row.outcome),
-            "reasons": [] if row is None else list(row.reasons),
-            "net": _text(row.net if row else figures.net if figures else None),
-            "gross": _text(row.gross if row else figures.gross if figures else None),
-            "currency": document.currency if document else None,
-            "transdate": document.invoice["transdate"].isoformat() if document else None,
-            "customernumber": document.customernumber if document else None,
-            "document": json.loads(document.to_json()) if document else None,
-            "record": record,
-        }
+    def _write(self, text: str) -> None:
+        data = text.encode() + b"\n"
+        self._hash.update(data)
+        self._stream.write(data)
 
 
-def write_plan(stream: IO[bytes], header: PlanHeader, spool: WorkingSet) -> str:
-    """Write a plan, filling counts and amount of its header.
-
-    :returns: SHA-256 of the file.
-    """
-    counts: Counter[str] = Counter()
-    amount = Decimal(0)
-    for line in plan_lines(spool):
-        counts[line["decision"]] += 1
-        if line["decision"] == CREATE:
-            amount += abs(Decimal(line["gross"] or line["net"] or 0))
-    header.counts, header.amount = plain(counts), f"{amount:.2f}"
-    header.customers = list(spool.remarks())
-    header.created_at = pendulum.now("UTC").to_iso8601_string()
-    writer = HashingWriter(stream)
-    writer.write(vars(header))
-    for line in plan_lines(spool):
-        writer.write(line)
-    return writer.digest
+def _describe(decided: DecidedRecord[Any]) -> dict[str, Any]:
+    """Return the line of a plan, without its record."""
+    document, result = decided.document, decided.result
+    totals = result or (document.totals if document else None)
+    return {
+        "position": decided.position,
+        "number": decided.number,
+        "decision": CREATE if result is None else str(result.outcome),
+        "reasons": [] if result is None else list(result.reasons),
+        "net": _text(totals.net if totals else None),
+        "gross": _text(totals.gross if totals else None),
+        "currency": document.currency if document else None,
+        "transdate": document.booking_date.isoformat() if document and document.booking_date else None,
+        "customernumber": document.customernumber if document else None,
+        "document": document.to_json() if document else None,
+    }
 
 
 @dataclass
@@ -127,7 +125,7 @@ class PlanReader:
         self.header = PlanHeader(**values)
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """The lines after the header."""
+        """Read the lines after the header."""
         count = 0
         while (values := self._next()) is not None:
             count += 1
@@ -155,17 +153,20 @@ class PlanReader:
         return values
 
 
-def load_plan(spool: WorkingSet, reader: PlanReader) -> None:
-    """Put the documents of a plan into a spool, each with what the plan says about it."""
+def load_plan(kind: DocumentKind[D], working_set: WorkingSet[D], reader: PlanReader) -> None:
+    """Put the documents of a plan into a working set, each with the decision of the plan about it."""
     for line in reader.lines():
-        position, number, decision = line["position"], line["number"], line["decision"]
-        result: Document | DocumentResult
-        if line["document"] is None:
-            result = DocumentResult(position, number, Outcome(decision), tuple(line["reasons"]))
+        position, decision, values = line["position"], line["decision"], line["document"]
+        if values is None:
+            result = DocumentResult(position, line["number"], Outcome(decision), tuple(line["reasons"]))
+            working_set.add_result(result, line["record"], planned=decision)
         else:
-            result = Document.from_json(position, json.dumps(line["document"]))
-        spool.add(position, number, line["record"], result, planned=decision)
+            working_set.add(kind.from_json(position, values), line["record"], planned=decision)
 
 
 def _text(amount: Decimal | None) -> str | None:
     return None if amount is None else f"{amount:.2f}"
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from airflow_provider_rma.billing.kinds.invoice import InputRules
+AbsenceCheck = Literal["full_list", "by_number"]
+
+
+@dataclass(frozen=True)
+class InputRules:
+    """What a run accepts beyond what the schema says.
+
+    :param send_customers: whether records may carry a full ``customer``, which creates or overwrites master data.
+    :param currencies: currencies that may be billed (ISO 4217).
+    :param input_timezone: time zone in which date-times that are not midnight name a day; None refuses them.
+    """
+
+    send_customers: bool = False
+    currencies: Collection[str] = ("CHF",)
+    input_timezone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -21,9 +36,11 @@ class Policy:
     :param max_count: documents that one run may send.
     :param max_amount: sum of the amounts (without sign) that one run may send, in CHF.
     :param check_master_data: whether customers, articles and accounts are looked up before anything is sent.
-    :param absence: how a number is proven absent: ``list`` reads all invoices once, ``look_up`` asks for each number,
-        for books that are much larger than what is billed (a number that is there twice is not noticed then).
-    :param mark: whether the internal notes of what is sent end with a run mark, from which a lost journal is rebuilt.
+    :param absence_check: how a number is proven absent: ``full_list`` reads all invoices once, ``by_number`` asks for
+        each number, for books that are much larger than what is billed (a number that is there twice is not noticed
+        then).
+    :param write_recovery_tag: whether the internal notes of what is sent end with a recovery tag, from which a lost
+        journal is rebuilt.
     """
 
     rules: InputRules = field(default_factory=InputRules)
@@ -33,5 +50,5 @@ class Policy:
     max_count: int = 2_000
     max_amount: Decimal = Decimal(1_000_000)
     check_master_data: bool = True
-    absence: Literal["list", "look_up"] = "list"
-    mark: bool = True
+    absence_check: AbsenceCheck = "full_list"
+    write_recovery_tag: bool = True

@@ -11,16 +11,33 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError
 
 #: Fields of an invoice that hold lists, each row of a flat source giving one line.
 LIST_FIELDS = ("parts", "incomeentries", "taxentries")
 
 Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RefusedRecord:
+    """A record that its source has decided about already: it is reported and not sent.
+
+    :param number: number by which a user knows it.
+    """
+
+    number: str
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    record: Record
+
+
 OpenFile = Callable[[str], IO[bytes]]
 
 

@@ -1,31 +1,30 @@
-"""A billing run: read records, plan, send, report."""
+"""A run: read records, plan, send, report."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+from typing import Generic
 
 from airflow_provider_rma.billing.files import PLAN, PLAN_PAGE, PLAN_SUMMARY, RunFolder, hash_record
 from airflow_provider_rma.billing.journal.store import Journal
-from airflow_provider_rma.billing.kinds.invoice import Document, read_invoice
+from airflow_provider_rma.billing.kinds.base import D, DocumentKind
 from airflow_provider_rma.billing.numbers import read_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.pages.html import render_plan
 from airflow_provider_rma.billing.pages.markdown import render_plan_markdown
 from airflow_provider_rma.billing.pages.statistics import gather_plan_statistics
-from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, load_plan, plan_lines, write_plan
+from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, PlanWriter, load_plan
 from airflow_provider_rma.billing.planner import Planner
-from airflow_provider_rma.billing.policy import Policy
+from airflow_provider_rma.billing.records import Record, RefusedRecord
 from airflow_provider_rma.billing.run_record import Provenance, RunRecord
 from airflow_provider_rma.billing.send_queue import SendQueue
-from airflow_provider_rma.billing.sender import InvoiceSender
+from airflow_provider_rma.billing.sender import DocumentSender
 from airflow_provider_rma.billing.working_set import WorkingSet
-from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
 
 log = logging.getLogger(__name__)
@@ -47,64 +46,60 @@ class PlanResult:
     page: str
 
 
-@dataclass
-class InvoiceRun:
-    """Bill invoices and credit notes of one tenant.
+@dataclass(frozen=True)
+class BillingRun(Generic[D]):
+    """One run over documents of one kind and one tenant.
 
-    :param client: the tenant's client.
-    :param journal: the tenant's journal of invoices.
-    :param output: where plan, outcome and rejects are written.
-    :param run: identity of the run.
+    :param journal: the tenant's journal of this kind; it holds the identity of the run.
+    :param folder: where plan, outcomes and rejects are written.
     :param failing: outcomes that fail the run.
-    :param refused_customers: reasons by number of customers who were refused before.
-    :param stop: set by whoever wants the run to end: no further document is sent then.
-    :param witness: what puts the run on record.
+    :param stop: set to end the run: no further document is sent then.
+    :param provenance: who and what stands behind the run.
     """
 
-    client: RunMyAccountsClient
+    kind: DocumentKind[D]
     journal: Journal
-    policy: Policy
-    output: RunFolder
-    run: str
-    failing: frozenset[Outcome]
-    refused_customers: Mapping[str, str] = field(default_factory=dict)
+    folder: RunFolder
+    failing: frozenset[Outcome] = frozenset()
     stop: threading.Event = field(default_factory=threading.Event)
-    witness: Provenance = field(default_factory=Provenance)
+    provenance: Provenance = field(default_factory=Provenance)
 
-    def plan(self, records: Iterable[Mapping[str, Any]]) -> PlanResult:
+    def plan(self, records: Iterable[Record | RefusedRecord]) -> PlanResult:
         """Validate and decide, and write the plan with a page to read; nothing is sent."""
-        with WorkingSet() as spool:
-            input_hash = self._load(spool, records)
-            self._planner(spool).run()
-            config = self.client.config
-            closed = self.policy.closed_until
+        config, closed = self.kind.client.config, self.kind.policy.closed_until
+        with WorkingSet[D]() as working_set:
+            input_hash = self._load(working_set, records)
+            self._planner(working_set).run()
             header = PlanHeader(
-                config.tenant, config.origin, self.run, input_hash, closed_until=closed.isoformat() if closed else ""
+                config.tenant,
+                config.origin,
+                self.journal.run,
+                input_hash,
+                closed_until=closed.isoformat() if closed else "",
             )
-            path, stream = self.output.create(PLAN)
+            path, stream = self.folder.create(PLAN)
+            writer = PlanWriter(stream, header, working_set)
             with stream:
-                digest = write_plan(stream, header, spool)
-            statistics = gather_plan_statistics(header, plan_lines(spool), plan_hash=digest)
+                statistics = gather_plan_statistics(header, writer.write())
+            statistics.plan_hash = writer.digest
         markdown = render_plan_markdown(statistics)
-        self.output.write_text(PLAN_SUMMARY, markdown)
-        page = self.output.write_text(PLAN_PAGE, render_plan(statistics))
+        self.folder.write_text(PLAN_SUMMARY, markdown)
+        page = self.folder.write_text(PLAN_PAGE, render_plan(statistics))
         log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, header.amount, path)
-        return PlanResult(header, path, digest, markdown, page)
+        return PlanResult(header, path, writer.digest, markdown, page)
 
-    def bill(self, records: Iterable[Mapping[str, Any]]) -> RunSummary:
+    def send(self, records: Iterable[Record | RefusedRecord]) -> RunSummary:
         """Validate everything, decide about everything, then send what is to be sent.
 
-        :param records: RMA's invoice fields in Python types or text, see :mod:`airflow_provider_rma.billing.records`.
+        :param records: RMA's fields in Python types or text, see :mod:`airflow_provider_rma.billing.records`.
         :returns: counts, totals and the paths of the files.
         :raises BillingError: if an outcome occurred that fails the run; everything else was carried out.
         :raises RunMyAccountsError: if the run could not go on; what was sent before is in the outcome file.
         """
-        summary = RunSummary("invoices", self.run)
-
-        def load(spool: WorkingSet) -> None:
-            summary.input_hash = self._load(spool, records)
-
-        return self._carry_out(summary, load)
+        with self._recorded() as (working_set, summary):
+            summary.input_hash = self._load(working_set, records)
+            self._carry_out(working_set, summary)
+        return summary
 
     def apply(self, reader: PlanReader, plan_hash: str | None = None) -> RunSummary:
         """Carry out exactly a plan: nothing is sent that the plan does not send, and of that only what is still absent.
@@ -112,93 +107,84 @@ class InvoiceRun:
         :param reader: the plan.
         :param plan_hash: SHA-256 of the plan that was approved; None accepts the file as it is.
         :raises ConfigurationError: if the plan is another tenant's or is not the one that was approved.
-        :raises BillingError: as :meth:`bill`.
+        :raises BillingError: see :meth:`send`.
         """
-        summary = RunSummary("invoices", self.run)
-
-        def load(spool: WorkingSet) -> None:
-            header, config = reader.header, self.client.config
+        with self._recorded() as (working_set, summary):
+            header, config = reader.header, self.kind.client.config
             if (header.tenant, header.service) != (config.tenant, config.origin):
                 made_for = f"tenant {header.tenant} of {header.service}"
                 raise ConfigurationError(
                     f"plan: made for {made_for}, not for {config.tenant} of {config.origin}",
                     advice="Apply it with the connection it was made with.",
                 )
-            load_plan(spool, reader)
+            load_plan(self.kind, working_set, reader)
             summary.input_hash, summary.plan_hash = header.input_hash, reader.digest
             if plan_hash and plan_hash != reader.digest:
                 raise ConfigurationError(
                     "plan: the file is not the one that was approved (its SHA-256 differs)", advice="Plan again."
                 )
-
-        return self._carry_out(summary, load)
-
-    def _carry_out(self, summary: RunSummary, load: Callable[[WorkingSet], None]) -> RunSummary:
-        with WorkingSet() as spool, self._record(summary, spool):
-            load(spool)
-            planner = self._planner(spool)
-            planner.run()
-            summary.retry_at, summary.alarms = planner.retry_at, planner.alarms
-            self._send(spool, planner, summary)
+            self._carry_out(working_set, summary)
         return summary
 
-    def _record(self, summary: RunSummary, spool: WorkingSet) -> RunRecord:
-        return RunRecord(summary, spool.rows, self.output, self.client.config, self.policy, self.failing, self.witness)
+    @contextmanager
+    def _recorded(self) -> Iterator[tuple[WorkingSet[D], RunSummary]]:
+        """Open the working set of a run that is put on record, however it ends."""
+        summary = RunSummary(self.kind.plural, self.journal.run, has_totals=self.kind.has_totals)
+        with (
+            WorkingSet[D]() as working_set,
+            RunRecord(
+                summary,
+                working_set.results,
+                self.folder,
+                self.kind.client.config,
+                self.kind.policy,
+                self.failing,
+                self.provenance,
+            ),
+        ):
+            yield working_set, summary
 
-    def _planner(self, spool: WorkingSet) -> Planner:
-        return Planner(spool, self.client, self.journal, self.policy, self.refused_customers)
-
-    def _load(self, spool: WorkingSet, records: Iterable[Mapping[str, Any]]) -> str:
-        """Validate records into a spool.
+    def _load(self, working_set: WorkingSet[D], records: Iterable[Record | RefusedRecord]) -> str:
+        """Validate records, each once, into the working set.
 
         :returns: SHA-256 over the records.
         """
         digest = hashlib.sha256()
         for position, record in enumerate(records, start=1):
+            if isinstance(record, RefusedRecord):
+                result = DocumentResult(position, record.number, record.outcome, record.reasons)
+                record = record.record
+                working_set.add_result(result, record)
+            else:
+                self._read(working_set, record, position)
             digest.update(hash_record(record))
-            result: Document | DocumentResult
-            try:
-                result = read_invoice(record, position, self.policy.rules)
-            except InvalidInputError as error:
-                reasons = tuple(map(str, error.problems))
-                result = DocumentResult(position, read_number(record, "invnumber"), Outcome.INVALID, reasons)
-            spool.add(position, read_number(record, "invnumber"), record, result)
-        log.info("Read and checked %d records.", spool.count())
+        log.info("Read and checked %d records.", working_set.count())
         return digest.hexdigest()
 
-    def _send(self, spool: WorkingSet, planner: Planner, summary: RunSummary) -> None:
-        count, amount = self._measure(spool)
-        summary.stopped = self._cap(count, amount)
-        if count and not summary.stopped:
-            poster = InvoiceSender(self.client, self.journal, self.policy)
-            in_flight = self.client.config.max_in_flight
-            sender = SendQueue(spool, poster, planner.seen, max_in_flight=in_flight, stop=self.stop)
-            try:
-                sender.run(count)
-            finally:
-                summary.stopped = sender.stopped
-                self._hold(spool, sender.stopped or "the run ended early")
-        elif count:
-            self._hold(spool, summary.stopped)
+    def _read(self, working_set: WorkingSet[D], record: Record, position: int) -> None:
+        try:
+            document = self.kind.read(record, position)
+        except InvalidInputError as error:
+            number = read_number(record, self.kind.number_field)
+            reasons = tuple(map(str, error.problems))
+            working_set.add_result(DocumentResult(position, number, Outcome.INVALID, reasons), record)
+        else:
+            working_set.add(document, record)
 
-    def _measure(self, spool: WorkingSet) -> tuple[int, Decimal]:
-        """Number of documents to send and the sum of their amounts without sign, in CHF as far as they can be known."""
-        count, amount = 0, Decimal(0)
-        for document in spool.to_create():
-            figures = document.figures
-            total = figures.gross if figures.gross is not None else figures.net
-            count, amount = count + 1, amount + abs(total or Decimal(0))
-        if count:
-            log.info("To be sent: %d documents, CHF %s (sum without sign).", count, amount)
-        return count, amount
+    def _planner(self, working_set: WorkingSet[D]) -> Planner[D]:
+        return Planner(self.kind, self.journal, working_set)
 
-    def _cap(self, count: int, amount: Decimal) -> str:
-        if count > self.policy.max_count:
-            return f"{count} documents are more than the {self.policy.max_count} that max_count allows one run to send"
-        if amount > self.policy.max_amount:
-            return f"CHF {amount} is more than the CHF {self.policy.max_amount} that max_amount allows one run to send"
-        return ""
-
-    def _hold(self, spool: WorkingSet, reason: str) -> None:
-        for document in spool.to_create():
-            spool.settle(DocumentResult(document.position, document.number, Outcome.HELD, (f"not sent: {reason}",)))
+    def _carry_out(self, working_set: WorkingSet[D], summary: RunSummary) -> None:
+        planner = self._planner(working_set)
+        planner.run()
+        summary.retry_at, summary.alarms = planner.retry_at, planner.alarms
+        count, amount = working_set.measure()
+        if not count:
+            return
+        log.info("To be sent: %d documents, CHF %s (sum without sign).", count, amount)
+        queue = SendQueue(DocumentSender(self.kind, self.journal), working_set, planner.seen, stop=self.stop)
+        queue.stopped = self.kind.exceeded_cap(count, amount)
+        try:
+            queue.run(count)
+        finally:
+            summary.stopped = queue.stopped

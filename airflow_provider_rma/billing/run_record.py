@@ -104,7 +104,7 @@ class RunRecord:
 
     def _facts(self) -> RunFacts:
         return RunFacts(
-            run=self.summary.run,
+            run=self.summary.task_run,
             kind=self.summary.kind,
             started=self.started,
             finished=pendulum.now("UTC"),

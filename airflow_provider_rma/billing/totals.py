@@ -1,4 +1,4 @@
-"""The figures of an invoice that follow from its content, by the ledger's own rules.
+"""The totals of an invoice that follow from its content, by the ledger's own rules.
 
 What RMA books for a document is computed by RMA; only what can be derived for certain is compared afterwards. The rules
 (rounding half away from zero to two places after 15 significant digits, one rounding a line) were established on the
@@ -29,6 +29,11 @@ class Totals:
     net: Decimal | None
     gross: Decimal | None
 
+    @property
+    def amount(self) -> Decimal | None:
+        """The gross total, or the net total where only that is known."""
+        return self.gross if self.gross is not None else self.net
+
 
 def round_amount(value: Decimal) -> Decimal:
     """Round to two places, half away from zero, as the ledger does."""
@@ -53,18 +58,18 @@ def derive_totals(invoice: Mapping[str, Any], expected_amount: Decimal | None = 
     included = bool(invoice.get("taxincluded", False))
     if invoice.get("parts"):
         total = sum((line_amount(line) for line in invoice["parts"]), Decimal(0))
-        figures = Totals(None, total) if included else Totals(total, None)
+        totals = Totals(None, total) if included else Totals(total, None)
     else:
         entries = _sum(invoice.get("incomeentries", ()))
         taxes = _sum(invoice.get("taxentries", ()))
         if included and not entries:
             # The ledger cannot take tax out of entries that add up to nothing: what it then books is not derived here.
-            figures = Totals(None, None)
+            totals = Totals(None, None)
         else:
-            figures = Totals(entries - taxes, entries) if included else Totals(entries, entries + taxes)
-    if expected_amount is not None and figures.gross is None:
-        figures = Totals(figures.net, expected_amount)
-    return figures
+            totals = Totals(entries - taxes, entries) if included else Totals(entries, entries + taxes)
+    if expected_amount is not None and totals.gross is None:
+        totals = Totals(totals.net, expected_amount)
+    return totals
 
 
 def _sum(entries: Sequence[Mapping[str, Any]]) -> Decimal:

@@ -1,217 +1,223 @@
-"""The documents of a run on disk, so that a run's memory does not grow with its size.
+"""The records of a run with what was decided about each, so that a run's memory does not grow with its size.
 
-A spool lives in a temporary file as long as the run. It holds every record with what was decided about it, and finds
-documents by number while the books are being read.
+A working set is a temporary SQLite database: in memory as long as it is small, beyond that in a file without a name,
+which no crash leaves behind. Validated documents are kept pickled, so that reading one back is not validating it again
+(measured: 12 µs a document, validating takes 150 µs).
 """
 
 from __future__ import annotations
 
 import json
+import pickle
+import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from types import TracebackType
+from typing import Any, Generic, Self
 
-from airflow_provider_rma.billing.comparison import Comparison
-from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.kinds.base import Comparison, D
 from airflow_provider_rma.billing.numbers import normalize_number
-from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
-from airflow_provider_rma.billing.scratch import Scratch
+from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome
 
+_CACHE_KIB = 32_000
 _TABLES = """
 CREATE TABLE record (
-    position INTEGER PRIMARY KEY, key TEXT NOT NULL, number TEXT NOT NULL, document TEXT, source TEXT NOT NULL,
-    planned TEXT, decision TEXT, row TEXT, remark TEXT
+    position INTEGER PRIMARY KEY, key TEXT NOT NULL, number TEXT NOT NULL, document BLOB, source TEXT NOT NULL,
+    planned TEXT, chosen INTEGER NOT NULL DEFAULT 0, amount TEXT, outcome TEXT, result BLOB, customer_effect TEXT
 );
+CREATE VIEW pending AS SELECT * FROM record WHERE NOT chosen AND outcome IS NULL;
+CREATE VIEW to_send AS SELECT * FROM record WHERE chosen AND outcome IS NULL;
 CREATE INDEX record_key ON record (key);
-CREATE TABLE hit (key TEXT NOT NULL, hit TEXT NOT NULL);
-CREATE INDEX hit_key ON hit (key);
+CREATE TABLE booked (key TEXT NOT NULL, comparison BLOB NOT NULL);
+CREATE INDEX booked_key ON booked (key);
 """
 
 
-@dataclass(frozen=True)
-class Hit:
-    """A document that the books hold under a wanted number.
+def open_temporary_database(tables: str) -> sqlite3.Connection:
+    """Open a database that exists as long as its connection.
 
-    :param net: total without tax as booked, in ``currency``.
-    :param gross: total with tax as booked, in ``currency``.
-    :param comparison: its comparison with the document of this run, None if the run has no valid one of that number.
+    :param tables: SQL that creates its tables.
+    """
+    database = sqlite3.connect("", isolation_level=None)
+    # It dies with the run: nothing is gained by surviving a crash.
+    database.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{_CACHE_KIB};")
+    database.executescript(tables)
+    return database
+
+
+@dataclass(frozen=True)
+class DecidedRecord(Generic[D]):
+    """A record of the input with what was decided about it.
+
+    :param source: the original record, as JSON.
+    :param document: the document made of it, None if it is invalid.
+    :param result: its result, None if it is to be sent.
     """
 
+    position: int
     number: str
-    document_id: str | None
-    net: Decimal | None
-    gross: Decimal | None
-    currency: str
-    comparison: Comparison | None
+    source: str
+    document: D | None
+    result: DocumentResult | None
 
 
-class WorkingSet(Scratch):
-    """Records of one run. Use as a context manager; not shared between threads."""
+class WorkingSet(Generic[D]):
+    """Records of one run. A context manager; not shared between threads."""
 
     def __init__(self) -> None:
-        super().__init__(_TABLES)
+        self._db = open_temporary_database(_TABLES)
 
-    def add(
-        self,
-        position: int,
-        number: str,
-        record: Mapping[str, Any],
-        result: Document | DocumentResult,
-        *,
-        planned: str | None = None,
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Keep a record and the document made of it, or the row that says why there is none.
+        self._db.close()
 
-        :param planned: what a plan that a person has seen says about it; None where there is no such plan.
+    # ------------------------------------------------------------------ the input
+
+    def add(self, document: D, record: Mapping[str, Any], *, planned: str | None = None) -> None:
+        """Keep a valid document with the record it was made of.
+
+        :param planned: the decision of a plan that a person has seen; None where there is no such plan.
         """
-        document = result.to_json() if isinstance(result, Document) else None
+        data = pickle.dumps(document, pickle.HIGHEST_PROTOCOL)
+        self._insert(document.position, document.number, data, record, planned)
+
+    def add_result(self, result: DocumentResult, record: Mapping[str, Any], *, planned: str | None = None) -> None:
+        """Keep a record of which no document can be made, with its result."""
+        self._insert(result.position, result.number, None, record, planned)
+        self.record_result(result)
+
+    def _insert(
+        self, position: int, number: str, document: bytes | None, record: Mapping[str, Any], planned: str | None
+    ) -> None:
+        source = json.dumps(record, default=str, ensure_ascii=False)
         self._db.execute(
-            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
-            (
-                position,
-                normalize_number(number),
-                number,
-                document,
-                json.dumps(record, default=str, ensure_ascii=False),
-                planned,
-            ),
+            "INSERT INTO record (position, key, number, document, source, planned) VALUES (?, ?, ?, ?, ?, ?)",
+            (position, normalize_number(number), number, document, source, planned),
         )
-        if isinstance(result, DocumentResult):
-            self.settle(result)
 
     def count(self) -> int:
-        """Number of records."""
+        """Count the records."""
         return int(self._db.execute("SELECT count(*) FROM record").fetchone()[0])
 
     def repeated(self) -> Iterator[tuple[str, list[int]]]:
-        """Numbers that several records carry, with their positions."""
+        """List the numbers that several records carry, with their positions."""
         query = (
             "SELECT min(number), group_concat(position) FROM record WHERE key <> '' GROUP BY key HAVING count(*) > 1"
         )
         for number, positions in self._db.execute(query).fetchall():
             yield number, sorted(map(int, positions.split(",")))
 
-    def keys(self) -> Iterator[str]:
-        """Business keys of all records."""
-        return (key for (key,) in self._db.execute("SELECT DISTINCT key FROM record WHERE key <> ''"))
+    def carries(self, key: str) -> bool:
+        """Whether any record carries the number of this key."""
+        return self._db.execute("SELECT 1 FROM record WHERE key = ? LIMIT 1", (key,)).fetchone() is not None
 
-    def carries(self, number: str) -> bool:
-        """Whether any record carries this number."""
-        query = "SELECT 1 FROM record WHERE key = ? LIMIT 1"
-        return self._db.execute(query, (normalize_number(number),)).fetchone() is not None
+    def document(self, key: str) -> D | None:
+        """Return the pending document of a key."""
+        query = "SELECT document FROM pending WHERE key = ?"
+        row = self._db.execute(query, (key,)).fetchone()
+        return None if row is None else _load(row[0])
 
-    def document(self, number: str) -> Document | None:
-        """The pending document of a number."""
-        query = "SELECT position, document FROM record WHERE key = ? AND row IS NULL AND document IS NOT NULL"
-        row = self._db.execute(query, (normalize_number(number),)).fetchone()
-        return None if row is None else Document.from_json(*row)
+    # ------------------------------------------------------------------ the books
 
-    def add_hit(self, hit: Hit) -> None:
+    def add_booked(self, comparison: Comparison[D]) -> None:
         """Keep a document found in the books."""
-        values = asdict(hit) | {"net": _text(hit.net), "gross": _text(hit.gross)}
-        self._db.execute("INSERT INTO hit VALUES (?, ?)", (normalize_number(hit.number), json.dumps(values)))
+        data = pickle.dumps(comparison, pickle.HIGHEST_PROTOCOL)
+        self._db.execute("INSERT INTO booked VALUES (?, ?)", (comparison.booked.key, data))
 
-    def hits(self, key: str) -> list[Hit]:
-        """The documents found in the books under a business key."""
-        return [_hit(text) for (text,) in self._db.execute("SELECT hit FROM hit WHERE key = ? ORDER BY rowid", (key,))]
+    def booked(self, key: str) -> list[Comparison[D]]:
+        """List the documents found in the books under a key."""
+        query = "SELECT comparison FROM booked WHERE key = ? ORDER BY rowid"
+        return [_load(data) for (data,) in self._db.execute(query, (key,))]
 
-    def pending(self) -> Iterator[Document]:
-        """Documents about which nothing is decided yet, in the order of the input."""
-        yield from self._documents("decision IS NULL AND row IS NULL")
+    # ------------------------------------------------------------------ decisions
 
-    def to_create(self) -> Iterator[Document]:
-        """Documents that are to be sent, in the order of the input."""
-        yield from self._documents("decision = 'create' AND row IS NULL")
+    def pending(self) -> Iterator[D]:
+        """List the documents about which nothing is decided yet, in the order of the input."""
+        return self._documents("SELECT position, document FROM pending WHERE position > ? ORDER BY position LIMIT 200")
+
+    def to_send(self) -> Iterator[D]:
+        """List the documents that are to be sent, in the order of the input."""
+        return self._documents("SELECT position, document FROM to_send WHERE position > ? ORDER BY position LIMIT 200")
 
     def planned(self, position: int) -> str | None:
-        """What the plan that a person has seen says about a record; None where there is no such plan."""
+        """Return the decision of a plan that a person has seen; None where there is no such plan."""
         query = "SELECT planned FROM record WHERE position = ?"
         planned: str | None = self._db.execute(query, (position,)).fetchone()[0]
         return planned
 
-    def create(self, position: int) -> None:
-        """Decide that a document is to be sent."""
-        self._db.execute("UPDATE record SET decision = 'create' WHERE position = ?", (position,))
+    def decide_to_send(self, document: D, *, changed: bool = False) -> None:
+        """Decide that a document is to be sent.
 
-    def settle(self, row: DocumentResult) -> None:
-        """Keep the outcome of a record."""
-        self._db.execute("UPDATE record SET row = ? WHERE position = ?", (json.dumps(row.as_dict()), row.position))
+        :param changed: whether it is another document than was added for its record.
+        """
+        amount = str(abs(document.totals.amount or Decimal(0)))
+        if changed:
+            data = pickle.dumps(document, pickle.HIGHEST_PROTOCOL)
+            self._db.execute("UPDATE record SET document = ? WHERE position = ?", (data, document.position))
+        self._db.execute("UPDATE record SET chosen = 1, amount = ? WHERE position = ?", (amount, document.position))
 
-    def remark(self, position: int, remark: Mapping[str, Any]) -> None:
+    def record_result(self, result: DocumentResult) -> None:
+        """Keep the result of a record."""
+        self._db.execute(
+            "UPDATE record SET outcome = ?, result = ? WHERE position = ?",
+            (str(result.outcome), pickle.dumps(result, pickle.HIGHEST_PROTOCOL), result.position),
+        )
+
+    def note_customer_effect(self, position: int, effect: Mapping[str, Any]) -> None:
         """Keep what sending a document does to its customer."""
-        self._db.execute("UPDATE record SET remark = ? WHERE position = ?", (json.dumps(remark), position))
+        self._db.execute("UPDATE record SET customer_effect = ? WHERE position = ?", (json.dumps(effect), position))
 
-    def remarks(self) -> Iterator[dict[str, Any]]:
-        """What is kept of customers of documents that are to be sent."""
-        query = "SELECT remark FROM record WHERE remark IS NOT NULL AND row IS NULL ORDER BY position"
-        return (json.loads(remark) for (remark,) in self._db.execute(query))
+    # ------------------------------------------------------------------ the account of it all
 
-    def plan(self) -> Iterator[tuple[DocumentResult | None, Document | None, int, str, dict[str, Any]]]:
-        """Row (None: to be sent), document, position, number and original record, in the order of the input."""
-        query = "SELECT position, number, row, document, source FROM record ORDER BY position"
-        for position, number, row, document, source in self._db.execute(query):
-            yield (
-                None if row is None else _row(position, number, row),
-                None if document is None else Document.from_json(position, document),
+    def measure(self) -> tuple[int, Decimal]:
+        """Count the documents to be sent, and sum their amounts without sign, as far as these are known."""
+        rows = self._db.execute("SELECT amount FROM to_send").fetchall()
+        return len(rows), sum((Decimal(amount) for (amount,) in rows), Decimal(0))
+
+    def count_decisions(self) -> Counter[str]:
+        """Count the records by decision."""
+        query = "SELECT coalesce(outcome, ?), count(*) FROM record GROUP BY 1"
+        return Counter(dict(self._db.execute(query, (CREATE,)).fetchall()))
+
+    def customer_effects(self) -> Iterator[dict[str, Any]]:
+        """List what sending does to customers."""
+        query = "SELECT customer_effect FROM record WHERE customer_effect IS NOT NULL AND outcome IS NULL"
+        return (json.loads(effect) for (effect,) in self._db.execute(f"{query} ORDER BY position"))
+
+    def decided(self) -> Iterator[DecidedRecord[D]]:
+        """List every record with what was decided about it, in the order of the input."""
+        query = "SELECT position, number, source, document, result FROM record ORDER BY position"
+        for position, number, source, document, result in self._db.execute(query):
+            yield DecidedRecord(
                 position,
                 number,
-                json.loads(source),
+                source,
+                None if document is None else _load(document),
+                None if result is None else _load(result),
             )
 
-    def rows(self) -> Iterator[tuple[DocumentResult, dict[str, Any]]]:
-        """Outcome and original record of every record, in the order of the input."""
-        for position, number, text, source in self._db.execute(
-            "SELECT position, number, row, source FROM record ORDER BY position"
-        ):
-            yield _row(position, number, text), json.loads(source)
+    def results(self) -> Iterator[tuple[DocumentResult, dict[str, Any]]]:
+        """List result and original record of every record, in the order of the input."""
+        query = "SELECT position, number, result, source FROM record ORDER BY position"
+        for position, number, data, source in self._db.execute(query):
+            undecided = DocumentResult(
+                position, number, Outcome.HELD, ("the run ended before this record was decided",)
+            )
+            yield undecided if data is None else _load(data), json.loads(source)
 
-    def _documents(self, condition: str) -> Iterator[Document]:
-        """Documents in chunks, so that the caller may write between them."""
+    def _documents(self, query: str) -> Iterator[D]:
+        """Read documents in chunks, so that the caller may write between them."""
         last = 0
-        while True:
-            rows = self._db.execute(
-                f"SELECT position, document FROM record WHERE {condition} AND position > ? "  # noqa: S608
-                "ORDER BY position LIMIT 200",
-                (last,),
-            ).fetchall()
-            if not rows:
-                return
-            for position, document in rows:
-                last = position
-                yield Document.from_json(position, document)
+        while rows := self._db.execute(query, (last,)).fetchall():
+            for last, data in rows:  # noqa: B007 - the last position is where the next chunk begins
+                yield _load(data)
 
 
-def _hit(text: str) -> Hit:
-    values = json.loads(text)
-    comparison = values["comparison"]
-    if comparison is not None:
-        comparison = Comparison(**{name: tuple(entries) for name, entries in comparison.items()})
-    return Hit(
-        **values | {"net": _decimal(values["net"]), "gross": _decimal(values["gross"]), "comparison": comparison}
-    )
-
-
-def _row(position: int, number: str, text: str | None) -> DocumentResult:
-    if text is None:
-        return DocumentResult(position, number, Outcome.HELD, ("the run ended before this record was decided",))
-    values = json.loads(text)
-    row = DocumentResult(
-        **{name: value for name, value in values.items() if name in DocumentResult.__dataclass_fields__}
-    )
-    return replace(
-        row,
-        outcome=Outcome(row.outcome),
-        reasons=tuple(values.get("reasons", ())),
-        unchecked=tuple(values.get("unchecked", ())),
-        net=_decimal(values.get("net")),
-        gross=_decimal(values.get("gross")),
-    )
-
-
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else str(amount)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+def _load(data: bytes) -> Any:
+    return pickle.loads(data)  # noqa: S301 - written by this process into a file without a name

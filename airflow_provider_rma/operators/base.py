@@ -1,11 +1,13 @@
-"""What the operators that write to Run my Accounts have in common."""
+"""The parts that operators have in common: how they name a run, fail, take records and write to a tenant."""
 
 from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, ObjectStoragePath
 
@@ -17,11 +19,164 @@ if TYPE_CHECKING:
 
     from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal.store import Journal
+    from airflow_provider_rma.billing.policy import Policy
     from airflow_provider_rma.billing.run_record import Provenance
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
 #: Records that a task may receive directly; more travel in a file.
 MAX_RECORDS = 1_000
+
+
+def task_run(ti: Any) -> str:
+    """Name a task's run over all its tries: DAG, run, task and map index."""
+    mapped = "" if ti.map_index < 0 else f"[{ti.map_index}]"
+    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}"
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """Fail the task for good on an error of ours that a retry cannot help against."""
+    try:
+        yield
+    except RunMyAccountsError as error:
+        if error.retryable:
+            raise
+        raise AirflowFailException(str(error)) from error
+
+
+class TenantWriteOperator(BaseOperator):
+    """An operator that writes to the books of a tenant.
+
+    :param rma_conn_id: connection of the tenant.
+    :param output_path: folder for the files of the run; ``[rma] storage_path`` if None.
+    :param settle_time: seconds after a lost reply within which RMA may still carry the request out.
+    :param content_type: ``json`` or ``xml``; what the connection says if None.
+    """
+
+    #: Name of the kind of document, as in the journal.
+    _kind: ClassVar[str]
+
+    template_fields: Sequence[str] = ("rma_conn_id", "output_path")
+    ui_color = "#e8f1ea"
+
+    def __init__(
+        self,
+        *,
+        rma_conn_id: str = RunMyAccountsHook.default_conn_name,
+        output_path: str | None = None,
+        settle_time: float = 300.0,
+        content_type: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        # Each returned value is an XCom of its own as well, so that `task.output["outcome_path"]` works downstream.
+        super().__init__(**{"multiple_outputs": True, **kwargs})
+        self.rma_conn_id = rma_conn_id
+        self.output_path = output_path
+        self.settle_time = settle_time
+        self.content_type = content_type
+        self._stop = threading.Event()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Carry the run out, and return counts, totals and the paths of the files."""
+        from airflow_provider_rma.billing.journal.store import Journal
+        from airflow_provider_rma.hooks.settings import journal_engine
+
+        self._stop.clear()
+        with airflow_errors():
+            hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type)
+            config, ti = hook.config, context["ti"]
+            journal = Journal(
+                journal_engine(), base_url=config.origin, tenant=config.tenant, kind=self._kind, run=task_run(ti)
+            )
+            with hook.get_conn() as client:
+                return self._carry_out(client, journal, self._folder(config.tenant, ti))
+
+    def on_kill(self) -> None:
+        """Send nothing further; what is under way finishes, and the outcome file is written."""
+        self._stop.set()
+
+    @abstractmethod
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
+        """Carry the run out, and return what the task returns."""
+
+    def _provenance(self, client: RunMyAccountsClient, approver: str = "") -> Provenance:
+        """Return who and what stands behind the run; the tenant's evidence lies beside the files of all runs."""
+        from importlib.metadata import version
+
+        from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
+        from airflow_provider_rma.billing.files import EVIDENCE_FOLDER
+        from airflow_provider_rma.billing.run_record import Provenance
+        from airflow_provider_rma.hooks.settings import journal_engine, tenant_folder
+
+        config = client.config
+        folder = tenant_folder(config.tenant, self.output_path) / EVIDENCE_FOLDER
+        writer = EvidenceWriter(journal_engine(), folder.fs, folder.path, config.origin, config.tenant)
+        return Provenance(writer, approver, {"apache-airflow": version("apache-airflow")})
+
+    def _folder(self, tenant: str, ti: Any) -> RunFolder:
+        from airflow_provider_rma.billing.files import RunFolder
+        from airflow_provider_rma.hooks.settings import run_folder
+
+        folder = run_folder(tenant, f"{self._kind}s", ti, self.output_path)
+        return RunFolder(folder.fs, folder.path, str(folder))
+
+
+class InvoiceWriteOperator(TenantWriteOperator):
+    """An operator that writes invoices or credit notes, under the rules that hold for all of them.
+
+    :param allow_currency: further currencies that may be billed beside CHF (ISO 4217).
+    :param max_count: documents that one run may send.
+    :param max_amount: sum of the amounts (without sign) that one run may send, in CHF.
+    :param check_master_data: look customers, articles and accounts up before anything is sent.
+    :param absence_check: how a number is proven absent: ``full_list`` or ``by_number``.
+    :param write_recovery_tag: end the internal notes of what is sent with a recovery tag.
+    """
+
+    _kind = "invoice"
+
+    def __init__(
+        self,
+        *,
+        allow_currency: Collection[str] | str = (),
+        max_count: int = 2_000,
+        max_amount: Decimal | int | str = 1_000_000,
+        check_master_data: bool = True,
+        absence_check: Literal["full_list", "by_number"] = "full_list",
+        write_recovery_tag: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.allow_currency = [allow_currency] if isinstance(allow_currency, str) else list(allow_currency)
+        self.max_count = max_count
+        self.max_amount = max_amount
+        self.check_master_data = check_master_data
+        self.absence_check = absence_check
+        self.write_recovery_tag = write_recovery_tag
+
+    def _policy(
+        self, client: RunMyAccountsClient, *, send_customers: bool = False, input_timezone: str | None = None
+    ) -> Policy:
+        from airflow_provider_rma.billing.policy import InputRules, Policy
+
+        try:
+            max_amount = Decimal(str(self.max_amount))
+        except InvalidOperation as error:
+            raise ConfigurationError("max_amount is no number", advice="Give an amount in CHF.") from error
+        return Policy(
+            rules=InputRules(
+                send_customers=send_customers,
+                currencies=frozenset({"CHF", *self.allow_currency}),
+                input_timezone=input_timezone,
+            ),
+            closed_until=client.config.closed_until,
+            total_deadline=client.config.total_deadline,
+            settle_time=self.settle_time,
+            max_count=self.max_count,
+            max_amount=max_amount,
+            check_master_data=self.check_master_data,
+            absence_check=self.absence_check,
+            write_recovery_tag=self.write_recovery_tag,
+        )
 
 
 class RecordList:
@@ -49,47 +204,36 @@ class RecordList:
         return f"<{len(self)} records>"
 
     def serialize(self) -> str:
-        """What a serialised DAG holds of the records."""
+        """Return what a serialised DAG holds of the records."""
         return str(self)
 
 
-class RecordsOperator(BaseOperator):
-    """An operator that takes records and writes them to the books of a tenant.
+class RecordsMixin(BaseOperator):
+    """The parameters by which an operator takes records: directly, or from a file.
 
-    :param rma_conn_id: connection of the tenant.
-    :param content_type: ``json`` or ``xml``; what the connection says if None.
+    An operator itself, because Airflow prepares the ``__init__`` of operators only.
+
+    :param source: path or URL of a file with records.
+    :param source_conn_id: Airflow connection of its storage.
+    :param input_timezone: time zone in which date-times that are not midnight name a day; they are refused if None.
     """
 
-    #: Field that holds records, and the field of a record that names it.
+    #: Parameter that holds records, and the field of a record that names it.
     _records_field: ClassVar[str]
-    _key: ClassVar[str]
-    _kind: ClassVar[str]
-
-    template_fields: Sequence[str] = ("rma_conn_id", "source", "source_conn_id", "output_path")
-    ui_color = "#e8f1ea"
+    _number_field: ClassVar[str]
 
     def __init__(
         self,
         *,
-        rma_conn_id: str = RunMyAccountsHook.default_conn_name,
         source: str | None = None,
         source_conn_id: str | None = None,
-        output_path: str | None = None,
         input_timezone: str | None = None,
-        settle_time: float = 300.0,
-        content_type: str | None = None,
         **kwargs: Any,
     ) -> None:
-        # Each returned value is an XCom of its own as well, so that `task.output["outcome_path"]` works downstream.
-        super().__init__(**{"multiple_outputs": True, **kwargs})
-        self.rma_conn_id = rma_conn_id
+        super().__init__(**kwargs)
         self.source = source
         self.source_conn_id = source_conn_id
-        self.output_path = output_path
         self.input_timezone = input_timezone
-        self.settle_time = settle_time
-        self.content_type = content_type
-        self._stop = threading.Event()
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         """Render, and keep the records that came from an upstream task out of what Airflow stores."""
@@ -98,40 +242,8 @@ class RecordsOperator(BaseOperator):
         if given is not None and not isinstance(given, RecordList):
             setattr(self, self._records_field, RecordList(given))
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Do it, and return counts, totals and the paths of the files."""
-        from airflow_provider_rma.billing.journal.store import Journal
-        from airflow_provider_rma.hooks.settings import journal_engine
-
-        self._stop.clear()
-        try:
-            hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type)
-            config = hook.config
-            ti = context["ti"]
-            journal = Journal(
-                journal_engine(),
-                base_url=config.origin,
-                tenant=config.tenant,
-                kind=self._kind,
-                run=_run_identity(ti),
-            )
-            with hook.get_conn() as client:
-                return self._carry_out(client, journal, self._output(config.tenant, ti))
-        except RunMyAccountsError as error:
-            if error.retryable:
-                raise
-            raise AirflowFailException(str(error)) from error
-
-    def on_kill(self) -> None:
-        """Send nothing further; what is under way finishes, and the outcome file is written."""
-        self._stop.set()
-
-    @abstractmethod
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
-        """Do what the operator is for, and give what the task returns."""
-
     def _records(self) -> Iterable[Mapping[str, Any]]:
-        """The records to be billed, one at a time where their source allows it."""
+        """Read the records, one at a time where their source allows it."""
         from airflow_provider_rma.billing.records import nest_rows, read_file
 
         records: RecordList | None = getattr(self, self._records_field)
@@ -146,43 +258,16 @@ class RecordsOperator(BaseOperator):
                     f"{self._records_field}: {len(records)} records, at most {MAX_RECORDS} may be given directly",
                     advice="Write them to a file (NDJSON or Parquet) on any storage and give its path in source.",
                 )
-            return nest_rows(records, key=self._key)
+            return nest_rows(records, key=self._number_field)
         source = ObjectStoragePath(str(self.source), conn_id=self.source_conn_id)
-        return read_file(lambda _: open_bytes(source), str(source), key=self._key)
-
-    def _witness(self, client: RunMyAccountsClient, approver: str = "") -> Provenance:
-        """What puts a run on record: the tenant's chain of evidence lies beside the files of all runs."""
-        from importlib.metadata import version
-
-        from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
-        from airflow_provider_rma.billing.files import EVIDENCE_FOLDER
-        from airflow_provider_rma.billing.run_record import Provenance
-        from airflow_provider_rma.hooks.settings import journal_engine, tenant_folder
-
-        config = client.config
-        folder = tenant_folder(config.tenant, self.output_path) / EVIDENCE_FOLDER
-        writer = EvidenceWriter(journal_engine(), folder.fs, folder.path, config.origin, config.tenant)
-        return Provenance(writer, approver, {"apache-airflow": version("apache-airflow")})
-
-    def _output(self, tenant: str, ti: Any) -> RunFolder:
-        from airflow_provider_rma.billing.files import RunFolder
-        from airflow_provider_rma.hooks.settings import run_folder
-
-        folder = run_folder(tenant, f"{self._kind}s", ti, self.output_path)
-        return RunFolder(folder.fs, folder.path, str(folder))
+        return read_file(lambda _: open_bytes(source), str(source), key=self._number_field)
 
 
 def wrap_records(given: Any) -> Any:
-    """Records behind a wrapper; the result of an upstream task stays as it is until it is there."""
+    """Put records behind a wrapper; the result of an upstream task stays as it is until it is there."""
     if given is None or hasattr(given, "resolve"):
         return given
     return RecordList(given)
-
-
-def _run_identity(ti: Any) -> str:
-    """Identity of a task's run over all its tries, as it stands in the journal."""
-    mapped = "" if ti.map_index < 0 else f"[{ti.map_index}]"
-    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}"
 
 
 def open_bytes(path: Any) -> IO[bytes]:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.operators.base import RecordsOperator, open_bytes, wrap_records
+from airflow_provider_rma.operators.base import (
+    InvoiceWriteOperator,
+    RecordsMixin,
+    TenantWriteOperator,
+    open_bytes,
+    wrap_records,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal.store import Journal
+    from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
     from airflow_provider_rma.billing.outcomes import Outcome
-    from airflow_provider_rma.billing.policy import Policy
-    from airflow_provider_rma.billing.run import InvoiceRun
+    from airflow_provider_rma.billing.run import BillingRun
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
 
-class RunMyAccountsCreateCustomersOperator(RecordsOperator):
+class RunMyAccountsCreateCustomersOperator(RecordsMixin, TenantWriteOperator):
     """Create customers who do not exist yet.
 
     An existing customer is never written, unless fields are named in ``managed_fields``: RMA's interface replaces the
@@ -43,10 +48,10 @@ class RunMyAccountsCreateCustomersOperator(RecordsOperator):
     """
 
     _records_field = "customers"
-    _key = "customernumber"
+    _number_field = "customernumber"
     _kind = "customer"
 
-    template_fields: Sequence[str] = (*RecordsOperator.template_fields, "customers")
+    template_fields: Sequence[str] = ("rma_conn_id", "source", "source_conn_id", "output_path", "customers")
 
     def __init__(
         self,
@@ -61,39 +66,42 @@ class RunMyAccountsCreateCustomersOperator(RecordsOperator):
         self.fail_on = fail_on
         self.managed_fields = tuple(managed_fields)
 
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
-        from airflow_provider_rma.billing.kinds.customer import CustomerRun
-        from airflow_provider_rma.billing.kinds.invoice import InputRules
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
+        from airflow_provider_rma.billing.kinds.customer import CustomerKind
         from airflow_provider_rma.billing.outcomes import failing_outcomes
-        from airflow_provider_rma.billing.policy import Policy
+        from airflow_provider_rma.billing.policy import InputRules, Policy
+        from airflow_provider_rma.billing.run import BillingRun
 
         policy = Policy(
             rules=InputRules(input_timezone=self.input_timezone),
             total_deadline=client.config.total_deadline,
             settle_time=self.settle_time,
         )
-        run = CustomerRun(
-            client,
+        run = BillingRun(
+            CustomerKind(client, policy, self.managed_fields),
             journal,
-            policy,
-            output,
-            journal.run,
+            folder,
             failing_outcomes(self.fail_on),
-            managed_fields=self.managed_fields,
-            stop=self._stop,
-            witness=self._witness(client),
+            self._stop,
+            self._provenance(client),
         )
-        return run.create(self._records()).as_dict()
+        return run.send(self._records()).as_dict()
 
 
-class _InvoicesOperator(RecordsOperator):
-    """What planning invoices and creating them have in common."""
+class _InvoiceRecordsOperator(RecordsMixin, InvoiceWriteOperator):
+    """The parameters that planning invoices and creating them have in common."""
 
     _records_field = "invoices"
-    _key = "invnumber"
-    _kind = "invoice"
+    _number_field = "invnumber"
 
-    template_fields: Sequence[str] = (*RecordsOperator.template_fields, "invoices", "customer_outcomes")
+    template_fields: Sequence[str] = (
+        "rma_conn_id",
+        "source",
+        "source_conn_id",
+        "output_path",
+        "invoices",
+        "customer_outcomes",
+    )
 
     def __init__(
         self,
@@ -101,79 +109,35 @@ class _InvoicesOperator(RecordsOperator):
         invoices: Any = None,
         customer_outcomes: str | None = None,
         send_customers: bool = False,
-        allow_currency: Collection[str] | str = (),
-        max_count: int = 2_000,
-        max_amount: Decimal | int | str = 1_000_000,
-        check_master_data: bool = True,
-        absence: Literal["list", "look_up"] = "list",
-        mark: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.invoices = wrap_records(invoices)
         self.customer_outcomes = customer_outcomes
         self.send_customers = send_customers
-        self.allow_currency = [allow_currency] if isinstance(allow_currency, str) else list(allow_currency)
-        self.max_count = max_count
-        self.max_amount = max_amount
-        self.check_master_data = check_master_data
-        self.absence = absence
-        self.mark = mark
 
     def _run(
         self,
         client: RunMyAccountsClient,
         journal: Journal,
-        output: RunFolder,
-        failing: frozenset[Outcome],
+        folder: RunFolder,
+        failing: frozenset[Outcome] = frozenset(),
         approver: str = "",
-    ) -> InvoiceRun:
+    ) -> BillingRun[InvoiceDocument]:
         from airflow_provider_rma.billing.files import read_refused_numbers
-        from airflow_provider_rma.billing.run import InvoiceRun
+        from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
+        from airflow_provider_rma.billing.run import BillingRun
 
         refused: Mapping[str, str] = {}
         if self.customer_outcomes:
             with open_bytes(ObjectStoragePath(self.customer_outcomes)) as stream:
                 refused = read_refused_numbers(stream)
-        policy = self._policy(client)
-        return InvoiceRun(
-            client,
-            journal,
-            policy,
-            output,
-            journal.run,
-            failing,
-            refused_customers=refused,
-            stop=self._stop,
-            witness=self._witness(client, approver),
-        )
-
-    def _policy(self, client: RunMyAccountsClient) -> Policy:
-        from airflow_provider_rma.billing.kinds.invoice import InputRules
-        from airflow_provider_rma.billing.policy import Policy
-
-        try:
-            max_amount = Decimal(str(self.max_amount))
-        except InvalidOperation as error:
-            raise ConfigurationError("max_amount is no number", advice="Give an amount in CHF.") from error
-        return Policy(
-            rules=InputRules(
-                send_customers=self.send_customers,
-                currencies=frozenset({"CHF", *self.allow_currency}),
-                input_timezone=self.input_timezone,
-            ),
-            closed_until=client.config.closed_until,
-            total_deadline=client.config.total_deadline,
-            settle_time=self.settle_time,
-            max_count=self.max_count,
-            max_amount=max_amount,
-            check_master_data=self.check_master_data,
-            absence=self.absence,
-            mark=self.mark,
-        )
+        policy = self._policy(client, send_customers=self.send_customers, input_timezone=self.input_timezone)
+        kind = InvoiceKind(client, policy, refused)
+        return BillingRun(kind, journal, folder, failing, self._stop, self._provenance(client, approver))
 
 
-class RunMyAccountsPlanInvoicesOperator(_InvoicesOperator):
+class RunMyAccountsPlanInvoicesOperator(_InvoiceRecordsOperator):
     """Say what creating invoices would do, without sending anything.
 
     The plan goes to :class:`RunMyAccountsCreateInvoicesOperator`, which carries out exactly this plan; in between a
@@ -189,8 +153,8 @@ class RunMyAccountsPlanInvoicesOperator(_InvoicesOperator):
         numbers) and ``page`` (path of an HTML page); never records.
     """
 
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
-        plan = self._run(client, journal, output, frozenset()).plan(self._records())
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
+        plan = self._run(client, journal, folder).plan(self._records())
         return {
             "plan": plan.path,
             "plan_hash": plan.digest,
@@ -201,7 +165,7 @@ class RunMyAccountsPlanInvoicesOperator(_InvoicesOperator):
         }
 
 
-class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
+class RunMyAccountsCreateInvoicesOperator(_InvoiceRecordsOperator):
     """Create invoices and credit notes: never one twice, none lost.
 
     Everything is validated, then the books are read, and only documents that are proven absent are sent, each once,
@@ -226,8 +190,10 @@ class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
     :param max_count: documents that one run may send.
     :param max_amount: sum of the amounts (without sign) that one run may send, in CHF.
     :param check_master_data: look customers, articles and accounts up before anything is sent.
-    :param absence: how a number is proven absent: ``list`` reads all invoices once, ``look_up`` asks for each number.
-    :param mark: end the internal notes of what is sent with a run mark, from which a lost journal can be rebuilt.
+    :param absence_check: how a number is proven absent: ``full_list`` reads all invoices once, ``by_number`` asks for
+        each number.
+    :param write_recovery_tag: end the internal notes of what is sent with a recovery tag, from which a lost journal can
+        be rebuilt.
     :param output_path: folder for outcome and reject files; ``[rma] storage_path`` by default. (templated)
     :param fail_on: outcomes that fail the task; all but ``created`` and ``unchanged`` by default.
     :param input_timezone: time zone in which date-times that are not midnight name a day; they are refused without.
@@ -236,7 +202,7 @@ class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
     :returns: counts by outcome, totals in CHF as text, and the paths of the outcome and reject files; never records.
     """
 
-    template_fields: Sequence[str] = (*_InvoicesOperator.template_fields, "plan", "plan_hash", "approver")
+    template_fields: Sequence[str] = (*_InvoiceRecordsOperator.template_fields, "plan", "plan_hash", "approver")
 
     def __init__(
         self,
@@ -253,13 +219,13 @@ class RunMyAccountsCreateInvoicesOperator(_InvoicesOperator):
         self.approver = approver
         self.fail_on = fail_on
 
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
         from airflow_provider_rma.billing.outcomes import failing_outcomes
         from airflow_provider_rma.billing.plan_file import PlanReader
 
-        run = self._run(client, journal, output, failing_outcomes(self.fail_on), approver=self.approver)
+        run = self._run(client, journal, folder, failing_outcomes(self.fail_on), approver=self.approver)
         if self.plan is None:
-            return run.bill(self._records()).as_dict()
+            return run.send(self._records()).as_dict()
         if self.invoices is not None or self.source is not None:
             raise ConfigurationError(
                 "plan: given together with records", advice="A plan holds its records; leave invoices and source out."

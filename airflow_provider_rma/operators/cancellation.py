@@ -6,18 +6,15 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rma.operators.billing import _InvoicesOperator
+from airflow_provider_rma.operators.base import InvoiceWriteOperator
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal.store import Journal
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
-#: Parameters of operators that take records.
-_OF_RECORDS = ("invoices", "source", "source_conn_id", "customer_outcomes", "send_customers", "input_timezone")
 
-
-class RunMyAccountsCancelInvoicesOperator(_InvoicesOperator):
+class RunMyAccountsCancelInvoicesOperator(InvoiceWriteOperator):
     """Cancel booked invoices, each by a credit note that mirrors it.
 
     The credit note has the original's number with a suffix, and is billed under the same guarantee as an invoice: never
@@ -36,9 +33,10 @@ class RunMyAccountsCancelInvoicesOperator(_InvoicesOperator):
     :param max_count: documents that one run may send.
     :param max_amount: sum of the amounts (without sign) that one run may send, in CHF.
     :param check_master_data: look customers, articles and accounts up before anything is sent.
-    :param absence: how a number is proven absent: ``list`` reads all invoices once more, ``look_up`` asks for each
-        number. The originals are found in the list in any case.
-    :param mark: end the internal notes of what is sent with a run mark, from which a lost journal can be rebuilt.
+    :param absence_check: how a number is proven absent: ``full_list`` reads all invoices once more, ``by_number`` asks
+        for each number. The originals are found in the list in any case.
+    :param write_recovery_tag: end the internal notes of what is sent with a recovery tag, from which a lost journal can
+        be rebuilt.
     :param output_path: folder for outcome and reject files; ``[rma] storage_path`` by default. (templated)
     :param fail_on: outcomes that fail the task; all but ``created`` and ``unchanged`` by default.
     :param settle_time: seconds after a lost reply within which RMA may still book the document.
@@ -59,9 +57,6 @@ class RunMyAccountsCancelInvoicesOperator(_InvoicesOperator):
         fail_on: Collection[str] | str | None = None,
         **kwargs: Any,
     ) -> None:
-        stray = [name for name in _OF_RECORDS if name in kwargs]
-        if stray:
-            raise TypeError(f"{type(self).__name__} takes numbers, not {', '.join(stray)}")
         super().__init__(**kwargs)
         self.numbers = numbers
         self.suffix = suffix
@@ -69,10 +64,26 @@ class RunMyAccountsCancelInvoicesOperator(_InvoicesOperator):
         self.reason = reason
         self.fail_on = fail_on
 
-    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, output: RunFolder) -> dict[str, Any]:
-        from airflow_provider_rma.billing.cancellation import Cancellation, cancel, read_numbers, read_transdate
+    def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
+        from airflow_provider_rma.billing.cancellation import (
+            Cancellation,
+            mirror_invoices,
+            read_numbers,
+            read_transdate,
+        )
+        from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
         from airflow_provider_rma.billing.outcomes import failing_outcomes
+        from airflow_provider_rma.billing.run import BillingRun
 
+        policy = self._policy(client)
         how = Cancellation(self.suffix, read_transdate(self.transdate), self.reason or "")
-        numbers = read_numbers(self.numbers)
-        return cancel(self._run(client, journal, output, failing_outcomes(self.fail_on)), numbers, how).as_dict()
+        credit_notes = mirror_invoices(client, read_numbers(self.numbers), how, policy.rules)
+        run = BillingRun(
+            InvoiceKind(client, policy),
+            journal,
+            folder,
+            failing_outcomes(self.fail_on),
+            self._stop,
+            self._provenance(client),
+        )
+        return run.send(credit_notes).as_dict()

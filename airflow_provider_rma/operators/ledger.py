@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_rma.exceptions import RunMyAccountsError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
+from airflow_provider_rma.operators.base import airflow_errors, task_run
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -110,8 +110,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract, and return what became of each month."""
-        task_run, page_path = _task_run(context["ti"]), ""
-        with _airflow_errors():
+        task_try, page_path = f"{task_run(context['ti'])}/try{context['ti'].try_number}", ""
+        with airflow_errors():
             from airflow_provider_rma.ledger.extract import extract_ledger
 
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
@@ -119,7 +119,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
 
                 def keep_page(result: LedgerResult) -> None:
                     nonlocal page_path
-                    page_path = self._write_page(result, destination, context["ti"], task_run)
+                    page_path = self._write_page(result, destination, context["ti"], task_try)
 
                 result = extract_ledger(
                     client,
@@ -134,7 +134,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
                     skip_unchanged=self.skip_unchanged,
                     resume_since=self._since(context),
                     stop_at=self._stop(context),
-                    task_run=task_run,
+                    task_run=task_try,
                     on_result=keep_page,
                 )
         return result.as_dict() | {"page_path": page_path}
@@ -156,7 +156,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         # Counted from the run, so that a retry after that o'clock does not go on until the next day.
         return parse_stop_at(self.stop_at, context["dag_run"].start_date or now_utc())
 
-    def _write_page(self, result: LedgerResult, destination: Destination, ti: Any, task_run: str) -> str:
+    def _write_page(self, result: LedgerResult, destination: Destination, ti: Any, task_try: str) -> str:
         """Write the page of a run, also of one that then fails. Returns its path."""
         from airflow_provider_rma.hooks.settings import run_folder
         from airflow_provider_rma.ledger.pages.run import ledger_page
@@ -170,7 +170,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         page: Any = folder / "ledger.html"
         with page.open("wb") as stream:
             stream.write(
-                ledger_page(result, proofs=rows("proofs"), balances=rows("balances"), task_run=task_run).encode()
+                ledger_page(result, proofs=rows("proofs"), balances=rows("balances"), task_run=task_try).encode()
             )
         self.log.info("Page of the run: %s", page)
         return str(page)
@@ -241,7 +241,7 @@ class RunMyAccountsEstimateLedgerOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Probe, and return the estimate."""
-        with _airflow_errors(), ExitStack() as opened:
+        with airflow_errors(), ExitStack() as opened:
             from airflow_provider_rma.ledger.estimate import estimate_ledger
 
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
@@ -261,20 +261,3 @@ class RunMyAccountsEstimateLedgerOperator(BaseOperator):
         from airflow_provider_rma.hooks.warehouse import open_warehouse
 
         return open_warehouse(str(self.destination), self.destination_conn_id)
-
-
-@contextmanager
-def _airflow_errors() -> Iterator[None]:
-    """Raise our errors as Airflow understands them: one that a retry cannot help against fails the task for good."""
-    try:
-        yield
-    except RunMyAccountsError as error:
-        if error.retryable:
-            raise
-        raise AirflowFailException(str(error)) from error
-
-
-def _task_run(ti: Any) -> str:
-    """Return the identity of the task's run and try, as the table of loads has it."""
-    mapped = "" if ti.map_index < 0 else f"[{ti.map_index}]"
-    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}/try{ti.try_number}"

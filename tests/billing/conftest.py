@@ -18,12 +18,12 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_provider_rma.billing.files import RunFolder
 from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.journal.store import Journal
-from airflow_provider_rma.billing.kinds.customer import CustomerRun
-from airflow_provider_rma.billing.kinds.invoice import InputRules
+from airflow_provider_rma.billing.kinds.customer import CustomerKind
+from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
 from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import RunSummary, failing_outcomes
-from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.billing.policy import InputRules, Policy
+from airflow_provider_rma.billing.run import BillingRun
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
@@ -72,33 +72,18 @@ class Bench:
             **{name: options.pop(name) for name in list(options) if name in InputRules.__dataclass_fields__}
         )
         with self.client() as client:
-            run = InvoiceRun(
-                client=client,
-                journal=self.journal(),
-                policy=Policy(rules=rules, total_deadline=2.0, **options),
-                output=self.output(),
-                run="run",
-                failing=failing,
-                refused_customers=refused,
-                stop=stop,
-            )
-            return self.go(run.output, lambda: run.bill(records))
+            kind = InvoiceKind(client, Policy(rules=rules, total_deadline=2.0, **options), refused)
+            run = BillingRun(kind, self.journal(), self.output(), failing, stop)
+            return self.go(run.folder, lambda: run.send(records))
 
     def save(self, *records: dict[str, Any], **options: Any) -> dict[str, dict[str, Any]]:
         """Create customers, and give the outcome file's rows by number."""
         failing = failing_outcomes(options.pop("fail_on", None))
         managed = options.pop("managed_fields", ())
         with self.client() as client:
-            run = CustomerRun(
-                client=client,
-                journal=self.journal("customer"),
-                policy=Policy(total_deadline=2.0, **options),
-                output=self.output(),
-                run="run",
-                failing=failing,
-                managed_fields=managed,
-            )
-            return self.go(run.output, lambda: run.create(records))
+            kind = CustomerKind(client, Policy(total_deadline=2.0, **options), managed)
+            run = BillingRun(kind, self.journal("customer"), self.output(), failing)
+            return self.go(run.folder, lambda: run.send(records))
 
     def output(self) -> RunFolder:
         folder = str(self.folder / f"run-{next(self.runs)}")

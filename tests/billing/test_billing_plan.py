@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.kinds.invoice import InputRules
-from airflow_provider_rma.billing.outcomes import RunSummary
+from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
+from airflow_provider_rma.billing.outcomes import RunSummary, failing_outcomes
 from airflow_provider_rma.billing.plan_file import PlanReader
-from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.billing.policy import InputRules, Policy
+from airflow_provider_rma.billing.run import BillingRun
 from airflow_provider_rma.exceptions import BillingError, ConfigurationError
 from tests.billing.conftest import Bench
 
@@ -23,9 +23,8 @@ Make = Callable[..., dict[str, Any]]
 
 def plan(bench: Bench, *records: dict[str, Any], **options: Any) -> tuple[Path, str, dict[str, Any]]:
     with bench.client() as client:
-        run = InvoiceRun(
-            client, bench.journal(), Policy(total_deadline=2.0, **options), bench.output(), "run", frozenset()
-        )
+        kind = InvoiceKind(client, Policy(total_deadline=2.0, **options))
+        run = BillingRun(kind, bench.journal(), bench.output())
         result = run.plan(records)
     assert Path(result.page).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert len(result.markdown) < 4_000
@@ -34,16 +33,13 @@ def plan(bench: Bench, *records: dict[str, Any], **options: Any) -> tuple[Path, 
 
 def apply(bench: Bench, path: Path, plan_hash: str | None = None) -> dict[str, dict[str, Any]]:
     with bench.client() as client, path.open("rb") as stream:
-        from airflow_provider_rma.billing.outcomes import failing_outcomes
-
-        run = InvoiceRun(
-            client, bench.journal(), Policy(total_deadline=2.0), bench.output(), "run", failing_outcomes(None)
-        )
+        kind = InvoiceKind(client, Policy(total_deadline=2.0))
+        run = BillingRun(kind, bench.journal(), bench.output(), failing_outcomes(None))
 
         def carry_out() -> RunSummary:
             return run.apply(PlanReader(stream), plan_hash)
 
-        return bench.go(run.output, carry_out)
+        return bench.go(run.folder, carry_out)
 
 
 def test_a_plan_names_every_decision_and_sends_nothing(bench: Bench, invoice: Make) -> None:
@@ -138,14 +134,13 @@ def test_a_plan_of_another_tenant_is_refused(bench: Bench, invoice: Make) -> Non
 
 
 def test_a_plan_says_field_by_field_what_full_customers_do_to_master_data(bench: Bench, invoice: Make) -> None:
-    customer = {"customernumber": "P-1", "name": "Beispiel AG", "city": "Chur", "phone": "000 000 00 01"}
-    bench.save(customer)
+    bench.save({"customernumber": "P-1", "name": "Beispiel AG", "city": "Chur", "phone": "000 000 00 01"})
     changed = {"customernumber": "P-1", "name": "Beispiel AG", "city": "Davos"}
     new = {"customernumber": "P-2", "name": "Muster GmbH"}
-    records = [invoice(customernumber=None, customer=one) for one in (changed, new)]
+    records = [invoice(customernumber=None, customer=customer) for customer in (changed, new)]
     with bench.client() as client:
         policy = Policy(rules=InputRules(send_customers=True), total_deadline=2.0)
-        run = InvoiceRun(client, bench.journal(), policy, bench.output(), "run", frozenset())
+        run = BillingRun(InvoiceKind(client, policy), bench.journal(), bench.output())
         result = run.plan(records)
     first, second = result.header.customers
     assert (first["action"], first["changed"]) == ("overwrite", ["city"])

@@ -422,7 +422,7 @@ def test_numbers_are_looked_up_one_by_one_where_a_known_one_is_found(bench: Benc
     bench.bill(first)
     bench.simulator.control("DELETE", "/requests")
     new = invoice()
-    rows = bench.bill(first, new, absence="look_up")
+    rows = bench.bill(first, new, absence_check="by_number")
     assert [row["outcome"] for row in rows.values()] == ["unchanged", "created"]
     # One known number, two of the batch, one read-back.
     assert reads(bench) == (0, 4)
@@ -431,7 +431,7 @@ def test_numbers_are_looked_up_one_by_one_where_a_known_one_is_found(bench: Benc
 def test_without_a_known_number_absence_is_proven_by_the_list(bench: Bench, invoice: Make) -> None:
     bench.simulator.control("DELETE", "/requests")
     record = invoice()
-    bench.bill(record, absence="look_up")
+    bench.bill(record, absence_check="by_number")
     assert reads(bench)[0] == 1
     assert bench.posts() == 1
 
@@ -442,7 +442,7 @@ def test_a_look_up_that_finds_nothing_known_is_not_trusted(bench: Bench, invoice
     (document,) = bench.booked(gone["invnumber"])
     bench.simulator.control("DELETE", f"/documents/{document['id']}")
     bench.simulator.control("DELETE", "/requests")
-    bench.bill(new, absence="look_up")
+    bench.bill(new, absence_check="by_number")
     assert reads(bench)[0] == 1
 
 
@@ -450,18 +450,18 @@ def test_numbers_that_no_path_can_carry_are_not_looked_up(bench: Bench, invoice:
     bench.bill(invoice())
     bench.simulator.control("DELETE", "/requests")
     record = invoice(invnumber="RG/77 ü")
-    assert bench.bill(record, absence="look_up")["RG/77 ü"]["outcome"] == "created"
+    assert bench.bill(record, absence_check="by_number")["RG/77 ü"]["outcome"] == "created"
     assert reads(bench)[0] >= 1
 
 
-def test_what_is_sent_carries_a_run_mark_unless_it_is_switched_off(bench: Bench, invoice: Make) -> None:
-    marked, plain = invoice(intnotes="Projekt 7"), invoice(intnotes="Projekt 8")
-    bench.bill(marked)
-    bench.bill(plain, mark=False)
-    (document,) = bench.booked(marked["invnumber"])
-    first, mark = document["intnotes"].split("\n")
+def test_what_is_sent_carries_a_recovery_tag_unless_it_is_switched_off(bench: Bench, invoice: Make) -> None:
+    tagged, plain = invoice(intnotes="Projekt 7"), invoice(intnotes="Projekt 8")
+    bench.bill(tagged)
+    bench.bill(plain, write_recovery_tag=False)
+    (document,) = bench.booked(tagged["invnumber"])
+    first, tag = document["intnotes"].split("\n")
     assert first == "Projekt 7"
-    entry = bench.journal().get([normalize_number(marked["invnumber"])])[normalize_number(marked["invnumber"])]
-    assert mark == f"[rma {entry.content_hash[:16]}]"
+    entry = bench.journal().get([normalize_number(tagged["invnumber"])])[normalize_number(tagged["invnumber"])]
+    assert tag == f"[rma {entry.content_hash[:16]}]"
     assert bench.booked(plain["invnumber"])[0]["intnotes"] == "Projekt 8"
-    assert {row["outcome"] for row in bench.bill(marked, plain).values()} == {"unchanged"}
+    assert {row["outcome"] for row in bench.bill(tagged, plain).values()} == {"unchanged"}

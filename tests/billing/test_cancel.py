@@ -10,11 +10,17 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.cancellation import Cancellation, cancel, read_numbers, read_transdate, unusable_lines
-from airflow_provider_rma.billing.kinds.invoice import InputRules
+from airflow_provider_rma.billing.cancellation import (
+    Cancellation,
+    mirror_invoices,
+    read_numbers,
+    read_transdate,
+    unusable_lines,
+)
+from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
 from airflow_provider_rma.billing.outcomes import failing_outcomes
-from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.billing.policy import InputRules, Policy
+from airflow_provider_rma.billing.run import BillingRun
 from airflow_provider_rma.exceptions import BillingError, ConfigurationError, InDoubtError, InvalidInputError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from tests.billing.conftest import Bench
@@ -43,15 +49,9 @@ def go(bench: Bench, *numbers: str, **options: Any) -> dict[str, dict[str, Any]]
     how = Cancellation(**{name: options.pop(name) for name in ("suffix", "transdate", "reason") if name in options})
     rules = InputRules(**{name: options.pop(name) for name in list(options) if name in InputRules.__dataclass_fields__})
     with bench.client() as client:
-        run = InvoiceRun(
-            client=client,
-            journal=bench.journal(),
-            policy=Policy(rules=rules, total_deadline=2.0, **options),
-            output=bench.output(),
-            run="run",
-            failing=failing_outcomes(None),
-        )
-        return bench.go(run.output, lambda: cancel(run, numbers, how))
+        kind = InvoiceKind(client, Policy(rules=rules, total_deadline=2.0, **options))
+        run = BillingRun(kind, bench.journal(), bench.output(), failing_outcomes(None))
+        return bench.go(run.folder, lambda: run.send(mirror_invoices(client, numbers, how, rules)))
 
 
 def sums(bench: Bench, *numbers: str) -> dict[str, Decimal]:

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.journal.model import JournalState
-from airflow_provider_rma.billing.kinds.invoice import run_mark
+from airflow_provider_rma.billing.kinds.invoice_document import recovery_tag
 from airflow_provider_rma.billing.numbers import normalize_number
 from tests.cli.conftest import Desk
 
@@ -157,9 +157,9 @@ def post(desk: Desk, number: str, intnotes: str | None) -> None:
 
 
 def test_rebuild_journals_what_carries_a_mark_and_posts_nothing(desk: Desk) -> None:
-    post(desk, "M-1", run_mark(HASH))
-    post(desk, "M-2", f"Auftrag 7\n{run_mark(HASH)}")
-    post(desk, "M-3", f"zitiert {run_mark(HASH)} im Text")
+    post(desk, "M-1", recovery_tag(HASH))
+    post(desk, "M-2", f"Auftrag 7\n{recovery_tag(HASH)}")
+    post(desk, "M-3", f"zitiert {recovery_tag(HASH)} im Text")
     post(desk, "M-4", None)
     desk.simulator.control("DELETE", "/requests")
     values = desk.json("journal", "rebuild")
@@ -178,7 +178,7 @@ def test_rebuild_journals_what_carries_a_mark_and_posts_nothing(desk: Desk) -> N
     assert again.exit_code == 0
     assert "carry no recovery tag" in again.stdout
     assert again.stdout.splitlines()[1].split()[1:] == ["2", "0", "0", "2", "0"]
-    post(desk, "m-2", run_mark(HASH))
+    post(desk, "m-2", recovery_tag(HASH))
     result = desk.run("journal", "rebuild")
     assert result.exit_code == 1
     assert "have all but one removed: m-2" in result.stdout.casefold()

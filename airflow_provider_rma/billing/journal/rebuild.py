@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from airflow_provider_rma.billing.booked import BookedDocument, BookedInvoice
 from airflow_provider_rma.billing.journal.model import ImportCounts
 from airflow_provider_rma.billing.journal.store import Journal
-from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
+from airflow_provider_rma.billing.kinds.invoice import FIRST_DAY, LAST_DAY
 from airflow_provider_rma.client.client import RunMyAccountsClient
 
 log = logging.getLogger(__name__)

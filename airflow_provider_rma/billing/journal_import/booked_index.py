@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from airflow_provider_rma.billing.booked import BookedInvoice
 from airflow_provider_rma.billing.journal_import.similarity import FieldDifference, Similarity
-from airflow_provider_rma.billing.kinds.invoice import Document
-from airflow_provider_rma.billing.scratch import Scratch
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
+from airflow_provider_rma.billing.working_set import open_temporary_database
 
 _TABLES = """
 CREATE TABLE booked (
@@ -38,11 +39,19 @@ class IndexedInvoice:
     similarity: Similarity | None
 
 
-class BookedIndex(Scratch):
+class BookedIndex:
     """Invoices of the books by number, by date, and by what makes two of them look the same. A context manager."""
 
     def __init__(self) -> None:
-        super().__init__(_TABLES)
+        self._db = open_temporary_database(_TABLES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._db.close()
 
     def add(self, booked: BookedInvoice, similarity: Similarity | None) -> None:
         """Keep an invoice."""
@@ -77,7 +86,7 @@ class BookedIndex(Scratch):
         for (key,) in self._db.execute(query, (first.isoformat(), last.isoformat())):
             yield key
 
-    def find_twins(self, document: Document) -> list[IndexedInvoice]:
+    def find_twins(self, document: InvoiceDocument) -> list[IndexedInvoice]:
         """Find invoices of other numbers with the same customer, date, currency and gross total.
 
         Where the document's gross does not follow from it, the net total counts; where RMA's totals cannot be compared
@@ -86,9 +95,9 @@ class BookedIndex(Scratch):
         day = document.invoice["transdate"].isoformat()
         condition = "customer = ? AND day = ? AND currency = ? AND key <> ?"
         values = [document.customernumber, day, document.currency, document.key]
-        figures = document.figures
+        totals = document.totals
         if document.currency == "CHF":
-            for name, total in (("gross", figures.gross), ("net", figures.net)):
+            for name, total in (("gross", totals.gross), ("net", totals.net)):
                 if total is not None:
                     return self._select(f"{condition} AND {name} = ?", (*values, _to_text(total)))
         return self._select(condition, tuple(values))

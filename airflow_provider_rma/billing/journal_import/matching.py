@@ -13,7 +13,7 @@ from airflow_provider_rma.billing.journal.model import JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.journal_import.booked_index import BookedIndex, IndexedInvoice
 from airflow_provider_rma.billing.journal_import.model import ImportReport, MatchedInvoice, MatchKind
-from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.working_set import WorkingSet
 
@@ -31,7 +31,7 @@ class Matcher:
     :param who: the person.
     """
 
-    working_set: WorkingSet
+    working_set: WorkingSet[InvoiceDocument]
     index: BookedIndex
     journal: Journal
     report: ImportReport
@@ -49,10 +49,11 @@ class Matcher:
 
         :returns: the documents of the books that match, with the hash of the content that was meant.
         """
-        for result, document, position, number, _ in self.working_set.plan():
-            if result is not None or document is None:
-                reasons = result.reasons if result else ()
-                self._write(MatchedInvoice(MatchKind.INVALID, number, position, reasons))
+        for record in self.working_set.decided():
+            document = record.document
+            if record.result is not None or document is None:
+                reasons = record.result.reasons if record.result else ()
+                self._write(MatchedInvoice(MatchKind.INVALID, record.number, record.position, reasons))
                 continue
             found = self.index.find(document.key)
             invoice = self._match_document(document, found)
@@ -61,7 +62,7 @@ class Matcher:
                 yield replace(found[0].booked, number=document.number), document.content_hash
         for key in self.index.keys_between(self.report.first, self.report.last):
             found = self.index.find(key)
-            if not self.working_set.carries(found[0].booked.number) and not self.index.is_aside(key):
+            if not self.working_set.carries(key) and not self.index.is_aside(key):
                 self._write(_only_booked(found))
         self.report.accepted_without_need = tuple(
             number for number in self.accepted if normalize_number(number) not in self._needed
@@ -71,7 +72,7 @@ class Matcher:
         self.report.add(invoice)
         self.stream.write(to_line(invoice.as_dict()))
 
-    def _match_document(self, document: Document, found: Sequence[IndexedInvoice]) -> MatchedInvoice:
+    def _match_document(self, document: InvoiceDocument, found: Sequence[IndexedInvoice]) -> MatchedInvoice:
         if not found:
             return self._match_absent(document, self.index.find_twins(document))
         if len(found) > 1:
@@ -97,7 +98,7 @@ class Matcher:
             similarity.unchecked,
         )
 
-    def _match_absent(self, document: Document, twins: Sequence[IndexedInvoice]) -> MatchedInvoice:
+    def _match_absent(self, document: InvoiceDocument, twins: Sequence[IndexedInvoice]) -> MatchedInvoice:
         kind, reason = MatchKind.MISSING, "not in the books; a later run bills it"
         if twins:
             kind, reason = self._decide_twins(document, twins)
@@ -108,12 +109,12 @@ class Matcher:
             (reason,),
             document_ids=_ids(twins),
             transdate=document.invoice["transdate"],
-            net=document.figures.net,
-            gross=document.figures.gross,
+            net=document.totals.net,
+            gross=document.totals.gross,
             currency=document.currency,
         )
 
-    def _decide_twins(self, document: Document, twins: Sequence[IndexedInvoice]) -> tuple[MatchKind, str]:
+    def _decide_twins(self, document: InvoiceDocument, twins: Sequence[IndexedInvoice]) -> tuple[MatchKind, str]:
         """Decide about an invoice that seems to be booked under another number, and block it if it may be."""
         number, key = document.number, document.key
         likely = f"probably booked as {_list_numbers(twins)}: same customer, date and {_compared_total(document)}"
@@ -136,7 +137,7 @@ class Matcher:
             self.journal.block(number, document.content_hash, row, reason=likely)
         return MatchKind.PROBABLE_DUPLICATE, f"{likely}; no run sends it until a person has decided"
 
-    def _accept(self, document: Document, row: JournalRow | None, likely: str) -> None:
+    def _accept(self, document: InvoiceDocument, row: JournalRow | None, likely: str) -> None:
         """Record the decision, so that the next import knows it too."""
         if row is None:
             row = self.journal.block(document.number, document.content_hash, None, reason=likely)
@@ -186,12 +187,12 @@ def _ids(found: Sequence[IndexedInvoice]) -> tuple[str, ...]:
     return tuple(invoice.booked.document_id for invoice in found if invoice.booked.document_id is not None)
 
 
-def _compared_total(document: Document) -> str:
+def _compared_total(document: InvoiceDocument) -> str:
     """Name the amount that was compared to find a twin."""
     if document.currency != "CHF":
         return f"currency (totals in {document.currency} cannot be compared)"
-    figures = document.figures
-    return "gross" if figures.gross is not None else "net" if figures.net is not None else "currency"
+    totals = document.totals
+    return "gross" if totals.gross is not None else "net" if totals.net is not None else "currency"
 
 
 def _list_numbers(twins: Sequence[IndexedInvoice]) -> str:

@@ -20,10 +20,11 @@ from airflow_provider_rma.billing.journal_import.booked_index import BookedIndex
 from airflow_provider_rma.billing.journal_import.matching import Matcher
 from airflow_provider_rma.billing.journal_import.model import ImportReport
 from airflow_provider_rma.billing.journal_import.similarity import compare_loosely
-from airflow_provider_rma.billing.kinds.invoice import Document, InputRules, read_invoice
-from airflow_provider_rma.billing.lookup import FIRST_DAY, LAST_DAY
+from airflow_provider_rma.billing.kinds.invoice import list_booked_invoices
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument, read_invoice
 from airflow_provider_rma.billing.numbers import read_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
+from airflow_provider_rma.billing.policy import InputRules
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
@@ -66,7 +67,7 @@ class JournalImport:
         if self.first > self.last:
             raise ConfigurationError("period: it ends before it begins", advice="Give the first day, then the last.")
         report = ImportReport(self.first, self.last)
-        with WorkingSet() as working_set, BookedIndex() as index:
+        with WorkingSet[InvoiceDocument]() as working_set, BookedIndex() as index:
             self._read_source(records, working_set, index, report)
             self._read_books(working_set, index, report)
             report.path, stream = self.output.create(IMPORT_REPORT)
@@ -83,24 +84,30 @@ class JournalImport:
         return report
 
     def _read_source(
-        self, records: Iterable[Mapping[str, Any]], working_set: WorkingSet, index: BookedIndex, report: ImportReport
+        self,
+        records: Iterable[Mapping[str, Any]],
+        working_set: WorkingSet[InvoiceDocument],
+        index: BookedIndex,
+        report: ImportReport,
     ) -> None:
         for position, record in enumerate(records, start=1):
-            number = read_number(record, "invnumber")
             result = self._read_record(position, record)
-            if isinstance(result, Document) and not self.first <= result.invoice["transdate"] <= self.last:
+            if isinstance(result, DocumentResult):
+                working_set.add_result(result, {})
+            elif self.first <= result.booking_date <= self.last:
+                working_set.add(result, {})
+            else:
                 index.set_aside(result.key)
                 report.outside += 1
                 continue
             report.source += 1
-            working_set.add(position, number, {}, result)
         for number, positions in working_set.repeated():
             where = ", ".join(map(str, positions))
             for position in positions:
                 reason = f"invnumber: {number} stands at positions {where} of the source; keep the one that is meant"
-                working_set.settle(DocumentResult(position, number, Outcome.INVALID, (reason,)))
+                working_set.record_result(DocumentResult(position, number, Outcome.INVALID, (reason,)))
 
-    def _read_record(self, position: int, record: Mapping[str, Any]) -> Document | DocumentResult:
+    def _read_record(self, position: int, record: Mapping[str, Any]) -> InvoiceDocument | DocumentResult:
         # Whatever the script has billed counts, in every currency.
         currencies = {"CHF", str(record.get("currency") or "CHF")}
         rules = InputRules(send_customers=True, currencies=currencies, input_timezone=self.input_timezone)
@@ -110,9 +117,9 @@ class JournalImport:
             number = read_number(record, "invnumber")
             return DocumentResult(position, number, Outcome.INVALID, tuple(map(str, error.problems)))
 
-    def _read_books(self, working_set: WorkingSet, index: BookedIndex, report: ImportReport) -> None:
-        # In XML, which is read in flat memory, whatever the connection says.
-        for entity in self.client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY, content_type="xml"):
+    def _read_books(self, working_set: WorkingSet[InvoiceDocument], index: BookedIndex, report: ImportReport) -> None:
+        for entity in list_booked_invoices(self.client):
             report.read += 1
-            document = working_set.document(str(entity.get("invnumber") or ""))
-            index.add(BookedInvoice.from_rma(entity), compare_loosely(document, entity) if document else None)
+            booked = BookedInvoice.from_rma(entity)
+            document = working_set.document(booked.key)
+            index.add(booked, compare_loosely(document, entity) if document else None)

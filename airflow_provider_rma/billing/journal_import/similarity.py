@@ -12,8 +12,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.comparison import compare
-from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.kinds.invoice_comparison import compare_invoice
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 from airflow_provider_rma.billing.totals import line_amount
 
 #: Largest difference of an amount that a rounding to the smallest coin (five rappen) makes, in its currency.
@@ -58,27 +58,27 @@ class Similarity:
         return all(difference.is_minor for difference in self.differences)
 
 
-def compare_loosely(document: Document, booked: Mapping[str, Any]) -> Similarity:
+def compare_loosely(document: InvoiceDocument, booked: Mapping[str, Any]) -> Similarity:
     """Compare a document with the one in the books, and weigh each difference.
 
     :param document: the invoice of the source.
     :param booked: an invoice as read from RMA.
     """
-    comparison = compare(document, booked)
+    comparison = compare_invoice(document, booked)
     differences = [_weigh(sentence, document, booked) for sentence in comparison.differences]
     differences += [_compare_texts(name, document.invoice[name], booked.get(name) or "") for name in comparison.texts]
     return Similarity(tuple(differences), comparison.unchecked)
 
 
-def _weigh(sentence: str, document: Document, booked: Mapping[str, Any]) -> FieldDifference:
+def _weigh(sentence: str, document: InvoiceDocument, booked: Mapping[str, Any]) -> FieldDifference:
     name = sentence.partition(":")[0]
-    invoice, figures = document.invoice, document.figures
+    invoice, totals = document.invoice, document.totals
     if name in ("transdate", "duedate"):
         return _compare_days(sentence, name, invoice[name], booked[name])
-    if name == "net" and figures.net is not None:
-        return _compare_amounts(sentence, name, figures.net, booked["netamount"])
-    if name == "gross" and figures.gross is not None:
-        return _compare_amounts(sentence, name, figures.gross, booked["amount"])
+    if name == "net" and totals.net is not None:
+        return _compare_amounts(sentence, name, totals.net, booked["netamount"])
+    if name == "gross" and totals.gross is not None:
+        return _compare_amounts(sentence, name, totals.gross, booked["amount"])
     if name in _LINES:
         return FieldDifference(name, sentence, _are_lines_similar(name, invoice[name], booked.get(name) or ()))
     return FieldDifference(name, sentence, is_minor=False)

@@ -1,202 +1,93 @@
-"""From a user's record to a document that may be sent."""
+"""Invoices and credit notes: how they are listed, looked up, compared, checked and sent."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar
 
-from airflow_provider_rma.billing.numbers import normalize_number, read_number
-from airflow_provider_rma.billing.totals import Totals, derive_totals
-from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
-from airflow_provider_rma.schemas.amounts import Money
-from airflow_provider_rma.schemas.base import EntitySchema
-from airflow_provider_rma.schemas.invoice import InvoiceSchema
+from airflow_provider_rma.billing.booked import BookedInvoice
+from airflow_provider_rma.billing.kinds.base import Comparison, DocumentKind, Entity, MasterDataCheck
+from airflow_provider_rma.billing.kinds.invoice_comparison import compare_invoice
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument, read_invoice
+from airflow_provider_rma.billing.kinds.master_data import describe_overwrite, read_master_data
+from airflow_provider_rma.billing.numbers import is_plain_number
+from airflow_provider_rma.client.client import RunMyAccountsClient
 
-#: A field of a record that is not RMA's: the gross total the caller expects, in the invoice's currency.
-EXPECTED_AMOUNT = "expected_amount"
-
-
-class _ExpectationSchema(EntitySchema):
-    """What a caller says of an invoice beside what is sent."""
-
-    entity = "invoice"
-
-    expected_amount = Money()
-
-
-_SCHEMA = InvoiceSchema()
-_EXPECTATION = _ExpectationSchema()
+#: Bounds of "all invoices": without ``from`` the service starts at its closing date, without ``to`` it ends today.
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2999, 12, 31)
 
 
 @dataclass(frozen=True)
-class InputRules:
-    """What a run accepts beyond what the schema says.
+class InvoiceKind(DocumentKind[InvoiceDocument]):
+    """Invoices and credit notes of one tenant.
 
-    :param send_customers: whether records may carry a full ``customer``, which creates or overwrites master data.
-    :param currencies: currencies that may be billed (ISO 4217).
-    :param input_timezone: time zone in which date-times that are not midnight name a day; None refuses them.
+    :param refused_customers: reasons by number of customers who were refused before: their invoices name the cause.
     """
 
-    send_customers: bool = False
-    currencies: Collection[str] = ("CHF",)
-    input_timezone: str | None = None
+    refused_customers: Mapping[str, str] = field(default_factory=dict)
 
+    name: ClassVar[str] = "invoice"
+    plural: ClassVar[str] = "invoices"
+    number_field: ClassVar[str] = "invnumber"
 
-@dataclass(frozen=True)
-class Document:
-    """A valid invoice or credit note, ready to be sent.
+    def read(self, record: Mapping[str, Any], position: int) -> InvoiceDocument:
+        """Validate a record."""
+        return read_invoice(record, position, self.policy.rules)
 
-    :param position: position of its record in the input, from 1.
-    :param invoice: the invoice in Python values, as :class:`InvoiceSchema` returns it.
-    :param expected_amount: gross total the caller expects, in the invoice's currency.
-    """
+    def from_json(self, position: int, values: Mapping[str, Any]) -> InvoiceDocument:
+        """Read a document of a plan."""
+        return InvoiceDocument.from_json(position, values)
 
-    position: int
-    invoice: dict[str, Any]
-    expected_amount: Decimal | None = None
+    def list_booked(self) -> Iterable[Entity]:
+        """Read the whole list."""
+        return list_booked_invoices(self.client)
 
-    @property
-    def number(self) -> str:
-        """The invoice number."""
-        return str(self.invoice["invnumber"])
+    def get_booked(self, number: str) -> Entity:
+        """Ask for one number."""
+        return self.client.get_invoice(number)
 
-    @property
-    def key(self) -> str:
-        """The number as it is compared."""
-        return normalize_number(self.number)
+    def find_booked(self, document: InvoiceDocument) -> list[Entity]:
+        """Find a document that was sent: by its number, or by its date where no path can carry the number."""
+        if is_plain_number(document.number):
+            return super().find_booked(document)
+        day = document.booking_date
+        entities = self.client.iter_invoices(from_date=day, to_date=day)
+        return [entity for entity in entities if self.to_booked(entity).key == document.key]
 
-    @property
-    def customernumber(self) -> str:
-        """Number of the customer who is billed."""
-        customer = self.invoice.get("customer")
-        return str(customer["customernumber"] if customer else self.invoice["customernumber"])
+    def to_booked(self, entity: Entity) -> BookedInvoice:
+        """Reduce an invoice as read from RMA."""
+        return BookedInvoice.from_rma(entity)
 
-    @property
-    def currency(self) -> str:
-        """Currency (ISO 4217); RMA's default is CHF."""
-        return str(self.invoice.get("currency") or "CHF")
+    def compare(self, document: InvoiceDocument, entity: Entity) -> Comparison[InvoiceDocument]:
+        """Compare a document with what is booked under its number."""
+        return compare_invoice(document, entity)
 
-    @cached_property
-    def wire(self) -> dict[str, Any]:
-        """The invoice as it is sent, in the mapped form."""
-        return _SCHEMA.to_wire(self.invoice)
-
-    @cached_property
-    def content_hash(self) -> str:
-        """SHA-256 of what is sent."""
-        text = json.dumps(self.wire, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    @property
-    def marked(self) -> dict[str, Any]:
-        """The invoice with its run mark as the last line of ``intnotes``, which is not printed."""
-        notes = self.invoice.get("intnotes") or ""
-        mark = run_mark(self.content_hash)
-        return self.invoice | {"intnotes": f"{notes}\n{mark}" if notes else mark}
-
-    @property
-    def shape(self) -> tuple[str, ...]:
-        """What decides how RMA books it: method, tax included or not, currency, tax accounts, sign."""
-        invoice, figures = self.invoice, self.figures
-        total = figures.gross if figures.gross is not None else figures.net
-        taxes = {entry["tax_accno"] for entry in invoice.get("taxentries") or ()}
-        return (
-            "articles" if invoice.get("parts") else "booking",
-            "included" if invoice.get("taxincluded") else "excluded",
-            self.currency,
-            " ".join(sorted(taxes)),
-            "negative" if total is not None and total < 0 else "positive",
-        )
-
-    @cached_property
-    def figures(self) -> Totals:
-        """Net and gross total as far as they follow from the document."""
-        return derive_totals(self.invoice, self.expected_amount)
-
-    def to_json(self) -> str:
-        """The document as text, for :meth:`from_json`."""
-        expected = None if self.expected_amount is None else str(self.expected_amount)
-        return json.dumps({"wire": self.wire, "expected": expected}, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, position: int, text: str) -> Document:
-        """The document that :meth:`to_json` wrote."""
-        values = json.loads(text)
-        expected = None if values["expected"] is None else Decimal(values["expected"])
-        return cls(position, _SCHEMA.from_wire(values["wire"]), expected)
-
-
-def run_mark(content_hash: str) -> str:
-    """The mark by which a document in the books is known as one of ours, should the journal be lost."""
-    return f"[rma {content_hash[:16]}]"
-
-
-def read_invoice(record: Mapping[str, Any], position: int, rules: InputRules) -> Document:
-    """Validate a record.
-
-    :param record: RMA's fields in Python types or text, and optionally ``expected_amount`` (gross total).
-    :param position: position of the record in the input, from 1.
-    :raises InvalidInputError: naming every field that is wrong, what is wrong with it and what to do.
-    """
-    values = dict(record)
-    number = read_number(values, "invnumber")
-    path = f"invoice {number}" if number else f"record {position}"
-    problems: list[FieldProblem] = []
-    expected = _read_expected(values.pop(EXPECTED_AMOUNT, None), path, problems)
-    invoice: dict[str, Any] = {}
-    try:
-        invoice = _SCHEMA.from_user(values, path=path, input_timezone=rules.input_timezone)
-    except InvalidInputError as error:
-        problems.extend(error.problems)
-    else:
-        problems.extend(_broken_rules(invoice, expected, path, rules))
-    if problems:
-        raise InvalidInputError(problems)
-    return Document(position, invoice, expected)
-
-
-def _read_expected(value: Any, path: str, problems: list[FieldProblem]) -> Decimal | None:
-    try:
-        amount: Decimal | None = _EXPECTATION.from_user({EXPECTED_AMOUNT: value}, path=path).get(EXPECTED_AMOUNT)
-    except InvalidInputError as error:
-        problems.extend(error.problems)
-        return None
-    return amount
-
-
-def _broken_rules(
-    invoice: Mapping[str, Any], expected: Decimal | None, path: str, rules: InputRules
-) -> list[FieldProblem]:
-    problems = []
-    gross = derive_totals(invoice).gross
-    if expected is not None and gross is not None and expected != gross:
-        problems.append(
-            FieldProblem(
-                f"{path}: {EXPECTED_AMOUNT}",
-                f"is {expected:.2f}, and the lines add up to {gross:.2f}",
-                "correct the lines or the expected total",
+    def check_master_data(
+        self, documents: Callable[[], Iterator[InvoiceDocument]]
+    ) -> Iterator[MasterDataCheck[InvoiceDocument]]:
+        """Find documents whose customer, articles or accounts the tenant does not have."""
+        sent_customers: frozenset[str] = frozenset()
+        if self.policy.rules.send_customers:
+            sent_customers = frozenset(
+                document.customernumber for document in documents() if document.invoice.get("customer")
             )
-        )
-    currency = invoice.get("currency") or "CHF"
-    if currency not in rules.currencies:
-        problems.append(
-            FieldProblem(
-                f"{path}: currency",
-                f"{currency} is not among the currencies that may be billed ({', '.join(sorted(rules.currencies))})",
-                "name it in allow_currency if foreign-currency invoices are meant",
-            )
-        )
-    if invoice.get("customer") and not rules.send_customers:
-        problems.append(
-            FieldProblem(
-                f"{path}: customer",
-                "a full customer creates or overwrites master data in RMA",
-                "give customernumber, or set send_customers=True if overwriting is meant",
-            )
-        )
-    return problems
+        master_data = read_master_data(self.client, sent_customers)
+        for document in documents():
+            customer = document.invoice.get("customer")
+            effect = None
+            if customer:
+                effect = describe_overwrite(customer, master_data.records.get(customer["customernumber"]))
+            problems = tuple(master_data.problems(document, self.refused_customers))
+            yield MasterDataCheck(document, problems, effect)
+
+    def send(self, document: InvoiceDocument) -> None:
+        """POST the invoice."""
+        self.client.create_invoice(document.tagged if self.policy.write_recovery_tag else document.invoice)
+
+
+def list_booked_invoices(client: RunMyAccountsClient) -> Iterable[Entity]:
+    """Read all invoices of all times, in flat memory: in XML, whatever the connection says."""
+    return client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY, content_type="xml")

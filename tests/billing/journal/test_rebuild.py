@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_rma.billing.journal.rebuild import find_recovery_tag
-from airflow_provider_rma.billing.kinds.invoice import run_mark
+from airflow_provider_rma.billing.kinds.invoice_document import recovery_tag
 
 TAG = "0123456789abcdef"
 
@@ -17,7 +17,7 @@ TAG = "0123456789abcdef"
         f"Auftrag 4711\n[rma {TAG}]",
         f"Auftrag 4711\r\n  [rma {TAG}] \r\n",
         f"[rma {'f' * 16}]\n[rma {TAG}]",
-        run_mark(TAG * 4),
+        recovery_tag(TAG * 4),
     ],
 )
 def test_a_tag_on_the_last_line(notes: str) -> None:

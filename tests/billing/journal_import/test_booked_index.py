@@ -13,7 +13,8 @@ import pytest
 from airflow_provider_rma.billing.booked import BookedInvoice
 from airflow_provider_rma.billing.journal_import.booked_index import BookedIndex
 from airflow_provider_rma.billing.journal_import.similarity import FieldDifference, Similarity
-from airflow_provider_rma.billing.kinds.invoice import Document, InputRules, read_invoice
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument, read_invoice
+from airflow_provider_rma.billing.policy import InputRules
 
 INVOICE = BookedInvoice(
     "R-1",
@@ -32,7 +33,7 @@ def index() -> Iterator[BookedIndex]:
         yield index
 
 
-def document(**fields: Any) -> Document:
+def document(**fields: Any) -> InvoiceDocument:
     record = {
         "invnumber": "NEW-1",
         "customernumber": "K-001",

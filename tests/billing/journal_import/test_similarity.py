@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.journal_import.similarity import compare_loosely
-from airflow_provider_rma.billing.kinds.invoice import Document, InputRules, read_invoice
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument, read_invoice
+from airflow_provider_rma.billing.policy import InputRules
 
 RECORD: dict[str, Any] = {
     "invnumber": "R-1",
@@ -35,11 +36,11 @@ BOOKED: dict[str, Any] = {
 
 
 @pytest.fixture
-def document() -> Document:
+def document() -> InvoiceDocument:
     return read_invoice(RECORD, 1, InputRules())
 
 
-def test_the_same_invoice_differs_in_nothing(document: Document) -> None:
+def test_the_same_invoice_differs_in_nothing(document: InvoiceDocument) -> None:
     similarity = compare_loosely(document, BOOKED)
     assert similarity.is_same
     assert similarity.differences == ()
@@ -60,19 +61,19 @@ def test_the_same_invoice_differs_in_nothing(document: Document) -> None:
     ],
 )
 def test_a_difference_is_weighed_by_its_field(
-    document: Document, change: dict[str, Any], field: str, is_minor: bool, words: str
+    document: InvoiceDocument, change: dict[str, Any], field: str, is_minor: bool, words: str
 ) -> None:
     (difference,) = compare_loosely(document, BOOKED | change).differences
     assert (difference.field, difference.is_minor) == (field, is_minor)
     assert words in difference.sentence
 
 
-def test_one_difference_that_is_not_minor_decides(document: Document) -> None:
+def test_one_difference_that_is_not_minor_decides(document: InvoiceDocument) -> None:
     similarity = compare_loosely(document, BOOKED | {"transdate": date(2026, 6, 20), "description": "Schulung"})
     assert not similarity.is_same
     assert not similarity.is_minor
 
 
-def test_a_text_of_the_source_is_not_quoted(document: Document) -> None:
+def test_a_text_of_the_source_is_not_quoted(document: InvoiceDocument) -> None:
     similarity = compare_loosely(document, BOOKED | {"description": "Frau Beispiel"})
     assert "Beispiel" not in " ".join(difference.sentence for difference in similarity.differences)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
+from airflow_provider_rma.billing.kinds.invoice_document import read_invoice
+from airflow_provider_rma.billing.policy import InputRules
 from tests.support.pages import plan_statistics, planned
 
 
@@ -43,11 +44,11 @@ def test_reasons_of_one_document_count_once_and_too_many_reasons_are_put_togethe
 def test_shapes_are_those_by_which_documents_are_sent(record: dict[str, Any]) -> None:
     record |= {"invnumber": "R-1", "customernumber": "K-1", "transdate": date(2026, 10, 31)}
     document = read_invoice(record, 1, InputRules())
-    figures = document.figures
+    totals = document.totals
     row = planned(1) | {
         "document": json.loads(document.to_json()),
-        "net": None if figures.net is None else str(figures.net),
-        "gross": None if figures.gross is None else str(figures.gross),
+        "net": None if totals.net is None else str(totals.net),
+        "gross": None if totals.gross is None else str(totals.gross),
     }
     (shape,) = plan_statistics(row).shapes
     method, included, currency, accounts, sign = document.shape

@@ -17,9 +17,10 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_rma.billing.journal.engine import open_engine
+from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
 from airflow_provider_rma.billing.outcomes import failing_outcomes
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.billing.run import BillingRun
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.exceptions import BillingError
 from tests.support.system.workers import MortalClient, MortalJournal, MortalOutput, Worker
@@ -68,8 +69,8 @@ def bill(given: dict[str, Any]) -> None:
         time.sleep(0.002)
     with MortalClient(config) as client:
         client.worker = worker
-        run = InvoiceRun(client, journal, policy, output, worker.name, failing_outcomes(None))
-        run.bill(given["records"])
+        run = BillingRun(InvoiceKind(client, policy), journal, output, failing_outcomes(None))
+        run.send(given["records"])
 
 
 if __name__ == "__main__":

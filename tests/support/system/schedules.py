@@ -95,7 +95,7 @@ class Schedule:
                 total_deadline=DEADLINE,
                 settle_time=self.settle_time,
                 check_master_data=False,
-                absence=dice.choice(("list", "list", "look_up")),
+                absence_check=dice.choice(("full_list", "full_list", "by_number")),
                 mark=dice.random() < 0.8,
             ),
             max_in_flight=dice.choice((1, 1, 1, 4)),
@@ -174,7 +174,7 @@ class Schedule:
             if turn == 0:
                 self._pass_time(20 * SETTLE)
                 # Only the list shows a second document of a number.
-                self.shop.policy = replace(self.shop.policy, absence="list")
+                self.shop.policy = replace(self.shop.policy, absence_check="full_list")
             elif {row["outcome"] for row in (report.rows or {}).values()} <= {"unchanged", "duplicate"}:
                 self._judge_end(report)
                 return

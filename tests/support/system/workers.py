@@ -19,10 +19,12 @@ from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.files import RunFolder
 from airflow_provider_rma.billing.journal.model import JournalRow
 from airflow_provider_rma.billing.journal.store import Journal
+from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 from airflow_provider_rma.billing.outcomes import DocumentResult, RunSummary, failing_outcomes
 from airflow_provider_rma.billing.plan_file import PlanReader
 from airflow_provider_rma.billing.policy import Policy
-from airflow_provider_rma.billing.run import InvoiceRun
+from airflow_provider_rma.billing.run import BillingRun
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
@@ -247,13 +249,13 @@ class Workshop:
     def bill(self, worker: Worker, records: list[dict[str, Any]]) -> Report:
         """Bill records until the end, or until the worker dies."""
         report = Report(worker)
-        return self._work(report, lambda run: setattr(report, "summary", run.bill(records)))
+        return self._work(report, lambda run: setattr(report, "summary", run.send(records)))
 
     def plan(self, worker: Worker, records: list[dict[str, Any]]) -> Report:
         """Plan only."""
         report = Report(worker)
 
-        def plan(run: InvoiceRun) -> None:
+        def plan(run: BillingRun[InvoiceDocument]) -> None:
             planned = run.plan(records)
             report.plan = planned.path, planned.digest
 
@@ -268,7 +270,7 @@ class Workshop:
             report, lambda run: setattr(report, "summary", run.apply(PlanReader(BytesIO(content)), digest))
         )
 
-    def _work(self, report: Report, do: Callable[[InvoiceRun], None]) -> Report:
+    def _work(self, report: Report, do: Callable[[BillingRun[InvoiceDocument]], None]) -> Report:
         worker = report.worker
         folder = f"{worker.name}-{len(self.files.content)}"
         config = ClientConfig(
@@ -295,7 +297,7 @@ class Workshop:
             report.rows = {row["number"].casefold(): row for row in rows}
         return report
 
-    def _run(self, worker: Worker, client: MortalClient, folder: str) -> InvoiceRun:
+    def _run(self, worker: Worker, client: MortalClient, folder: str) -> BillingRun[InvoiceDocument]:
         journal = MortalJournal(
             self.engine(worker.name),
             base_url=self.url,
@@ -306,4 +308,4 @@ class Workshop:
         )
         journal.worker = worker
         output = MortalOutput(self.files, folder, folder, worker=worker)
-        return InvoiceRun(client, journal, self.policy, output, worker.name, failing_outcomes(None))
+        return BillingRun(InvoiceKind(client, self.policy), journal, output, failing_outcomes(None))

@@ -1,4 +1,4 @@
-"""Compare a document with what the books hold under its number."""
+"""Compare an invoice with what the books hold under its number."""
 
 from __future__ import annotations
 
@@ -8,25 +8,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.billing.booked import booked_customer
-from airflow_provider_rma.billing.kinds.invoice import Document
+from airflow_provider_rma.billing.booked import BookedInvoice, booked_customer
+from airflow_provider_rma.billing.kinds.base import Comparison
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 
 #: Texts that do not change what is owed: a difference is reported, but is no conflict.
 _TEXTS = ("ordnumber", "description", "notes")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a comparison found.
-
-    :param differences: sentences that name a field which decides what is owed, free of personal data.
-    :param texts: names of texts that differ.
-    :param unchecked: names of what could not be compared.
-    """
-
-    differences: tuple[str, ...] = ()
-    texts: tuple[str, ...] = ()
-    unchecked: tuple[str, ...] = ()
 
 
 @dataclass
@@ -42,7 +29,7 @@ class _Findings:
             self.differences.append(f"{name}: meant {_written(ours)}, booked {_written(theirs)}")
 
 
-def compare(document: Document, booked: Mapping[str, Any]) -> Comparison:
+def compare_invoice(document: InvoiceDocument, booked: Mapping[str, Any]) -> Comparison[InvoiceDocument]:
     """Compare number, customer, date, currency, lines and every figure that can be derived.
 
     :param document: the document as it is meant.
@@ -57,22 +44,24 @@ def compare(document: Document, booked: Mapping[str, Any]) -> Comparison:
     findings.check("currency", document.currency, booked.get("currency") or None)
     if invoice.get("ar_accno"):
         findings.check("ar_accno", invoice["ar_accno"], booked.get("ar_accno") or None)
-    _compare_figures(findings, document, booked)
+    _compare_totals(findings, document, booked)
     _compare_lines(findings, document, booked)
     texts = [name for name in _TEXTS if invoice.get(name) and _differs(invoice[name], booked.get(name))]
-    return Comparison(tuple(findings.differences), tuple(texts), tuple(findings.unchecked))
+    return Comparison(
+        BookedInvoice.from_rma(booked), tuple(findings.differences), tuple(texts), tuple(findings.unchecked)
+    )
 
 
-def _compare_figures(findings: _Findings, document: Document, booked: Mapping[str, Any]) -> None:
+def _compare_totals(findings: _Findings, document: InvoiceDocument, booked: Mapping[str, Any]) -> None:
     if document.currency != "CHF":
         # Whether RMA states a foreign-currency document's totals in CHF or in its currency is not known.
         findings.unchecked.extend(["net", "gross"])
         return
-    findings.check("net", document.figures.net, booked.get("netamount"))
-    findings.check("gross", document.figures.gross, booked.get("amount"))
+    findings.check("net", document.totals.net, booked.get("netamount"))
+    findings.check("gross", document.totals.gross, booked.get("amount"))
 
 
-def _compare_lines(findings: _Findings, document: Document, booked: Mapping[str, Any]) -> None:
+def _compare_lines(findings: _Findings, document: InvoiceDocument, booked: Mapping[str, Any]) -> None:
     """Compare lines without regard to their order; the ledger skips entries of zero."""
     invoice = document.invoice
     for name, keys in _LINES.items():
