@@ -14,8 +14,9 @@ import pytest
 from airflow_provider_rma.billing.evidence.model import DefectKind
 from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal_import.model import MatchKind
-from airflow_provider_rma.billing.kinds.invoice import InputRules, read_invoice
+from airflow_provider_rma.billing.kinds.invoice_document import read_invoice
 from airflow_provider_rma.billing.outcomes import Outcome
+from airflow_provider_rma.billing.policy import InputRules
 from airflow_provider_rma.exceptions import InvalidInputError
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.fields import FieldSpec
