@@ -96,7 +96,7 @@ class Schedule:
                 settle_time=self.settle_time,
                 check_master_data=False,
                 absence_check=dice.choice(("full_list", "full_list", "by_number")),
-                mark=dice.random() < 0.8,
+                write_recovery_tag=dice.random() < 0.8,
             ),
             max_in_flight=dice.choice((1, 1, 1, 4)),
         )
