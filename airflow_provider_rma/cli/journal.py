@@ -196,11 +196,12 @@ def rebuild(ctx: click.Context, conn_id: str, as_json: bool) -> None:
     Exit code 1 if a number stands on several documents.
     """
     from airflow_provider_rma.billing.journal.rebuild import rebuild_journal
+    from airflow_provider_rma.billing.kinds.invoice import list_booked_invoices
 
     hook = get_hook(conn_id)
     store = open_journal(hook, "invoice", "rebuild")
     with hook.get_conn() as client:
-        result = rebuild_journal(client, store)
+        result = rebuild_journal(list_booked_invoices(client), store)
     counts = result.imported
     if as_json:
         print_json({"tenant": store.scope.tenant, "read": result.read, "tagged": result.tagged} | asdict(counts))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from airflow_provider_rma.billing.booked import BookedDocument, BookedInvoice
 from airflow_provider_rma.billing.journal.model import ImportCounts
 from airflow_provider_rma.billing.journal.store import Journal
-from airflow_provider_rma.billing.kinds.invoice import FIRST_DAY, LAST_DAY
-from airflow_provider_rma.client.client import RunMyAccountsClient
 
 log = logging.getLogger(__name__)
 
@@ -42,25 +41,27 @@ def find_recovery_tag(intnotes: str | None) -> str | None:
     return found.group(1) if found else None
 
 
-def rebuild_journal(client: RunMyAccountsClient, journal: Journal) -> RebuildResult:
+def rebuild_journal(invoices: Iterable[Mapping[str, Any]], journal: Journal) -> RebuildResult:
     """Record every invoice in the books that carries a recovery tag. Nothing is sent.
 
     What the lost journal knew beyond the books does not come back: what was in doubt, and what was booked without a
     tag.
 
+    :param invoices: all invoices of the tenant as read from RMA, read once. If they cannot be read to their end, what
+        was recorded until then is right and stays.
     :param journal: the tenant's journal of invoices.
-    :raises RequestError: if the list cannot be read to its end; what was recorded until then is right and stays.
     """
     result = RebuildResult()
-    result.imported = journal.import_many(
-        _read_tagged(client, result), note="rebuilt from the books by its recovery tag"
-    )
+    note = "rebuilt from the books by its recovery tag"
+    result.imported = journal.import_many(_select_tagged(invoices, result), note=note)
     log.info("Read %d invoices, %d of them with a recovery tag.", result.read, result.tagged)
     return result
 
 
-def _read_tagged(client: RunMyAccountsClient, result: RebuildResult) -> Iterator[tuple[BookedDocument, str]]:
-    for entity in client.iter_invoices(from_date=FIRST_DAY, to_date=LAST_DAY):
+def _select_tagged(
+    invoices: Iterable[Mapping[str, Any]], result: RebuildResult
+) -> Iterator[tuple[BookedDocument, str]]:
+    for entity in invoices:
         result.read += 1
         tag = find_recovery_tag(entity.get("intnotes"))
         if tag and entity.get("invnumber"):
