@@ -77,7 +77,7 @@ def cuts(body: bytes, content_type: str) -> list[int]:
 
 
 @pytest.mark.parametrize(("kind", "content_type", "every"), [
-    ("parquet", "xml", 23), ("parquet", "json", 41), ("duckdb", "xml", 19), ("postgres", "xml", 19),
+    ("parquet", "xml", 23), ("parquet", "json", 37), ("duckdb", "xml", 23), ("postgres", "xml", 23),
 ])  # fmt: skip
 def test_postings_cut_off_change_nothing(
     quarter: Quarter, tmp_path: Path, request: pytest.FixtureRequest, proxy: TamperingProxy,
@@ -106,8 +106,9 @@ def test_postings_cut_off_change_nothing(
         with pytest.raises(AuthenticationError):
             run()
         body = sent[0]
-        places = cuts(body, content_type)[:: 1 if IS_WHOLE else every]
+        places = cuts(body, content_type)
         assert len(places) >= 4
+        places = places[:: 1 if IS_WHOLE else min(every, len(places) // 4)]
         for number, place in enumerate(places):
             cut.append(body[:place])
             refusing = number % 2 == 0
