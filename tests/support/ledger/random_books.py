@@ -95,6 +95,11 @@ class Accountant:
     def step(self) -> None:
         """Do some things, at least one."""
         self.story.append("-- step")
+        for _ in range(self._dice.choice((1, 2, 3, 5, 8, 12))):
+            self.act()
+
+    def act(self) -> None:
+        """Do one thing, if what is drawn can be done."""
         acts: dict[str, tuple[float, Callable[[], bool]]] = {
             "sale": (6, self._sale),
             "articles": (4, self._articles),
@@ -113,10 +118,9 @@ class Accountant:
             "year end": (1.5, self._year_end),
         }
         weights = [weight for weight, _ in acts.values()]
-        for _ in range(self._dice.choice((1, 2, 3, 5, 8, 12))):
-            name = self._dice.choices([*acts], weights)[0]
-            if acts[name][1]():
-                self.met[name] += 1
+        name = self._dice.choices([*acts], weights)[0]
+        if acts[name][1]():
+            self.met[name] += 1
 
     # ------------------------------------------------------------------ choices
 

@@ -69,12 +69,16 @@ class TamperingProxy:
         self._server.server_close()
         self._session.close()
 
-    def _answer(self, target: str, headers: dict[str, str]) -> Reply:
-        self.targets.append(target)
+    def fetch(self, target: str, headers: dict[str, str]) -> Reply:
+        """The answer of the simulator itself."""
         passed = {name: headers[name] for name in ("Authorization", "Accept") if name in headers}
         passed["Accept-Encoding"] = "identity"
         answer = self._session.get(self.upstream + target, headers=passed, timeout=30)
-        reply = Reply(answer.content, answer.status_code, {"Content-Type": answer.headers.get("Content-Type", "")})
+        return Reply(answer.content, answer.status_code, {"Content-Type": answer.headers.get("Content-Type", "")})
+
+    def _answer(self, target: str, headers: dict[str, str]) -> Reply:
+        self.targets.append(target)
+        reply = self.fetch(target, headers)
         for pattern, change in self._rules:
             if pattern.search(target):
                 reply = change(reply) or reply

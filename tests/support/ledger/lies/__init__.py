@@ -1,0 +1,1 @@
+"""The table of lies, by what they are about."""

@@ -1,0 +1,18 @@
+"""The faults of the proof that are known, in one sentence each: why a test is expected to fail."""
+
+ALL_EMPTY = "every balance is an empty table and every list is empty: all months `exact`, all postings gone"
+FIRST_EMPTY = "a first load of empty answers is `exact`; right is `unproven`"
+MOVED_VOUCHER = "balance-sheet accounts are a chain: a voucher that is re-dated between requests is `exact` twice"
+SHIFTED = "stated balances shifted on both days, left out, or another tenant's: `exact`, wrong `balances`"
+MIRRORED = "a first load with all amounts negated is `exact`"
+EXCHANGE = "a list without the exchange-difference rows is `broken` without a cause"
+COUNT = "the announced count is judged first: `count_wrong`, the month unproven, no splitting"
+TWICE = "`number_of_transaction` stated twice with different values, an `entry_id` twice within a month: accepted"
+RAW = "raw exceptions for Latin-1 bytes, a count of 5,000 digits, a balance of 1e22"
+CHART = "openings, closings and the chart that were proven before cannot vanish; renumbered is `renumbered`"
+SCALE = "balances with 4 decimals against postings with 8: compared at the scale in which the service states"
+CONTRA = 'charts with many contra accounts are never loadable: "no known convention"'
+GOING_ON = "every month has its turn; then the run fails, naming those that failed"
+FUTURE = "a period wholly in the future is refused with the year in the message"
+GONE = "the comparison with what is loaded names the vouchers that are gone"
+RESIDUAL = "the books' residual is stored and shown as `books_off_by`"
