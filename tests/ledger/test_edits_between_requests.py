@@ -26,8 +26,9 @@ from tests.support.ledger.random_books import MONTHS, PERIOD, Accountant
 from tests.support.ledger.tampering_proxy import Reply, TamperingProxy
 from tests.support.ledger.told_run import Run, check_warehouse, run_extraction
 from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.scope import scaled
 
-SEEDS = int(os.environ.get("EDIT_SEEDS", "3"))
+SEEDS = int(os.environ.get("EDIT_SEEDS", scaled(3, 60)))
 FIRST = int(os.environ.get("EDIT_FIRST", "0"))
 #: How often something is done to the books after a request.
 SHARE = 0.15

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -25,8 +25,9 @@ from tests.support.ledger.picture import books_picture, warehouse_picture
 from tests.support.ledger.random_chart import ChartAccount, RandomChart, master_with
 from tests.support.ledger.told_run import Run, run_extraction
 from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.scope import scaled
 
-SEEDS = int(os.environ.get("HONEST_SEEDS", "3"))
+SEEDS = int(os.environ.get("HONEST_SEEDS", scaled(3, 40)))
 FIRST = int(os.environ.get("HONEST_FIRST", "0"))
 
 
@@ -210,9 +211,9 @@ def test_a_month_whose_vouchers_are_all_deleted(company: Company, warehouse: War
 @fails_today(issue.SCALE)
 def test_amounts_with_more_decimals_than_balances_are_exact(company: Company, warehouse: Warehouse) -> None:
     traded(company, "2026-01", "2026-02")
-    fields = {"customernumber": "K-900", "currency": "EUR"}
-    company.sale("F-1", "2026-01-25", "33.33", "0", exchangerate="0.957123", **fields)
-    company.sale("F-2", "2026-02-25", "66.67", "0", exchangerate="0.943871", **fields)
+    for number, month in enumerate(("2026-01", "2026-02")):
+        rate = {"currency": "EUR", "exchangerate": f"0.95{number}123"}
+        company.voucher(f"F-{number}", f"{month}-25", "6500", "1021", "33.33", **rate)
     must_be_exact(extract(company, warehouse, "2026-01", "2026-02"))
     must_hold_the_books(company, warehouse, "2026-01", "2026-02")
 
@@ -309,11 +310,47 @@ def must_not_be_accepted(company: Company, warehouse: Warehouse, where: Where, f
     assert not run.words & PROVEN, "every month of it"
 
 
-@fails_today(issue.MIRRORED)
+def many_accounts(company: Company) -> None:
+    traded(company, "2026-01", "2026-01")
+
+
+def few_accounts(company: Company) -> None:
+    company.voucher("G-0", "2025-12-05", "1020", "2800", "100000")
+    pairs = [("1000", "1020"), ("1020", "3400"), ("6500", "1020"), ("4200", "1000")]
+    for number, (debit, credit) in enumerate(pairs):
+        company.voucher(f"G-{number}", "2026-01-10", debit, credit, str(100 + 7 * number))
+
+
+def mostly_expenses(company: Company) -> None:
+    few_accounts(company)
+    for accno in ("4000", "4400", "5000", "6000", "6510"):
+        company.voucher(f"E-{accno}", "2026-01-11", accno, "1020", "12.35")
+
+
+#: Books of which the mirror image looks like another reading, for all that the number of agreeing accounts says.
+MIRRORED_BOOKS = [
+    pytest.param(many_accounts),
+    pytest.param(few_accounts, marks=fails_today(issue.MIRRORED)),
+    pytest.param(mostly_expenses, marks=fails_today(issue.MIRRORED)),
+]
+
+
 @pytest.mark.parametrize("side", MIRRORS)
-def test_the_mirror_image_of_books_is_refused(company: Company, warehouse: Warehouse, side: str) -> None:
-    traded(company, "2026-01", "2026-02")
-    must_not_be_accepted(company, warehouse, MIRRORS[side], "2026-01", "2026-02")
+@pytest.mark.parametrize("keep", MIRRORED_BOOKS)
+def test_the_mirror_image_of_books_is_refused(
+    company: Company, warehouse: Warehouse, keep: Callable[[Company], None], side: str
+) -> None:
+    keep(company)
+    must_not_be_accepted(company, warehouse, MIRRORS[side], "2026-01", "2026-01")
+
+
+@pytest.mark.parametrize("keep", [many_accounts, few_accounts, mostly_expenses])
+def test_books_that_are_not_mirrored_are_exact(
+    company: Company, warehouse: Warehouse, keep: Callable[[Company], None]
+) -> None:
+    keep(company)
+    must_be_exact(extract(company, warehouse, "2026-01", "2026-01"))
+    must_hold_the_books(company, warehouse, "2026-01", "2026-01")
 
 
 MONTHS = ["2026-01", "2026-02"]
@@ -322,6 +359,7 @@ MONTHS = ["2026-01", "2026-02"]
 @contextmanager
 def random_company(seed: int, folder: Path) -> Iterator[Company]:
     chart = RandomChart(seed)
+    folder.mkdir(exist_ok=True)
     try:
         with company_with(chart.accounts, folder) as company:
             chart.keep(company, MONTHS)
@@ -330,17 +368,20 @@ def random_company(seed: int, folder: Path) -> Iterator[Company]:
         raise AssertionError(f"seed {seed}, {chart.describe()}: {error}") from error
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
-def test_books_on_any_chart_are_exact(seed: int, tmp_path: Path, warehouse: Warehouse) -> None:
-    with random_company(seed, tmp_path) as company:
-        must_be_exact(extract(company, warehouse, MONTHS[0], MONTHS[-1]))
-        must_hold_the_books(company, warehouse, MONTHS[0], MONTHS[-1])
+@fails_today(issue.CONTRA)
+def test_books_on_any_chart_are_exact(tmp_path: Path, searched: Callable[[str], None]) -> None:
+    for seed in range(FIRST, FIRST + SEEDS):
+        with random_company(seed, tmp_path / str(seed)) as company:
+            warehouse = duckdb_warehouse(tmp_path / f"{seed}.duckdb")
+            must_be_exact(extract(company, warehouse, MONTHS[0], MONTHS[-1]))
+            must_hold_the_books(company, warehouse, MONTHS[0], MONTHS[-1])
+    searched(f"{SEEDS} charts from seed {FIRST}")
 
 
-@pytest.mark.parametrize("side", MIRRORS)
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
-def test_the_mirror_image_of_books_on_any_chart_is_refused(
-    seed: int, side: str, tmp_path: Path, warehouse: Warehouse
-) -> None:
-    with random_company(seed, tmp_path) as company:
-        must_not_be_accepted(company, warehouse, MIRRORS[side], MONTHS[0], MONTHS[-1])
+def test_the_mirror_image_of_books_on_any_chart_is_refused(tmp_path: Path, searched: Callable[[str], None]) -> None:
+    for seed in range(FIRST, FIRST + SEEDS):
+        with random_company(seed, tmp_path / str(seed)) as company:
+            for side, where in MIRRORS.items():
+                warehouse = duckdb_warehouse(tmp_path / f"{seed}-{side}.duckdb")
+                must_not_be_accepted(company, warehouse, where, MONTHS[0], MONTHS[-1])
+    searched(f"{SEEDS} charts from seed {FIRST}")

@@ -3,8 +3,8 @@
 After each lie, either the run says that the month is not proven and the old month is still there, or the warehouse
 holds what the books hold. Lies that no figure can show say so, with the reason.
 
-``LIES=all`` tells each lie in both forms and into each kind of warehouse, and lets an honest run follow;
-``make test-all`` does so.
+``LIES=all`` tells each lie in both forms and into each kind of warehouse, and lets an honest run follow; so does
+``make test-all``.
 """
 
 from __future__ import annotations
@@ -12,25 +12,29 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.ledger.destinations.conftest import make_warehouse
-from tests.support.ledger.liar import FEBRUARY, PROVEN, QUARTER, REFUSED, Liar, Lie, lie
+from tests.support.ledger.liar import FEBRUARY, HARMLESS, PROVEN, QUARTER, REFUSED, TAKEN, Liar, Lie, lie
 from tests.support.ledger.lied_about_books import MONTHS, Recorded, recorded_books
 from tests.support.ledger.lies import issue
 from tests.support.ledger.lies.changes import amended, counted, cut, emptied, line, on_day, text, voucher, without
 from tests.support.ledger.lies.failing import expected_failure, listed_names
-from tests.support.ledger.lies.requests import everything, postings
+from tests.support.ledger.lies.requests import OfOneMonth, everything, postings
 from tests.support.ledger.lies.table import LIES
 from tests.support.ledger.picture import MonthPicture, books_picture, warehouse_picture
 from tests.support.ledger.told_run import Run, check_verdict, check_warehouse, run_extraction
 from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.scope import IS_WHOLE
 
-ALL = os.environ.get("LIES") == "all"
+ALL = IS_WHOLE or os.environ.get("LIES") == "all"
 KINDS = ("duckdb", "parquet-local", "postgres") if ALL else ("duckdb",)
 SITUATIONS = ("first", "reload")
+FORMS = ("xml", "json")
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +60,16 @@ class Told:
         template = self._templates / kind
         if situation == "reload" and template.exists():
             shutil.copytree(template, folder, dirs_exist_ok=True)
+            _keep_open(kind, folder, request)
             return make_warehouse(kind, folder, request)
         warehouse = make_warehouse(kind, folder, request)
         if situation == "reload":
             self.load(warehouse, "before")
             if kind != "postgres":
                 shutil.copytree(folder, template)
+        elif kind == "duckdb":
+            (folder / "new").mkdir(parents=True)
+            _keep_open(kind, folder, request)
         return warehouse
 
     def load(self, warehouse: Warehouse, book: str) -> None:
@@ -73,22 +81,35 @@ class Told:
         assert warehouse_picture(warehouse, MONTHS, books) == books_picture(books, MONTHS)
 
 
+def _keep_open(kind: str, folder: Path, request: pytest.FixtureRequest) -> None:
+    """A second connection to a DuckDB file: to open and close it anew for each month would take half of the time."""
+    if kind == "duckdb":
+        connection = duckdb.connect(str(folder / "new" / "ledger.duckdb"))
+        request.addfinalizer(connection.close)
+
+
 @pytest.fixture(scope="module")
 def told(books: Recorded, liar: Liar, tmp_path_factory: pytest.TempPathFactory) -> Told:
     return Told(books, liar, tmp_path_factory.mktemp("templates"))
 
 
 def _cases() -> Iterator[object]:
+    """Each lie in both situations; a usual run tells it in one form each, and a harmless one only once."""
     for number, entry in enumerate(LIES):
         for place, situation in enumerate(SITUATIONS):
-            # Each lie in both forms: one on the first load, the other on the reload.
-            for form in ("xml", "json") if ALL else [("xml", "json")[(number + place) % 2]]:
+            if not ALL and entry.finding(situation) in (HARMLESS, TAKEN) and place == number % 2:
+                continue
+            for form in FORMS if ALL else [FORMS[(number + place) % 2]]:
                 failing = expected_failure(entry.name, situation, form)
                 marks = [pytest.mark.xfail(strict=True, reason=failing)] if failing else []
                 for kind in KINDS:
-                    yield pytest.param(
-                        entry, situation, form, kind, marks=marks, id=f"{entry.name}-{situation}-{form}-{kind}"
-                    )
+                    name = f"{entry.name}-{situation}-{form}-{kind}"
+                    yield pytest.param(_usual(entry), situation, form, kind, marks=marks, id=name)
+
+
+def _usual(entry: Lie) -> Lie:
+    """A lie that only February depends on is told to a run of February, unless everything is tried."""
+    return entry if ALL or not isinstance(entry.where, OfOneMonth) else replace(entry, period=FEBRUARY)
 
 
 @pytest.mark.parametrize(("entry", "situation", "form", "kind"), [*_cases()])

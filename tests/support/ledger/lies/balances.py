@@ -140,6 +140,7 @@ BALANCES = [
     lie("balances on every day are negated", TO, amended(every, times("-1"))),
     lie("movements are negated", movements(), amended(every, times("-1"))),
     lie("movements of a month are negated", movements(MONTH), amended(every, times("-1"))),
+    lie("movements of the only month are negated", movements(), amended(every, times("-1")), period=FEBRUARY),
     lie("an account is negated on every day", TO, amended(BANK, times("-1")), first=HARMLESS),
     lie("an account is negated at the end", closing(MONTH), amended(BANK, times("-1"))),
     lie("a standing account is negated on every day", TO, amended(MACHINE, times("-1")), first=HARMLESS),

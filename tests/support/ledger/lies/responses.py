@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from itertools import combinations
 
-from tests.support.ledger.liar import HARMLESS, TAKEN, Lie, Where, lie
+from tests.support.ledger.liar import FEBRUARY, HARMLESS, TAKEN, Lie, Where, lie
 from tests.support.ledger.lies.changes import body, cut, emptied, encoded, labelled, root
 from tests.support.ledger.lies.requests import (
     any_balance,
@@ -41,7 +42,7 @@ def _cut_off() -> list[Lie]:
     """A response of each kind, cut off at several places."""
     shares = {"empty": 0.0, "after a little": 0.02, "in the middle": 0.5, "late": 0.98, "before its last byte": 1.0}
     return [
-        lie(f"{kind} is cut off: {name}", where, cut(share))
+        lie(f"{kind} is cut off: {name}", where, cut(share), period=FEBRUARY)
         for kind, where in KINDS.items()
         for name, share in shares.items()
     ]
@@ -135,4 +136,4 @@ FORMS = [
                 .replace(b"]}", b"]]}", 1))),
 ]  # fmt: skip
 
-LIES: list[Lie] = [*_emptied(), *_cut_off(), *_no_answer(), *FORMS]
+LIES: list[Lie] = [*_emptied(), *_cut_off(), *_no_answer(), *(replace(entry, period=FEBRUARY) for entry in FORMS)]
