@@ -129,7 +129,6 @@ def test_months_of_a_run_that_are_proven_lead_from_one_to_the_next(tmp_path: Pat
 
 FEBRUARY_ASKED = "transactions?from_date=2026-02-01"
 JANUARY_ASKED = "transactions?from_date=2026-01-01"
-MARCH_ASKED = "transactions?from_date=2026-03-01"
 WHOLE = ("2026-01-01", "2026-03-31")
 EMPTY = dict.fromkeys(QUARTER, MonthPicture())
 
