@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_rma.billing.journal.engine import open_engine
-from tests.cli.conftest import Desk
+from tests.support.desk import Desk
 from tests.support.postgres import PASSWORD, PostgresServer
 
 HASH = "0" * 64

@@ -11,7 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_provider_rma.billing.evidence.model import RunFacts
 from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
 from airflow_provider_rma.billing.journal.engine import open_engine
-from tests.cli.conftest import Desk
+from tests.support.desk import Desk
 
 NOON = datetime(2026, 9, 15, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.kinds.invoice_document import recovery_tag
 from airflow_provider_rma.billing.numbers import normalize_number
-from tests.cli.conftest import Desk
+from tests.support.desk import Desk
 
 HASH = "0123456789abcdef" * 4
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.billing.journal.model import JournalState
-from tests.cli.conftest import Desk
+from tests.support.desk import Desk
 
 _years = count(1930)
 

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from airflow_provider_rma.cli.main import rma
 from airflow_provider_rma.ledger.dbt import sources_yml
-from tests.cli.conftest import Desk
+from tests.support.desk import Desk
 
 PERIOD = ("--from", "2026-01-01", "--to", "2026-02-28")
 

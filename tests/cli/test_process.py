@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from airflow_provider_rma.billing.booked import BookedDocument
-from tests.cli.conftest import Desk
+from tests.support.desk import Desk
 
 RMA = Path(sys.executable).with_name("rma")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_rma.billing.booked import BookedDocument
-from tests.cli.conftest import Desk
+from tests.support.desk import Desk
 
 DAY = 86_400
 
