@@ -80,7 +80,16 @@ class EntitySchema(Schema):
 
         :param entity: what :meth:`from_user` or :meth:`from_wire` gave.
         """
-        written: dict[str, Any] = self._sibling(Direction.WIRE).dump(entity)
+        return self._sibling(Direction.WIRE).write_fields(entity)
+
+    def write_fields(self, entity: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the fields that have a value; marshmallow's ``dump`` takes several times as long."""
+        written = {}
+        for name, field in self._fields.items():
+            value = entity.get(name)
+            text = missing if value is None else field.write_wire(value)
+            if text is not missing:
+                written[field.data_key or name] = text
         return written
 
     def from_wire(self, mapped: Any, *, path: str = "", unknown_fields: set[str] | None = None) -> dict[str, Any]:
@@ -167,10 +176,6 @@ class EntitySchema(Schema):
         return {}
 
     # ------------------------------------------------------------------ marshmallow
-
-    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
-        value = obj.get(attr)
-        return missing if value is None else value
 
     @pre_load
     def _mark_attributes(self, data: Any, **_: Any) -> Any:

@@ -67,7 +67,7 @@ class Nested(NestedField):
         return self.read_element(value) if value else None
 
     def write_wire(self, value: Any) -> Any:
-        return self.schema.dump(value)
+        return self.schema.write_fields(value)
 
 
 class WrappedList(NestedField):
@@ -137,4 +137,4 @@ class WrappedList(NestedField):
         return loaded
 
     def write_wire(self, value: Any) -> Any:
-        return {self.item: [self.schema.dump(element) for element in value]} if value else missing
+        return {self.item: [self.schema.write_fields(element) for element in value]} if value else missing

@@ -71,7 +71,7 @@ class InvoiceDocument(Document):
         """Currency (ISO 4217); RMA's default is CHF."""
         return str(self.invoice.get("currency") or "CHF")
 
-    @cached_property
+    @property
     def wire(self) -> dict[str, Any]:
         """The invoice as it is sent, in the mapped form."""
         return _SCHEMA.to_wire(self.invoice)
