@@ -53,8 +53,23 @@ def prepare(session: WarehouseTransaction, location: str, *, history: bool) -> N
             columns.append(contract.VALID_FROM)
         _create_or_widen(session, table.name, columns, present[table.name])
     session.renew_views()
-    session.execute(f"DELETE FROM {session.name('contract')}")  # noqa: S608 - a name of ours
-    session.add("contract", version=contract.CONTRACT_VERSION, views=views.version())
+    _record_version(session)
+
+
+def _record_version(session: WarehouseTransaction) -> None:
+    """Write the version into the one row of the table ``contract``, which stays the same row.
+
+    Writers take turns by that row. If it were replaced, a writer that waits for it would find nothing to wait for, and
+    go on beside the next one.
+    """
+    if session.select("contract", ["version"]):
+        names = [session.dialect.quoted(name) for name in OWN["contract"].names]
+        session.execute(
+            f"UPDATE {session.name('contract')} SET {names[0]} = ?, {names[1]} = ?, {names[2]} = CURRENT_TIMESTAMP",  # noqa: S608
+            [contract.CONTRACT_VERSION, views.version()],
+        )
+    else:
+        session.add("contract", version=contract.CONTRACT_VERSION, views=views.version())
 
 
 def _is_current(session: WarehouseTransaction, location: str, *, history: bool) -> bool:
