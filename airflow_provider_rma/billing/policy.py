@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from airflow_provider_rma.schemas.dates import PLAUSIBLE, DateRange
+
 AbsenceCheck = Literal["full_list", "by_number"]
 
 
@@ -18,11 +20,13 @@ class InputRules:
     :param send_customers: whether records may carry a full ``customer``, which creates or overwrites master data.
     :param currencies: currencies that may be billed (ISO 4217).
     :param input_timezone: time zone in which date-times that are not midnight name a day; None refuses them.
+    :param date_range: days that a date may have.
     """
 
     send_customers: bool = False
     currencies: Collection[str] = ("CHF",)
     input_timezone: str | None = None
+    date_range: DateRange = PLAUSIBLE
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from airflow_provider_rma.client.responses import Response
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.client.stream import Entity, EntityStream, RawResponse
 from airflow_provider_rma.client.transport import Transport
+from airflow_provider_rma.schemas.keys import normalize_key
 
 log = logging.getLogger(__name__)
 
@@ -266,7 +267,7 @@ class RunMyAccountsClient:
             mapped = endpoint.decode(response.read(), response.content_type(form))
             response.close()
             entity = self._entity(endpoint, mapped)
-            if str(entity[key]).strip().casefold() != number.strip().casefold():
+            if normalize_key(str(entity[key])) != normalize_key(number):
                 raise unexpected_error(
                     f"the response is another {endpoint.schema.entity} than the one that was asked for"
                 )

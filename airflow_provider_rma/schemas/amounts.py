@@ -10,12 +10,13 @@ from marshmallow import missing
 
 from airflow_provider_rma.schemas.fields import RmaField, to_integer
 from airflow_provider_rma.schemas.mapped import scalar_text
-from airflow_provider_rma.schemas.problems import validation_error
+from airflow_provider_rma.schemas.problems import validation_error, wrong_type_error
 
 _PLAIN = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _WIRE = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
 _TOO_LARGE = 24  # digits; beyond it a value on the wire is damage, not money
 _ONE = Decimal(1)
+_HUGE = 10**40
 
 
 def parse_wire_decimal(text: str) -> Decimal:
@@ -76,10 +77,9 @@ class Amount(RmaField):
             return self._parse(value.strip())
         number = to_integer(value)
         if number is not None:
-            return Decimal(number)
-        raise validation_error(
-            f"is a {type(value).__name__}, not a number", "give a Decimal, an int, or text such as 12.50"
-        )
+            # Huge integers take minutes to convert, and are refused anyway.
+            return Decimal(number) if abs(number) < _HUGE else Decimal(_HUGE)
+        raise wrong_type_error(value, "a number", "give a Decimal, an int, or text such as 12.50")
 
     @staticmethod
     def _parse(text: str) -> Any:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, ClassVar, Self, cast
 
 import pendulum
 from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, missing, pre_load, validates_schema
+from marshmallow.exceptions import SCHEMA
 
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError, UnexpectedResponseError
+from airflow_provider_rma.schemas.dates import PLAUSIBLE, DateRange
 from airflow_provider_rma.schemas.fields import Direction, FieldSpec, RmaField
 from airflow_provider_rma.schemas.mapped import unwrap
-from airflow_provider_rma.schemas.problems import Problem, field_problems, unknown_field_problem
+from airflow_provider_rma.schemas.problems import (
+    MAX_PROBLEMS,
+    Problem,
+    field_problems,
+    printable_name,
+    type_name,
+    unknown_field_problem,
+    validation_error,
+)
+
+log = logging.getLogger(__name__)
 
 
 class EntitySchema(Schema):
@@ -22,6 +36,7 @@ class EntitySchema(Schema):
 
     :param direction: what :meth:`load` reads: input of a user, or a response of the service.
     :param input_timezone: zone in which a time of day from a user is turned into a calendar day.
+    :param date_range: days that are accepted from a user.
     """
 
     #: What one record is called, also the name of its element.
@@ -29,49 +44,77 @@ class EntitySchema(Schema):
     #: The field that names a record; without it a response cannot be used. None where none is certain.
     key: ClassVar[str | None] = None
 
-    def __init__(self, *, direction: Direction = Direction.USER, input_timezone: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        direction: Direction = Direction.USER,
+        input_timezone: str | None = None,
+        date_range: DateRange = PLAUSIBLE,
+    ) -> None:
         self.direction = direction
         self.input_timezone = input_timezone
-        self._siblings: dict[tuple[Direction, str | None], Self] = {}
+        self.date_range = date_range
+        self._siblings: dict[tuple[Direction, str | None, DateRange], Self] = {}
+        self._remarked: set[str] = set()
         super().__init__(unknown=EXCLUDE if direction is Direction.USER else INCLUDE)
         self._fields = cast("Mapping[str, RmaField]", self.fields)
         self._attributes = tuple(name for name, field in self._fields.items() if field.is_attribute)
         self._by_name = {**self._fields, **{f"@{name}": self._fields[name] for name in self._attributes}}
 
-    def _sibling(self, direction: Direction, input_timezone: str | None = None) -> Self:
-        if (direction, input_timezone) == (self.direction, self.input_timezone):
+    def _sibling(
+        self, direction: Direction, input_timezone: str | None = None, date_range: DateRange = PLAUSIBLE
+    ) -> Self:
+        key = (direction, input_timezone, date_range)
+        if key == (self.direction, self.input_timezone, self.date_range):
             return self
-        key = (direction, input_timezone)
         if key not in self._siblings:
-            self._siblings[key] = type(self)(direction=direction, input_timezone=input_timezone)
+            self._siblings[key] = type(self)(direction=direction, input_timezone=input_timezone, date_range=date_range)
         return self._siblings[key]
 
     # ------------------------------------------------------------------ the three directions
 
     def from_user(
-        self, record: Mapping[str, Any], *, path: str = "", input_timezone: str | None = None
+        self,
+        record: Mapping[str, Any],
+        *,
+        path: str = "",
+        input_timezone: str | None = None,
+        date_range: DateRange = PLAUSIBLE,
     ) -> dict[str, Any]:
         """Check what a user gives, strictly, and turn it into an entity.
+
+        Whatever is given, also no record at all or objects that cannot be looked at, ends in an entity or in
+        :class:`InvalidInputError`, whose message is of bounded length. Fields that RMA sets (``id``) are left out, and
+        named once in the log.
 
         :param record: RMA's field names with Python values or text. None means "not given"; so does an empty text in a
             field that is no text. Lists may be a list, one mapping, or the wrapper form.
         :param path: name of the record in messages, e.g. ``customer K-1``; by default made from its kind and key.
         :param input_timezone: zone (e.g. ``Europe/Zurich``) in which a time stamp that is not at midnight is turned
             into a calendar day; without it such values are refused.
+        :param date_range: days that are accepted.
         :returns: the entity, with the fields that were given, and every list field.
         :raises InvalidInputError: with every problem found.
         :raises ConfigurationError: if the zone does not exist.
         """
-        schema = self._sibling(Direction.USER, _check_timezone(input_timezone))
-        path = path or self._record_name(record)
-        problem = self._record_problem(record)
-        if problem:
-            raise InvalidInputError([FieldProblem(path, problem, f"give one dict per {self.entity}")])
+        schema = self._sibling(Direction.USER, _check_timezone(input_timezone), date_range)
+        failure: InvalidInputError
         try:
-            entity: dict[str, Any] = schema.load(record)
+            values = self._copy_record(record)
+            path = path or self._record_name(values)
+            entity: dict[str, Any] = schema.load(values)
         except ValidationError as error:
-            raise InvalidInputError(field_problems(path, error.messages)) from None
-        return entity
+            failure = InvalidInputError(field_problems(path or self.entity, error.messages))
+        except Exception:  # noqa: BLE001 - a user's object may raise anything
+            failure = InvalidInputError([FieldProblem(path or self.entity, "cannot be read", "give plain values")])
+        else:
+            return entity
+        raise failure
+
+    def _copy_record(self, record: Any) -> dict[Any, Any]:
+        if isinstance(record, Mapping):
+            return dict(record)
+        raise validation_error(f"is a {type_name(record)}, not a mapping of fields", f"give one dict per {self.entity}")
 
     def to_wire(self, entity: Mapping[str, Any]) -> dict[str, Any]:
         """Write an entity in the mapped form, exactly as documented and in the documented order.
@@ -192,18 +235,29 @@ class EntitySchema(Schema):
     def _check_user_input(self, data: dict[str, Any], original: Mapping[str, Any], **_: Any) -> None:
         if self.direction is Direction.WIRE:
             return
-        problems: dict[str, list[Problem]] = {}
-        for key, value in original.items():
-            if key not in self.fields:
-                problems[key] = [unknown_field_problem(key, self.load_fields, self.entity)]
-            elif key not in self.load_fields and value is not None:
-                problems[key] = [Problem("is set by RMA and cannot be written", "leave it out")]
+        problems = dict(islice(self._find_key_problems(original), MAX_PROBLEMS + 1))
         refused = {name: original[name] for name in self.load_fields if name not in data and name in original}
-        given = {name: value for name, value in {**refused, **data}.items() if value not in (None, "", [], {})}
+        given = {name: value for name, value in {**refused, **data}.items() if not _is_empty(value)}
         for key, found in self.check_rules(given).items():
             problems.setdefault(key, []).extend(found)
         if problems:
             raise ValidationError(problems)
+
+    def _find_key_problems(self, original: Mapping[Any, Any]) -> Iterator[tuple[str, list[Problem]]]:
+        """Find keys that are no field's, or a field's that is not the user's to write."""
+        for key, value in original.items():
+            field = self._fields.get(key) if isinstance(key, str) else None
+            if field is None:
+                name = printable_name(key)
+                # marshmallow's own name for the record as a whole would hide the key.
+                name = name if name != SCHEMA else f"'{name}'"
+                yield name, [unknown_field_problem(key, self.load_fields, self.entity)]
+            elif field.read_only and not _is_empty(value):
+                if field.refused:
+                    yield key, [Problem("is set by RMA and cannot be written", field.refused)]
+                elif key not in self._remarked:
+                    self._remarked.add(key)
+                    log.info("%s: %s is set by RMA; what records say there is not sent.", self.entity, key)
 
     def find_undeclared(self, mapped: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         """Paths of members of the mapped form that are not declared, in this record and the ones inside it."""
@@ -214,14 +268,15 @@ class EntitySchema(Schema):
             else:
                 yield from field.find_undeclared(mapped[name], prefix + name)
 
-    @staticmethod
-    def _record_problem(record: Any) -> str:
-        return "" if isinstance(record, Mapping) else f"is a {type(record).__name__}, not a mapping of fields"
-
-    def _record_name(self, record: Any) -> str:
-        value = record.get(self.key) if isinstance(record, Mapping) and self.key else None
-        usable = isinstance(value, str) and value.isprintable() and 0 < len(value) <= 64
+    def _record_name(self, record: Mapping[Any, Any]) -> str:
+        value = record.get(self.key) if self.key else None
+        usable = isinstance(value, str) and 0 < len(value) <= 64 and value.isprintable()
         return f"{self.entity} {value}" if usable else self.entity
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a value counts as not given; comparing with ``==`` would ask the object, which may answer anything."""
+    return value is None or value is missing or (isinstance(value, str | list | tuple | dict) and not len(value))
 
 
 def _unexpected_error(message: str) -> UnexpectedResponseError:

@@ -19,8 +19,8 @@ class CustomerSchema(EntitySchema):
     id = Integer(read_only=True, note="internal id")
     customernumber = Identifier(32, required=True, note="identifies the customer")
     name = Text(64, required=True, note="company or full name; may be empty on read (seen in clients)")
-    created = CalendarDate()
-    ended = CalendarDate(note="date of closing")
+    created = CalendarDate(read_only=True, is_timestamp=True)
+    ended = CalendarDate(is_timestamp=True, note="date of closing")
     contactId = Integer(read_only=True, default="0")  # noqa: N815 - RMA's spelling
     salutation = Text(32)
     firstname = Text(32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import pendulum
 from marshmallow import missing
 
+from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.schemas.fields import RmaField
 from airflow_provider_rma.schemas.mapped import scalar_text
-from airflow_provider_rma.schemas.problems import validation_error
+from airflow_provider_rma.schemas.problems import validation_error, wrong_type_error
 
 _USER = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -20,8 +22,58 @@ _USER = re.compile(
 )
 _WIRE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])")
 _MIDNIGHT = time()
-_FIRST = date(1900, 1, 1)
 _ZURICH = "Europe/Zurich"
+
+#: Every day that can be sent at all, whatever a user allows. Lists of "all" documents are asked for with these bounds,
+#: so that nothing that was ever sent is hidden from them.
+EARLIEST_DAY = date(1900, 1, 1)
+LATEST_DAY = date(2999, 12, 31)
+
+
+@dataclass(frozen=True)
+class DateRange:
+    """The days that are accepted from a user; beyond it a date is taken for a slip (``3026-03-02``).
+
+    :param first: first day, inclusive.
+    :param last: last day, inclusive.
+    :raises ConfigurationError: if they are no days between 1900-01-01 and 2999-12-31, in this order.
+    """
+
+    first: date = EARLIEST_DAY
+    last: date = date(2100, 12, 31)
+
+    def __post_init__(self) -> None:
+        plain = all(type(day) is date for day in (self.first, self.last))
+        if not plain or not EARLIEST_DAY <= self.first <= self.last <= LATEST_DAY:
+            raise ConfigurationError(
+                f"date_range must be two days from {EARLIEST_DAY} to {LATEST_DAY}, the first before the last.",
+                advice="Give the first and the last day that a document may have.",
+            )
+
+    @classmethod
+    def parse(cls, value: object) -> DateRange:
+        """Read a range from a parameter: None for the default, or two days, each a date or ``YYYY-MM-DD``."""
+        if value is None:
+            return cls()
+        if isinstance(value, cls):
+            return value
+        days = [_parse_day(day) for day in value] if isinstance(value, list | tuple) else []
+        return cls(*days) if len(days) == 2 else cls(LATEST_DAY, EARLIEST_DAY)
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+
+def _parse_day(value: object) -> date:
+    """Read a day; a day that no range allows stands for what is none."""
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else date(value.year, value.month, value.day)  # type: ignore[attr-defined]
+    except (AttributeError, TypeError, ValueError):
+        return date.max
+
+
+#: What is accepted where nothing else is said.
+PLAUSIBLE = DateRange()
 
 
 @lru_cache(maxsize=8192)
@@ -30,7 +82,7 @@ def format_wire_date(day: date) -> str:
 
     Before 1895 Switzerland kept a local time with odd seconds; such days are written with +01:00.
     """
-    if day.year < _FIRST.year:
+    if day.year < EARLIEST_DAY.year:
         return f"{day.isoformat()}T00:00:00+01:00"
     return pendulum.datetime(day.year, day.month, day.day, tz=_ZURICH).isoformat()
 
@@ -55,10 +107,18 @@ class CalendarDate(RmaField):
 
     From users: a ``date``, a ``datetime`` or a time stamp at midnight in its own offset, or ISO text. Any other time of
     day is refused, unless the schema was asked to read with ``input_timezone``: then it is converted, and the calendar
-    day there counts (a time without an offset is taken to be in that zone already).
+    day there counts (a time without an offset is taken to be in that zone already). Days outside of the schema's
+    ``date_range`` are refused.
+
+    :param is_timestamp: documented as a point in time of which RMA needs the day: any time of day is accepted, and
+        without ``input_timezone`` the day is the one that is written, in the time stamp's own offset.
     """
 
     kind = "date"
+
+    def __init__(self, *, is_timestamp: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.is_timestamp = is_timestamp
 
     def read_user(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -68,12 +128,15 @@ class CalendarDate(RmaField):
         if isinstance(value, datetime):
             value = self._to_day(value)
         if not isinstance(value, date):
+            raise wrong_type_error(value, "a date", "give a date, or text such as 2025-03-31")
+        day = date(value.year, value.month, value.day)
+        allowed: DateRange = getattr(self.parent, "date_range", PLAUSIBLE)
+        if day not in allowed:
             raise validation_error(
-                f"is a {type(value).__name__}, not a date", "give a date, or text such as 2025-03-31"
+                f"lies outside of {allowed.first} to {allowed.last}",
+                "correct the year, or widen date_range if such dates are meant",
             )
-        if value.year < _FIRST.year:
-            raise validation_error("lies before 1900", "correct the year")
-        return date(value.year, value.month, value.day)
+        return day
 
     @staticmethod
     def _parse(text: str) -> Any:
@@ -93,6 +156,8 @@ class CalendarDate(RmaField):
         if stamp.time() == _MIDNIGHT:
             return stamp.date()
         zone: str | None = getattr(self.parent, "input_timezone", None)
+        if zone is None and self.is_timestamp:
+            return stamp.date()
         if zone is None:
             remedy = "give the calendar date alone, or set input_timezone to the zone whose calendar day counts"
             raise validation_error("has a time of day, so its calendar day depends on the time zone", remedy)

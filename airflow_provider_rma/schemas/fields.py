@@ -14,10 +14,10 @@ from enum import Enum
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from marshmallow import fields, missing
+from marshmallow import ValidationError, fields, missing
 
 from airflow_provider_rma.schemas.mapped import scalar_text
-from airflow_provider_rma.schemas.problems import missing_error, validation_error
+from airflow_provider_rma.schemas.problems import missing_error, type_name, validation_error
 
 if TYPE_CHECKING:
     _Field = fields.Field[Any]
@@ -40,7 +40,7 @@ class FieldSpec:
     :param kind: ``text``, ``key``, ``account number``, ``account numbers``, ``choice``, ``currency``, ``money``,
         ``price``, ``balance``, ``integer``, ``boolean``, ``date``, ``list``, ``entity`` or ``undocumented``.
     :param required: the user must give it.
-    :param read_only: RMA sets it; refused from users.
+    :param read_only: RMA sets it; not taken from users.
     :param default: what RMA takes if it is not sent, None if nothing is documented.
     :param max_length: most characters, None without a limit.
     :param decimals: most decimal places, None if it is no amount.
@@ -65,7 +65,8 @@ class RmaField(_Field):
     """A field of an RMA entity.
 
     :param required: the user must give it.
-    :param read_only: RMA sets it; refused from users, read and kept from the wire.
+    :param read_only: RMA sets it. Ignored with a remark where a user gives it, kept where the wire brings it.
+    :param refused: the remedy with which a read-only field is refused from users, for values that a user may rely on.
     :param default: what RMA takes if the field is not sent, as documented; for information, never filled in here.
     :param attribute: an XML attribute, ``@name`` on the wire.
     :param note: where the limit comes from, or what the field means, in a few words.
@@ -79,6 +80,7 @@ class RmaField(_Field):
         *,
         required: bool = False,
         read_only: bool = False,
+        refused: str = "",
         default: str | None = None,
         attribute: bool = False,
         note: str = "",
@@ -87,6 +89,7 @@ class RmaField(_Field):
         metadata = {"default": default, "read_only": read_only, "attribute": attribute, "note": note, **limits}
         super().__init__(required=required, allow_none=True, metadata=metadata)
         self.read_only = read_only
+        self.refused = refused
         self.is_attribute = attribute
         self.strict = True
 
@@ -140,12 +143,22 @@ class RmaField(_Field):
             if value is missing:
                 return self.absent_value()
             return self.read_wire(value)
-        result = missing if value is None or value is missing else self.read_user(value)
+        result = missing if value is None or value is missing else self._read_guarded(value)
         if result is not missing:
             return result
         if self.required:
             raise missing_error()
         return self.absent_value()
+
+    def _read_guarded(self, value: Any) -> Any:
+        """Read a user's value; one that cannot even be looked at is a problem of its field, like any other."""
+        try:
+            return self.read_user(value)
+        except ValidationError:
+            raise
+        except Exception:  # noqa: BLE001 - a user's object may raise anything
+            failure = validation_error(f"is a {type_name(value)} that cannot be read", "give a plain value or text")
+        raise failure
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return self.write_wire(value)
@@ -161,6 +174,11 @@ class RmaField(_Field):
     def write_wire(self, value: Any) -> Any:
         """The documented text of a value."""
         raise NotImplementedError
+
+
+def is_empty_text(value: Any) -> bool:
+    """Whether a user's value is the empty text; ``==`` would ask the object, which may say anything."""
+    return isinstance(value, str) and not len(value)
 
 
 def to_integer(value: Any) -> int | None:
@@ -229,10 +247,13 @@ class Boolean(RmaField):
     def read_user(self, value: Any) -> Any:
         if isinstance(value, str) and not value.strip():
             return missing
-        if isinstance(value, str | Integral):
-            found = self._VALUES.get(str(value).strip().lower())
-            if found is not None:
-                return found
+        found = None
+        if isinstance(value, str):
+            found = self._VALUES.get(value.strip().lower())
+        elif isinstance(value, Integral) and int(value) in (0, 1):
+            found = bool(value)
+        if found is not None:
+            return found
         raise validation_error("is neither true nor false", "give True or False, or the text 'true' or 'false'")
 
     def read_wire(self, value: Any) -> bool | None:

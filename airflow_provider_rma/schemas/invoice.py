@@ -14,6 +14,9 @@ from airflow_provider_rma.schemas.nested import Nested, WrappedList
 from airflow_provider_rma.schemas.problems import Problem
 from airflow_provider_rma.schemas.text import AccountNumber, AccountNumbers, Choice, Currency, Identifier, Text
 
+#: A total that RMA would ignore is refused: the user may rely on it.
+_TOTAL = "leave it out; to have the total checked, give expected_amount"
+
 
 class InvoicePartSchema(EntitySchema):
     """A line of the article method: income account and tax come from the article."""
@@ -32,7 +35,7 @@ class InvoicePartSchema(EntitySchema):
     tax_accnos = AccountNumbers(note="separated by blanks, or a list (seen in clients)")
     serialnumber = Text()
     projectnumber = Text(note="on read only if set (seen in clients)")
-    price_update = CalendarDate(note="may be empty; the time of day is dropped")
+    price_update = CalendarDate(is_timestamp=True, note="may be empty; the time of day is dropped")
 
 
 class IncomeEntrySchema(EntitySchema):
@@ -80,9 +83,9 @@ class InvoiceSchema(EntitySchema):
     department = Text(note="on write name--id, on read the name")
     dcn = Text(note="QR reference; if empty RMA builds it from the number, which must then be digits only")
     language_code = Text(note="language of the template")
-    amount = Money(read_only=True, note="total with tax")
-    netamount = Money(read_only=True, note="total without tax")
-    paid = Money(read_only=True, note="paid so far")
+    amount = Money(read_only=True, refused=_TOTAL, note="total with tax")
+    netamount = Money(read_only=True, refused=_TOTAL, note="total without tax")
+    paid = Money(read_only=True, refused="leave it out; payments are booked by themselves", note="paid so far")
     customer = Nested(CustomerSchema, note="complete record: creates the customer or overwrites it")
     customernumber = Identifier(32, note="refers to an existing customer")
     parts = WrappedList(InvoicePartSchema, "part", note="article method")

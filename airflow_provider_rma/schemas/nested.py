@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, missing
 
 from airflow_provider_rma.schemas.base import EntitySchema
-from airflow_provider_rma.schemas.fields import FieldSpec, RmaField
+from airflow_provider_rma.schemas.fields import FieldSpec, RmaField, is_empty_text
 from airflow_provider_rma.schemas.mapped import unwrap
-from airflow_provider_rma.schemas.problems import Problem, validation_error
+from airflow_provider_rma.schemas.problems import MAX_PROBLEMS, Problem, printable_name, wrong_type_error
 
 
 class NestedField(RmaField):
@@ -28,7 +28,9 @@ class NestedField(RmaField):
 
     def _bind_to_schema(self, field_name: str, parent: Any, /) -> None:
         super()._bind_to_schema(field_name, parent)
-        self.schema = self.schema_class(direction=parent.direction, input_timezone=parent.input_timezone)
+        self.schema = self.schema_class(
+            direction=parent.direction, input_timezone=parent.input_timezone, date_range=parent.date_range
+        )
 
     def specs(self, path: str, *, read_only: bool = False) -> Iterator[FieldSpec]:
         yield from super().specs(path, read_only=read_only)
@@ -38,12 +40,11 @@ class NestedField(RmaField):
         """Read one inner entity."""
         if not isinstance(value, Mapping):
             if self.strict or value:
-                raise validation_error(
-                    f"is a {type(value).__name__}, not a mapping of fields",
-                    f"give a dict with the fields of the {self.schema.entity}",
+                raise wrong_type_error(
+                    value, "a mapping of fields", f"give a dict with the fields of the {self.schema.entity}"
                 )
             value = {}
-        loaded: dict[str, Any] = self.schema.load(value)
+        loaded: dict[str, Any] = self.schema.load(dict(value) if self.strict else value)
         return loaded
 
 
@@ -105,12 +106,10 @@ class WrappedList(NestedField):
             items = self._from_mapping(value)
         elif isinstance(value, list | tuple):
             items = list(value)
-        elif value == "":
+        elif is_empty_text(value):
             return missing
         else:
-            raise validation_error(
-                f"is a {type(value).__name__}, not a list of {self.item} records", "give a list of mappings"
-            )
+            raise wrong_type_error(value, f"a list of {self.item} records", "give a list of mappings")
         return self._read_elements(items)
 
     def _from_mapping(self, value: Mapping[str, Any]) -> list[Any]:
@@ -119,7 +118,8 @@ class WrappedList(NestedField):
         stray = [key for key in value if key != self.item]
         if stray:
             text = f"stands beside '{self.item}' in the wrapper"
-            raise ValidationError({key: [Problem(text, "move it into the lines or remove it")] for key in stray})
+            remedy = "move it into the lines or remove it"
+            raise ValidationError({printable_name(key): [Problem(text, remedy)] for key in stray[:MAX_PROBLEMS]})
         return unwrap(value, self.item)
 
     def read_wire(self, value: Any) -> list[dict[str, Any]]:
@@ -132,6 +132,8 @@ class WrappedList(NestedField):
                 loaded.append(self.read_element(item))
             except ValidationError as error:
                 errors[index] = error.messages
+                if len(errors) > MAX_PROBLEMS:
+                    break
         if errors:
             raise ValidationError(errors)
         return loaded

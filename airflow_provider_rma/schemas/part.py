@@ -26,4 +26,6 @@ class PartSchema(EntitySchema):
     tax_accnos = AccountNumbers(note="separated by blanks, or a list")
     serialnumber = Text()
     projectnumber = Text()
-    price_update = CalendarDate(note="day from which the article may be used; the time of day is dropped")
+    price_update = CalendarDate(
+        is_timestamp=True, note="day from which the article may be used; the time of day is dropped"
+    )

@@ -10,6 +10,9 @@ from marshmallow import ValidationError
 
 from airflow_provider_rma.exceptions import FieldProblem
 
+#: Most problems that are told of one record.
+MAX_PROBLEMS = 30
+
 
 class Problem(str):
     """Text of one problem that carries its remedy through marshmallow's error structures.
@@ -32,6 +35,23 @@ def validation_error(text: str, remedy: str = "") -> ValidationError:
     return ValidationError([Problem(text, remedy)])
 
 
+def wrong_type_error(value: Any, wanted: str, remedy: str) -> ValidationError:
+    """An error for a value of a type that a field cannot read.
+
+    :param wanted: the type that is wanted, with its article.
+    :param remedy: what to do, where the value is not a data frame's mark for an empty cell.
+    """
+    name = type_name(value)
+    if name in ("NAType", "NaTType") or (isinstance(value, float) and value != value):
+        return validation_error("is a data frame's mark for an empty cell", "give None, or leave the field out")
+    return validation_error(f"is a {name}, not {wanted}", remedy)
+
+
+def type_name(value: Any) -> str:
+    """The name of a value's type as it may be shown."""
+    return printable_name(type(value).__name__)
+
+
 def missing_error() -> ValidationError:
     """The error for a required field without a value."""
     return validation_error("is missing", "give a value, the field is required")
@@ -44,10 +64,16 @@ def field_problems(path: str, messages: Any) -> list[FieldProblem]:
     :param messages: ``ValidationError.messages``.
     :returns: problems with paths such as ``invoice R-1: parts[2].unit``, in the order of the fields.
     """
-    found = []
+    found: list[FieldProblem] = []
+    more = 0
     for field, message in _walk("", messages):
+        if len(found) == MAX_PROBLEMS:
+            more += 1
+            continue
         where = f"{path}: {field}" if path and field else path or field
         found.append(FieldProblem(where, str(message), getattr(message, "remedy", "")))
+    if more:
+        found.append(FieldProblem(path, f"has {more} further problems", "correct these first"))
     return found
 
 
@@ -65,7 +91,7 @@ def _walk(prefix: str, messages: Any) -> Iterator[tuple[str, str]]:
 def _join(prefix: str, key: Any) -> str:
     if key == "_schema":
         return prefix
-    if isinstance(key, int):
+    if type(key) is int:
         return f"{prefix}[{key}]"
     name = printable_name(key)
     return f"{prefix}.{name}" if prefix else name
@@ -73,7 +99,11 @@ def _join(prefix: str, key: Any) -> str:
 
 def printable_name(key: Any) -> str:
     """A field's name as it may be shown: a key from outside may be anything, also a line break in a log."""
-    text = key if isinstance(key, str) else repr(key)
+    if isinstance(key, bool | int | float | None) and not (isinstance(key, int) and abs(key) >= 10**18):
+        return repr(key)
+    if not isinstance(key, str):
+        return f"<{printable_name(type(key).__name__)}>"
+    text = str.__str__(key[:65])
     return text if text.isprintable() and 0 < len(text) <= 64 else ascii(text)[:64]
 
 
@@ -85,7 +115,8 @@ def unknown_field_problem(key: Any, known: Iterable[str], entity: str) -> Proble
     :param entity: what the record is, e.g. ``customer``.
     """
     plain = {_normalise(name): name for name in known}
-    near = difflib.get_close_matches(_normalise(str(key)), plain, n=1, cutoff=0.7)
+    usable = isinstance(key, str) and len(key) <= 64  # the comparison takes long for long texts
+    near = difflib.get_close_matches(_normalise(key), plain, n=1, cutoff=0.7) if usable else []
     article = "an" if entity[0] in "aeiou" else "a"
     text = f"is not a field of {article} {entity}"
     return Problem(text, f"did you mean '{plain[near[0]]}'?" if near else "remove it or correct its name")

@@ -9,15 +9,18 @@ from typing import Any
 
 from marshmallow import ValidationError, missing
 
-from airflow_provider_rma.schemas.fields import RmaField, to_integer
+from airflow_provider_rma.schemas.fields import RmaField, is_empty_text, to_integer
+from airflow_provider_rma.schemas.keys import SPREADSHEET, find_number_problem, is_written_by_spreadsheet
 from airflow_provider_rma.schemas.mapped import scalar_text
-from airflow_provider_rma.schemas.problems import Problem, validation_error
+from airflow_provider_rma.schemas.problems import Problem, validation_error, wrong_type_error
 
 # Control characters, lone surrogates and the two code points that XML 1.0 excludes beside them.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FORBIDDEN_IN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _LINE_END = re.compile("\r\n?")
 _ACCOUNT = re.compile(r"[0-9A-Za-z._-]*")
+#: Whole numbers from here on are no text of any field.
+_MOST = 10**40
 
 
 def parse_user_text(value: Any) -> str:
@@ -26,13 +29,35 @@ def parse_user_text(value: Any) -> str:
     :raises ValidationError: for anything else; a float has lost its text already.
     """
     if isinstance(value, str):
-        return value
+        return str.__str__(value)
     number = to_integer(value)
-    if number is not None:
-        return str(number)
-    if isinstance(value, Decimal) and value.is_finite() and value.as_tuple().exponent == 0:
-        return str(value)
-    raise validation_error(f"is a {type(value).__name__}, not text", "give it as a string")
+    if number is None and isinstance(value, Decimal) and value.is_finite() and value.as_tuple().exponent == 0:
+        number = int(value)
+    if number is None:
+        raise wrong_type_error(value, "text", "give it as a string")
+    if abs(number) >= _MOST:
+        raise validation_error("has too many digits", "correct the value")
+    return str(number)
+
+
+def parse_user_number(value: Any) -> str:
+    """Text of a number that names something, from a user: like :func:`parse_user_text`, and of a numeric column the
+    plain digits, whether it holds integers, decimals or floats.
+
+    :raises ValidationError: for anything else, a float beyond 2**53 included: its last digits are lost.
+    """
+    if (
+        isinstance(value, Decimal)
+        and value.is_finite()
+        and value.adjusted() < 40
+        and value == value.to_integral_value()
+    ):
+        return str(int(value))
+    if isinstance(value, float) and value.is_integer():
+        if abs(value) >= 2**53:
+            raise validation_error("is a float too large to be exact", "give it as a string or an int")
+        return str(int(value))
+    return parse_user_text(value)
 
 
 class Text(RmaField):
@@ -50,13 +75,17 @@ class Text(RmaField):
         self.multiline = multiline
 
     def read_user(self, value: Any) -> Any:
-        text = parse_user_text(value)
+        text = self.parse(value)
         if self.multiline and "\r" in text:
             text = _LINE_END.sub("\n", text)
         problems = list(self.find_problems(text))
         if problems:
             raise ValidationError(problems)
         return text
+
+    def parse(self, value: Any) -> str:
+        """Take a user's value as text."""
+        return parse_user_text(value)
 
     def find_problems(self, text: str) -> Iterable[Problem]:
         """Find everything that forbids to send this text."""
@@ -90,20 +119,28 @@ class Text(RmaField):
 
 class Identifier(Text):
     """A number that identifies a record (invoice, customer, article) and stands in a path: never empty, no blanks
-    around it. Letters count: such numbers are text."""
+    around it, no invisible characters, no dot segments, not as a spreadsheet writes it. Letters count: such numbers are
+    text. How numbers are compared is in :mod:`airflow_provider_rma.schemas.keys`."""
 
     kind = "key"
 
+    def parse(self, value: Any) -> str:
+        return parse_user_number(value)
+
     def read_user(self, value: Any) -> Any:
-        return missing if value == "" and not self.required else super().read_user(value)
+        return missing if is_empty_text(value) and not self.required else super().read_user(value)
 
     def find_problems(self, text: str) -> Iterable[Problem]:
         if not text:
             yield Problem("is empty", "give a number")
+        elif self.limit is not None and len(text) > self.limit:
+            yield from super().find_problems(text[: self.limit + 1] if len(text) > 10_000 else text)
         elif text != text.strip():
             yield Problem("begins or ends with a blank", "remove the blanks around it")
         else:
-            yield from super().find_problems(text)
+            problem = find_number_problem(text)
+            if problem is not None:
+                yield problem
 
 
 class AccountNumber(Text):
@@ -117,9 +154,14 @@ class AccountNumber(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(32, **kwargs)
 
+    def parse(self, value: Any) -> str:
+        return parse_user_number(value)
+
     def find_problems(self, text: str) -> Iterable[Problem]:
         yield from super().find_problems(text)
-        if text.strip() and not _ACCOUNT.fullmatch(text):
+        if is_written_by_spreadsheet(text):
+            yield SPREADSHEET
+        elif text.strip() and not _ACCOUNT.fullmatch(text):
             yield Problem("is not an account number", "use letters, digits, '.', '_' and '-' only")
 
 
@@ -130,7 +172,9 @@ class AccountNumbers(Text):
 
     def read_user(self, value: Any) -> Any:
         items = value if isinstance(value, list | tuple) else [value]
-        numbers = " ".join(parse_user_text(item) for item in items).split()
+        numbers = " ".join(parse_user_number(item) for item in items).split()
+        if any(map(is_written_by_spreadsheet, numbers)):
+            raise ValidationError([SPREADSHEET])
         if not all(_ACCOUNT.fullmatch(number) for number in numbers):
             raise validation_error("holds something that is not an account number", "give a list of account numbers")
         return " ".join(numbers)
@@ -149,11 +193,11 @@ class Choice(Text):
         self.choices = choices
 
     def read_user(self, value: Any) -> Any:
-        if value == "":
+        if is_empty_text(value):
             return missing
-        if value not in self.choices:
+        if not isinstance(value, str) or value not in self.choices:
             raise validation_error(f"is not one of {', '.join(self.choices)}", "use one of these words")
-        return value
+        return str.__str__(value)
 
 
 class Currency(Text):
@@ -166,8 +210,8 @@ class Currency(Text):
         super().__init__(3, **kwargs)
 
     def read_user(self, value: Any) -> Any:
-        if value == "":
+        if is_empty_text(value):
             return missing
         if not isinstance(value, str) or not self._CODE.fullmatch(value):
             raise validation_error("is not a currency code", "give three capital letters, e.g. CHF")
-        return value
+        return str.__str__(value)

@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, UnexpectedResponseError
 from airflow_provider_rma.schemas import dates
+from airflow_provider_rma.schemas.customer import CustomerSchema
+from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY, PLAUSIBLE, DateRange
+from airflow_provider_rma.schemas.invoice import InvoicePartSchema
 from airflow_provider_rma.schemas.payment import PaymentSchema
 
 SCHEMA = PaymentSchema()
@@ -138,8 +141,13 @@ def test_a_time_of_day_needs_input_timezone(value: object) -> None:
         ("2025-02-30", "is not a date"),
         ("2025-W14-1", "is not a date"),
         ("2025-03-31T25:00:00Z", "is not a date"),
-        ("0205-03-31", "lies before 1900"),
+        ("0205-03-31", "lies outside of 1900-01-01 to 2100-12-31"),
+        ("3026-03-02", "lies outside of 1900-01-01 to 2100-12-31; correct the year, or widen date_range"),
+        (date(1899, 12, 31), "lies outside"),
+        (date.max, "lies outside"),
+        (datetime.max.replace(tzinfo=UTC), "has a time of day"),
         (20250331, "is a int, not a date"),
+        (float("nan"), "is a data frame's mark for an empty cell"),
         (True, "is a bool, not a date"),
     ],
 )
@@ -165,8 +173,51 @@ def test_an_unknown_zone_is_a_configuration_error() -> None:
         from_user("2025-03-31", input_timezone="Europe/Bern")
 
 
-@given(st.datetimes(datetime(1901, 1, 1), datetime(2199, 12, 31), timezones=st.just(UTC)))
+@given(st.datetimes(datetime(1901, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC)))
 def test_instants_become_the_day_in_zurich(stamp: datetime) -> None:
     expected = stamp.date() if stamp.time() == datetime.min.time() else stamp.astimezone(ZURICH).date()
     assert from_user(stamp, input_timezone="Europe/Zurich") == expected
     assert from_user(stamp.isoformat(), input_timezone="Europe/Zurich") == expected
+
+
+def test_a_range_widens_or_narrows_what_is_accepted() -> None:
+    wide = DateRange(date(1950, 1, 1), date(2999, 12, 31))
+    assert SCHEMA.from_user({**PAYMENT, "datepaid": "2999-12-31"}, date_range=wide)["datepaid"] == date(2999, 12, 31)
+    with pytest.raises(InvalidInputError, match="lies outside of 1950-01-01 to 2999-12-31"):
+        SCHEMA.from_user({**PAYMENT, "datepaid": "1949-12-31"}, date_range=wide)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, PLAUSIBLE),
+        (("1900-01-01", "2999-12-31"), DateRange(EARLIEST_DAY, LATEST_DAY)),
+        ([date(2020, 1, 1), datetime(2030, 1, 1)], DateRange(date(2020, 1, 1), date(2030, 1, 1))),
+        (PLAUSIBLE, PLAUSIBLE),
+    ],
+)
+def test_a_range_is_read_from_a_parameter(value: object, expected: DateRange) -> None:
+    assert DateRange.parse(value) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2020-01-01", ("2020-01-01",), ("2030-01-01", "2020-01-01"), ("1899-12-31", "2100-01-01"), ("x", None), 5,
+     ("2020-01-01", "3000-01-01"), ("2020-01-01", "2021-01-01", "2022-01-01")],
+)  # fmt: skip
+def test_a_range_that_is_none_is_refused(value: object) -> None:
+    with pytest.raises(ConfigurationError, match="date_range"):
+        DateRange.parse(value)
+
+
+@pytest.mark.parametrize("value", ["2024-04-02T14:05:31.204+02:00", datetime(2024, 4, 2, 23, 59), "2024-04-02 00:00"])
+def test_a_documented_time_stamp_is_its_own_calendar_day(value: object) -> None:
+    line = {"partnumber": "A", "quantity": 1, "sellprice": 1, "price_update": value}
+    assert InvoicePartSchema().from_user(line)["price_update"] == date(2024, 4, 2)
+    customer = {"customernumber": "K-1", "name": "Muster", "ended": value}
+    assert CustomerSchema().from_user(customer)["ended"] == date(2024, 4, 2)
+
+
+def test_a_documented_time_stamp_is_converted_where_a_zone_is_given() -> None:
+    line = {"partnumber": "A", "quantity": 1, "sellprice": 1, "price_update": "2024-04-02T23:30:00Z"}
+    assert InvoicePartSchema().from_user(line, input_timezone="Europe/Zurich")["price_update"] == date(2024, 4, 3)

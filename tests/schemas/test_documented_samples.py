@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_rma.client.codecs.bodies import decode
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 from airflow_provider_rma.schemas.payment import PaymentSchema
 from tests.support.payloads import OURS, Payloads
@@ -58,6 +59,34 @@ def test_the_samples_are_valid_input_without_what_rma_sets(payloads: Payloads, n
     schema = InvoiceSchema()
     entity = schema.writable(schema.from_wire(payloads.mapped(name)))
     assert schema.from_user(entity) == entity
+
+
+SAMPLES = pytest.mark.parametrize(
+    "name",
+    [
+        f"invoice-post-{sample}"
+        for sample in (
+            "parts-full-customer.json",
+            "parts-full-customer.xml",
+            "parts-customernumber.json",
+            "parts-customernumber.xml",
+            "booking-a1.1-simple.xml",
+            "booking-a3.1-akonto.xml",
+        )
+    ],
+)
+
+
+@SAMPLES
+def test_the_samples_are_valid_input_as_they_stand(payloads: Payloads, name: str) -> None:
+    schema = InvoiceSchema()
+    body = payloads.read(name)
+    mapped = decode(body, "xml", "invoice") if name.endswith(".xml") else json.loads(body)
+    entity = schema.from_user(mapped)
+    read = schema.writable(schema.from_wire(mapped))
+    assert {key: value for key, value in entity.items() if value != ""} == {
+        key: value for key, value in read.items() if value != ""
+    }
 
 
 def test_list_of_invoices(payloads: Payloads) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
 
 from airflow_provider_rma.schemas.base import EntitySchema
+from airflow_provider_rma.schemas.dates import PLAUSIBLE
 from airflow_provider_rma.schemas.fields import Integer
 from airflow_provider_rma.schemas.invoice import IncomeEntrySchema, InvoicePartSchema, InvoiceSchema, TaxEntrySchema
+from airflow_provider_rma.schemas.keys import find_number_problem
 from airflow_provider_rma.schemas.nested import NestedField, WrappedList
 
 LETTERS = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff")
+VISIBLE = st.characters(categories=("L", "M", "N", "P", "S", "Zs"))
 LINES = st.one_of(LETTERS, st.sampled_from("\n\t"))
-DAYS = st.dates(date(1900, 1, 1), date(9999, 12, 31))
+DAYS = st.dates(PLAUSIBLE.first, PLAUSIBLE.last)
 ACCOUNTS = st.from_regex(r"[0-9A-Za-z._-]{1,12}", fullmatch=True)
 
 
@@ -34,8 +36,9 @@ def texts(field: Any) -> st.SearchStrategy[str]:
 
 
 def keys(field: Any) -> st.SearchStrategy[str]:
-    key = st.text(LETTERS, min_size=1, max_size=field.metadata["max_length"])
-    return key.filter(lambda text: bool(text) and text == text.strip())
+    """Numbers that identify a record, in any script."""
+    key = st.text(VISIBLE, min_size=1, max_size=field.metadata["max_length"])
+    return key.filter(lambda text: text == text.strip() and find_number_problem(text) is None)
 
 
 def values(field: Any) -> st.SearchStrategy[Any]:

@@ -28,6 +28,7 @@ from airflow_provider_rma.billing.policy import InputRules
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
+from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY, DateRange
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,12 @@ class JournalImport:
     def _read_record(self, position: int, record: Mapping[str, Any]) -> InvoiceDocument | DocumentResult:
         # Whatever the script has billed counts, in every currency.
         currencies = {"CHF", str(record.get("currency") or "CHF")}
-        rules = InputRules(send_customers=True, currencies=currencies, input_timezone=self.input_timezone)
+        rules = InputRules(
+            send_customers=True,
+            currencies=currencies,
+            input_timezone=self.input_timezone,
+            date_range=DateRange(EARLIEST_DAY, LATEST_DAY),
+        )
         try:
             return read_invoice(record, position, rules)
         except InvalidInputError as error:

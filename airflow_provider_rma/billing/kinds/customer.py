@@ -97,8 +97,11 @@ class CustomerKind(DocumentKind[CustomerDocument]):
         """Validate a record."""
         number = read_number(record, self.number_field)
         path = f"customer {number}" if number else f"record {position}"
-        timezone = self.policy.rules.input_timezone
-        return CustomerDocument(position, _SCHEMA.from_user(dict(record), path=path, input_timezone=timezone))
+        rules = self.policy.rules
+        customer = _SCHEMA.from_user(
+            record, path=path, input_timezone=rules.input_timezone, date_range=rules.date_range
+        )
+        return CustomerDocument(position, customer)
 
     def from_json(self, position: int, values: Mapping[str, Any]) -> CustomerDocument:
         """Read a customer of a plan."""
@@ -122,7 +125,9 @@ class CustomerKind(DocumentKind[CustomerDocument]):
         managed = {name: document.customer[name] for name in differing if name in self.managed_fields}
         update = None
         if managed:
-            update = CustomerDocument(document.position, _SCHEMA.writable(entity) | managed, managed)
+            # What is left out is lost (documented), the day of creation too.
+            created = {"created": entity["created"]} if entity.get("created") else {}
+            update = CustomerDocument(document.position, _SCHEMA.writable(entity) | created | managed, managed)
         return Comparison(self.to_booked(entity), texts=tuple(differing), update=update)
 
     def verify(self, document: CustomerDocument, entity: Entity) -> Comparison[CustomerDocument]:

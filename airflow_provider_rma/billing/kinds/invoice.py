@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, ClassVar
 
 from airflow_provider_rma.billing.booked import BookedInvoice
@@ -14,10 +13,12 @@ from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument,
 from airflow_provider_rma.billing.kinds.master_data import describe_overwrite, read_master_data
 from airflow_provider_rma.billing.numbers import is_plain_number
 from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY
 
 #: Bounds of "all invoices": without ``from`` the service starts at its closing date, without ``to`` it ends today.
-FIRST_DAY = date(1900, 1, 1)
-LAST_DAY = date(2999, 12, 31)
+#: They cover every day that any range of dates allows, so nothing that was sent is hidden.
+FIRST_DAY = EARLIEST_DAY
+LAST_DAY = LATEST_DAY
 
 
 @dataclass(frozen=True)

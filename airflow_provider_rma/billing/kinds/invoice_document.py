@@ -137,7 +137,7 @@ def read_invoice(record: Mapping[str, Any], position: int, rules: InputRules) ->
     expected = _read_expected(values.pop(EXPECTED_AMOUNT, None), path, problems)
     invoice: dict[str, Any] = {}
     try:
-        invoice = _SCHEMA.from_user(values, path=path, input_timezone=rules.input_timezone)
+        invoice = _SCHEMA.from_user(values, path=path, input_timezone=rules.input_timezone, date_range=rules.date_range)
     except InvalidInputError as error:
         problems.extend(error.problems)
     else:

@@ -1,0 +1,71 @@
+"""The number of a record for messages, and what travels in a path."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_rma.billing.kinds.invoice import FIRST_DAY, LAST_DAY
+from airflow_provider_rma.billing.numbers import MAX_KEY_LENGTH, is_plain_number, normalize_number, read_number
+from airflow_provider_rma.exceptions import InvalidInputError
+from airflow_provider_rma.schemas.customer import CustomerSchema
+from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY
+from tests.support.any_object import OBJECTS, Hostile, HostileMapping
+
+
+@given(st.one_of(st.dictionaries(st.just("customernumber"), OBJECTS), OBJECTS))
+def test_the_number_of_a_record_is_readable_whatever_it_is(record: Any) -> None:
+    number = read_number(record, "customernumber")
+    assert len(number) <= 64
+    assert number.isprintable()
+    number.encode()
+    try:
+        customer = CustomerSchema().from_user({"name": "Muster"} | (record if isinstance(record, dict) else {}))
+    except InvalidInputError:
+        return
+    assert number == customer["customernumber"]
+
+
+@pytest.mark.parametrize(
+    "record", [None, 5, Hostile(), HostileMapping(), {"invnumber": Hostile()}, {"invnumber": True}]
+)
+def test_a_record_without_a_readable_number_has_none(record: Any) -> None:
+    assert read_number(record, "invnumber") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (Decimal("260001"), "260001"),
+        (260001.0, "260001"),
+        (" R-1 ", "R-1"),
+        ("a\nb", r"'a\nb'"),
+        ("2.6E+05", "2.6E+05"),
+    ],
+)
+def test_the_number_is_kept_for_messages(value: Any, number: str) -> None:
+    assert read_number({"invnumber": value}, "invnumber") == number
+
+
+@pytest.mark.parametrize("number", ["R-1", "260001", "2025.17", "A_b-3.x1", "x"])
+def test_plain_numbers_travel_in_a_path(number: str) -> None:
+    assert is_plain_number(number)
+
+
+@pytest.mark.parametrize(
+    "number", [".", "..", "R-1.", ".R-1", "R..1", "R-1.xml", "R-1.json", "R/1", "R;1", "Ü-1", "R 1", "%2e", "", "٣"]
+)
+def test_what_a_path_may_garble_is_not_plain(number: str) -> None:
+    assert not is_plain_number(number)
+
+
+def test_the_whole_list_covers_every_day_that_can_be_sent() -> None:
+    assert (FIRST_DAY, LAST_DAY) == (EARLIEST_DAY, LATEST_DAY)
+
+
+def test_a_key_fits_the_column_for_keys() -> None:
+    assert len(normalize_number("ΐ" * 64)) <= MAX_KEY_LENGTH
