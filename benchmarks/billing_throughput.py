@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from fsspec.implementations.local import LocalFileSystem
 
 from benchmarks.billing_service import invoice, service
 
@@ -107,7 +108,8 @@ def memory_of(url: str, what: str, number: int) -> dict[str, float]:
     import pyarrow.parquet
 
     import airflow_provider_rma.billing.run
-    from airflow_provider_rma.billing.records import read_file
+    from airflow_provider_rma.billing.records.columns import INVOICE_COLUMNS
+    from airflow_provider_rma.billing.records.files import read_file
 
     assert airflow_provider_rma.billing.run
     with tempfile.TemporaryDirectory() as name:
@@ -115,7 +117,7 @@ def memory_of(url: str, what: str, number: int) -> dict[str, float]:
         _in_a_process(_write, path, number)
         pyarrow.parquet.ParquetFile(path).close()
         before, begin = peak(), time.perf_counter()
-        records = read_file(lambda suffix: path.open("rb"), str(path), key="invnumber")
+        records = read_file(LocalFileSystem(), str(path), INVOICE_COLUMNS)
         tenant = f"memory-{what}-{number}-holds-{number if what == 'unchanged' else 0}"
         bill(url, tenant, Path(name), records, 8, plan_only=what == "plan")
         return {"MiB": peak() - before, "seconds": time.perf_counter() - begin}

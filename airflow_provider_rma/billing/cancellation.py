@@ -18,7 +18,7 @@ from airflow_provider_rma.billing.kinds.invoice_document import EXPECTED_AMOUNT,
 from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.billing.policy import InputRules
-from airflow_provider_rma.billing.records import Record, RefusedRecord
+from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 from airflow_provider_rma.billing.totals import derive_totals
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError

@@ -20,7 +20,7 @@ from airflow_provider_rma.billing.pages.markdown import render_plan_markdown
 from airflow_provider_rma.billing.pages.statistics import gather_plan_statistics
 from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, PlanWriter, load_plan
 from airflow_provider_rma.billing.planner import Planner
-from airflow_provider_rma.billing.records import Record, RefusedRecord
+from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 from airflow_provider_rma.billing.run_record import Provenance, RunRecord
 from airflow_provider_rma.billing.send_queue import SendQueue
 from airflow_provider_rma.billing.sender import DocumentSender

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ from airflow_provider_rma.formatting import format_amount
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal_import.model import ImportReport, MatchedInvoice
+    from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -98,8 +99,11 @@ def import_(
         ctx.exit(NEEDS_ATTENTION)
 
 
-def _records(source: str | None, sql_conn: str | None, sql: Path | None) -> Iterable[Mapping[str, Any]]:
-    from airflow_provider_rma.billing.records import nest_rows, read_file
+def _records(source: str | None, sql_conn: str | None, sql: Path | None) -> Iterator[Record | RefusedRecord]:
+    from airflow_provider_rma.billing.records.columns import INVOICE_COLUMNS
+    from airflow_provider_rma.billing.records.files import read_file
+    from airflow_provider_rma.billing.records.nesting import nest_rows
+    from airflow_provider_rma.hooks.sql import query
 
     if (source is None) == (sql_conn is None) or (sql_conn is None) != (sql is None):
         raise ConfigurationError(
@@ -107,19 +111,9 @@ def _records(source: str | None, sql_conn: str | None, sql: Path | None) -> Iter
         )
     if source is not None:
         path = storage_folder(source)
-        return read_file(lambda _: _open(path), str(path), key="invnumber")
+        return read_file(path.fs, path.path, INVOICE_COLUMNS, url=str(path))
     assert sql_conn is not None and sql is not None  # noqa: S101, PT018 - checked above
-    from airflow_provider_rma.hooks.sql import query
-
-    return nest_rows(query(sql_conn, sql.read_text(encoding="utf-8"), None), key="invnumber")
-
-
-def _open(path: Any) -> IO[bytes]:
-    try:
-        stream: IO[bytes] = path.open("rb")
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be opened.", advice="Check path and rights.") from error
-    return stream
+    return nest_rows(query(sql_conn, sql.read_text(encoding="utf-8"), None, INVOICE_COLUMNS), key="invnumber")
 
 
 def _output(report_folder: str | None, conn_id: str, first: datetime, last: datetime) -> RunFolder:

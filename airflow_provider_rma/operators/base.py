@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
+from airflow_provider_rma.billing.records.parameters import check_encoding, check_min_count
 from airflow_provider_rma.exceptions import ConfigurationError, RunMyAccountsError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
+from airflow_provider_rma.hooks.storage import find_source
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_rma.billing.files import RunFolder
     from airflow_provider_rma.billing.journal.store import Journal
     from airflow_provider_rma.billing.policy import Policy
+    from airflow_provider_rma.billing.records.model import Record, RefusedRecord
     from airflow_provider_rma.billing.run_record import Provenance
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
@@ -215,10 +218,13 @@ class RecordsMixin(BaseOperator):
 
     :param source: path or URL of a file with records.
     :param source_conn_id: Airflow connection of its storage.
+    :param encoding: encoding of a text file without a byte order mark; UTF-8 if None.
+    :param min_count: fewest records; the task fails before anything is sent if there are fewer.
     :param input_timezone: time zone in which date-times that are not midnight name a day; they are refused if None.
     """
 
     #: Parameter that holds records, and the field of a record that names it.
+    _kind: ClassVar[str]
     _records_field: ClassVar[str]
     _number_field: ClassVar[str]
 
@@ -227,12 +233,16 @@ class RecordsMixin(BaseOperator):
         *,
         source: str | None = None,
         source_conn_id: str | None = None,
+        encoding: str | None = None,
+        min_count: int = 0,
         input_timezone: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.source = source
         self.source_conn_id = source_conn_id
+        self.encoding = check_encoding(encoding)
+        self.min_count = check_min_count(min_count)
         self.input_timezone = input_timezone
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
@@ -242,9 +252,16 @@ class RecordsMixin(BaseOperator):
         if given is not None and not isinstance(given, RecordList):
             setattr(self, self._records_field, RecordList(given))
 
-    def _records(self) -> Iterable[Mapping[str, Any]]:
-        """Read the records, one at a time where their source allows it."""
-        from airflow_provider_rma.billing.records import nest_rows, read_file
+    def _records(self) -> Iterator[Record | RefusedRecord]:
+        """Read the records, one at a time where their source allows it, and refuse too few of them."""
+        from airflow_provider_rma.billing.records.counting import require_count
+
+        return require_count(self._read_records(), self.min_count)
+
+    def _read_records(self) -> Iterator[Record | RefusedRecord]:
+        from airflow_provider_rma.billing.records.columns import COLUMNS
+        from airflow_provider_rma.billing.records.files import read_file
+        from airflow_provider_rma.billing.records.nesting import nest_rows
 
         records: RecordList | None = getattr(self, self._records_field)
         if (records is None) == (self.source is None):
@@ -259,8 +276,8 @@ class RecordsMixin(BaseOperator):
                     advice="Write them to a file (NDJSON or Parquet) on any storage and give its path in source.",
                 )
             return nest_rows(records, key=self._number_field)
-        source = ObjectStoragePath(str(self.source), conn_id=self.source_conn_id)
-        return read_file(lambda _: open_bytes(source), str(source), key=self._number_field)
+        source = find_source(str(self.source), self.source_conn_id)
+        return read_file(source.fs, source.path, COLUMNS[self._kind], encoding=self.encoding, url=str(source))
 
 
 def wrap_records(given: Any) -> Any:

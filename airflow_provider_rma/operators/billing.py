@@ -222,6 +222,7 @@ class RunMyAccountsCreateInvoicesOperator(_InvoiceRecordsOperator):
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
         from airflow_provider_rma.billing.outcomes import failing_outcomes
         from airflow_provider_rma.billing.plan_file import PlanReader
+        from airflow_provider_rma.billing.records.counting import check_count
 
         run = self._run(client, journal, folder, failing_outcomes(self.fail_on), approver=self.approver)
         if self.plan is None:
@@ -231,4 +232,6 @@ class RunMyAccountsCreateInvoicesOperator(_InvoiceRecordsOperator):
                 "plan: given together with records", advice="A plan holds its records; leave invoices and source out."
             )
         with open_bytes(ObjectStoragePath(self.plan)) as stream:
-            return run.apply(PlanReader(stream), self.plan_hash).as_dict()
+            reader = PlanReader(stream)
+            check_count(sum(reader.header.counts.values()), self.min_count)
+            return run.apply(reader, self.plan_hash).as_dict()

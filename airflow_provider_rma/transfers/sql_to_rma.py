@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
+from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.hooks.sql import query
+from airflow_provider_rma.operators.base import RecordsMixin
 from airflow_provider_rma.operators.billing import (
     RunMyAccountsCreateCustomersOperator,
     RunMyAccountsCreateInvoicesOperator,
 )
 
+if TYPE_CHECKING:
+    from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 
-class _FromSql(BaseOperator):
+#: Parameters by which the operators take records in another way.
+_OTHER_SOURCES = ("source", "source_conn_id", "encoding", "invoices", "customers", "plan", "plan_hash")
+
+
+class _FromSql(RecordsMixin):
     """The parameters of a query, for operators that take their records from one.
 
     An operator itself, because Airflow prepares the ``__init__`` of operators only.
@@ -26,13 +32,23 @@ class _FromSql(BaseOperator):
     def __init__(
         self, *, sql: str, sql_conn_id: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None, **kwargs: Any
     ) -> None:
+        given = [name for name in _OTHER_SOURCES if kwargs.get(name) is not None]
+        if given:
+            raise ConfigurationError(
+                f"{', '.join(given)}: given together with sql", advice="Records come from the query; leave it out."
+            )
         super().__init__(**kwargs)
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.parameters = parameters
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        return query(self.sql_conn_id, self.sql, self.parameters)
+    def _read_records(self) -> Iterator[Record | RefusedRecord]:
+        """Read the rows of the query."""
+        from airflow_provider_rma.billing.records.columns import COLUMNS
+        from airflow_provider_rma.billing.records.nesting import nest_rows
+
+        columns = COLUMNS[self._kind]
+        return nest_rows(query(self.sql_conn_id, self.sql, self.parameters, columns), key=columns.key)
 
 
 class SqlToRunMyAccountsCustomersOperator(_FromSql, RunMyAccountsCreateCustomersOperator):
@@ -53,9 +69,6 @@ class SqlToRunMyAccountsCustomersOperator(_FromSql, RunMyAccountsCreateCustomers
         "sql_conn_id",
         "parameters",
     )
-
-    def _records(self) -> Iterable[Mapping[str, Any]]:
-        return self._rows()
 
 
 class SqlToRunMyAccountsInvoicesOperator(_FromSql, RunMyAccountsCreateInvoicesOperator):
@@ -81,8 +94,3 @@ class SqlToRunMyAccountsInvoicesOperator(_FromSql, RunMyAccountsCreateInvoicesOp
         "sql_conn_id",
         "parameters",
     )
-
-    def _records(self) -> Iterable[Mapping[str, Any]]:
-        from airflow_provider_rma.billing.records import nest_rows
-
-        return nest_rows(self._rows(), key="invnumber")

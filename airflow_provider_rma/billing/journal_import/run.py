@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from airflow_provider_rma.billing.booked import BookedInvoice
 from airflow_provider_rma.billing.files import IMPORT_REPORT, RunFolder
@@ -25,6 +24,7 @@ from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument,
 from airflow_provider_rma.billing.numbers import read_number
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.policy import InputRules
+from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
@@ -57,7 +57,7 @@ class JournalImport:
     who: str = ""
     input_timezone: str | None = None
 
-    def run(self, records: Iterable[Mapping[str, Any]]) -> ImportReport:
+    def run(self, records: Iterable[Record | RefusedRecord]) -> ImportReport:
         """Read both sides, compare, and report.
 
         :param records: the source, with RMA's field names, see :mod:`airflow_provider_rma.billing.records`.
@@ -86,7 +86,7 @@ class JournalImport:
 
     def _read_source(
         self,
-        records: Iterable[Mapping[str, Any]],
+        records: Iterable[Record | RefusedRecord],
         working_set: WorkingSet[InvoiceDocument],
         index: BookedIndex,
         report: ImportReport,
@@ -108,7 +108,9 @@ class JournalImport:
                 reason = f"invnumber: {number} stands at positions {where} of the source; keep the one that is meant"
                 working_set.record_result(DocumentResult(position, number, Outcome.INVALID, (reason,)))
 
-    def _read_record(self, position: int, record: Mapping[str, Any]) -> InvoiceDocument | DocumentResult:
+    def _read_record(self, position: int, record: Record | RefusedRecord) -> InvoiceDocument | DocumentResult:
+        if isinstance(record, RefusedRecord):
+            return DocumentResult(position, record.number, record.outcome, record.reasons)
         # Whatever the script has billed counts, in every currency.
         currencies = {"CHF", str(record.get("currency") or "CHF")}
         rules = InputRules(
