@@ -186,7 +186,7 @@ def _read_values(row: Any, names: Sequence[str]) -> Sequence[Any]:
 
 @contextmanager
 def _driver_errors(parameter: str) -> Iterator[None]:
-    """Turn errors of a driver into ours. Their text is repeated only if it is about the statement: others quote data."""
+    """Turn errors of a driver into ours. Their text is repeated if it is about the statement; others quote data."""
     try:
         yield
     except RunMyAccountsError:

@@ -35,8 +35,11 @@ class RunMyAccountsCreateCustomersOperator(RecordsMixin, TenantWriteOperator):
 
     :param customers: records with RMA's customer fields, at most 1,000: a list, one dictionary, or the result of an
         upstream task. (templated: not rendered, but may be an ``XComArg``)
-    :param source: instead, path or URL of a JSON, NDJSON, CSV or Parquet file on any object storage. (templated)
+    :param source: instead, path or URL of a file (JSON, NDJSON, CSV, Parquet) or of a folder of its parts, on any
+        storage. (templated)
     :param source_conn_id: Airflow connection of that storage. (templated)
+    :param encoding: encoding of a text file without a byte order mark; UTF-8 by default.
+    :param min_count: fewest records; the task fails before anything is sent if there are fewer.
     :param rma_conn_id: connection of the tenant. (templated)
     :param managed_fields: fields that are written to existing customers as well.
     :param output_path: folder for outcome and reject files; ``[rma] storage_path`` by default. (templated)
@@ -146,8 +149,8 @@ class RunMyAccountsPlanInvoicesOperator(_InvoiceRecordsOperator):
     .. seealso:: :doc:`/invoices`
 
     :param invoices: as of :class:`RunMyAccountsCreateInvoicesOperator`, and so are ``source``, ``source_conn_id``,
-        ``rma_conn_id``, ``customer_outcomes``, ``send_customers``, ``allow_currency``, ``check_master_data``,
-        ``output_path``, ``input_timezone``, ``settle_time`` and ``content_type``.
+        ``encoding``, ``min_count``, ``rma_conn_id``, ``customer_outcomes``, ``send_customers``, ``allow_currency``,
+        ``check_master_data``, ``output_path``, ``input_timezone``, ``settle_time`` and ``content_type``.
     :returns: ``plan`` (path of the plan file), ``plan_hash`` (its SHA-256), ``counts`` (records by decision),
         ``amount`` (CHF, sum without sign of what would be sent), ``summary`` (Markdown to approve: counts, totals and
         numbers) and ``page`` (path of an HTML page); never records.
@@ -176,8 +179,11 @@ class RunMyAccountsCreateInvoicesOperator(_InvoiceRecordsOperator):
     :param invoices: records with RMA's invoice fields (and optionally ``expected_amount``, the gross total), at most
         1,000: a list, one dictionary, or the result of an upstream task. (templated: not rendered, but may be an
         ``XComArg``)
-    :param source: instead, path or URL of a JSON, NDJSON, CSV or Parquet file on any object storage. (templated)
+    :param source: instead, path or URL of a file (JSON, NDJSON, CSV, Parquet) or of a folder of its parts, on any
+        storage. (templated)
     :param source_conn_id: Airflow connection of that storage. (templated)
+    :param encoding: encoding of a text file without a byte order mark; UTF-8 by default.
+    :param min_count: fewest records; the task fails before anything is sent if there are fewer.
     :param plan: instead of records, path of a plan: exactly this plan is carried out, and of it only what is still
         absent from the books. (templated)
     :param plan_hash: SHA-256 of the plan that was approved; another file is refused. (templated)

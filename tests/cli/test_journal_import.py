@@ -143,7 +143,10 @@ def test_a_source_that_is_not_clear_is_refused(desk: Desk, options: list[str]) -
 
 
 def test_a_source_that_cannot_be_read_is_an_error(desk: Desk, tmp_path: Path) -> None:
-    for name, message in (("source.xlsx", "a file ending in '.xlsx' cannot be read"), ("none.csv", "cannot be opened")):
+    for name, message in (
+        ("source.xlsx", "a file ending in '.xlsx' cannot be read"),
+        ("none.csv", "the file does not exist"),
+    ):
         result = desk.run(
             "journal", "import", "--from", "2026-01-01", "--to", "2026-01-31", "--source", str(tmp_path / name)
         )

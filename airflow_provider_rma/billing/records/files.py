@@ -68,6 +68,8 @@ def _list_parts(fs: ReadableFileSystem, path: str, url: str) -> list[tuple[str, 
             return [(path, url)]
         entries = [(str(entry["name"]), entry["type"]) for entry in fs.ls(path, detail=True)]
     except Exception as error:
+        if isinstance(error, FileNotFoundError):
+            _check_ending(path, url)  # no file of such a name can be waited for
         raise storage_error(url, error) from error
     folder = path.rstrip("/")
     found = sorted((PurePosixPath(name).name, name, kind) for name, kind in entries if name.rstrip("/") != folder)
@@ -88,15 +90,21 @@ def _split_name(path: str) -> tuple[str, str]:
     return PurePosixPath(name.stem if packed else name.name).suffix.lower(), packed
 
 
+def _check_ending(path: str, where: str) -> tuple[str, str]:
+    suffix, packed = _split_name(path)
+    if suffix not in _ENDINGS:
+        advice = "Save the sheet as CSV UTF-8, document numbers formatted as text. " if suffix in _SPREADSHEETS else ""
+        advice += f"Name it with one of {', '.join(sorted(_ENDINGS))}."
+        raise ConfigurationError(
+            f"source {where}: a file ending in {suffix or 'nothing'!r} cannot be read", advice=advice
+        )
+    return suffix, packed
+
+
 def _read_part(
     fs: ReadableFileSystem, path: str, where: str, columns: RecordColumns, encoding: str | None
 ) -> Iterator[Any]:
-    suffix, packed = _split_name(path)
-    if suffix not in _ENDINGS:
-        raise ConfigurationError(
-            f"source {where}: a file ending in {suffix or 'nothing'!r} cannot be read",
-            advice=f"Name it with one of {', '.join(sorted(_ENDINGS))}.",
-        )
+    suffix, packed = _check_ending(path, where)
     try:
         stream = fs.open(path, "rb")
     except Exception as error:
@@ -185,4 +193,5 @@ _READERS: dict[str, Reader] = {
     ".tsv": read_csv,
 }
 _ENDINGS = frozenset({*_READERS, ".parquet"})
+_SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xls", ".ods"})
 _COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}
