@@ -60,7 +60,7 @@ _ONCE = ("dlt_xmltodict", "marshmallow")
 def _extract(url: str, tenant: str, destination: str, *, skip: bool = False) -> Any:
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.config import ClientConfig
-    from airflow_provider_rma.ledger.destinations import open_destination
+    from airflow_provider_rma.ledger.destinations.open import open_destination
     from airflow_provider_rma.ledger.extract import extract_ledger
 
     config = ClientConfig(host=url, tenant=tenant, token="pat_example")  # noqa: S106 - the service takes any
@@ -100,7 +100,7 @@ def _without_validation() -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from airflow_provider_rma.ledger import contract
+    from airflow_provider_rma.ledger import arrow_schemas
     from airflow_provider_rma.schemas.amounts import Amount
     from airflow_provider_rma.schemas.dates import CalendarDate
     from airflow_provider_rma.schemas.fields import Boolean, Integer
@@ -109,7 +109,7 @@ def _without_validation() -> None:
         if isinstance(leaf.field, CalendarDate):
             return pc.utf8_slice_codeunits(texts, 0, 10).cast(pa.date32())
         if isinstance(leaf.field, Amount):
-            return texts.cast(contract.TYPES["money"].arrow(pa))
+            return texts.cast(arrow_schemas.ARROW_TYPES["money"])
         if isinstance(leaf.field, Integer) and (leaf.part == "" or leaf.member == "department"):
             return texts.cast(pa.int64())
         return texts.cast(pa.bool_()) if isinstance(leaf.field, Boolean) else texts
@@ -164,7 +164,7 @@ PARTS: dict[str, tuple[str, Callable[[], None]]] = {
 _IMPORTS = (
     "duckdb psycopg requests sqlalchemy xml2arrow pyarrow.compute pyarrow.csv pyarrow.parquet "
     "airflow_provider_rma.client.client airflow_provider_rma.ledger.postings.decode.columns "
-    "airflow_provider_rma.ledger.postings.decode.xml_path airflow_provider_rma.ledger.destinations.sql.databases "
+    "airflow_provider_rma.ledger.postings.decode.xml_path airflow_provider_rma.ledger.destinations.open "
     "airflow_provider_rma.ledger.destinations.sql.duckdb airflow_provider_rma.ledger.destinations.parquet.destination "
     "airflow_provider_rma.ledger.destinations.sql.postgres airflow_provider_rma.ledger.extract"
 )

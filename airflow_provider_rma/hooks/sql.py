@@ -63,7 +63,7 @@ def _get_hook(conn_id: str) -> Any:
         ) from error
     if not hasattr(hook, "get_cursor"):
         raise ConfigurationError(
-            f"sql_conn_id: {conn_id!r} is no connection of a database", advice="Name a connection that can run SQL."
+            f"sql_conn_id: {conn_id!r} is not a connection of a database", advice="Name a connection that can run SQL."
         )
     return hook
 

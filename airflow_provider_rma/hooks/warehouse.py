@@ -5,27 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
+from sqlalchemy.engine import URL
 
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.ledger.destinations.open import is_database, open_destination
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.ledger.destinations import Destination
+    from airflow_provider_rma.ledger.destinations.base import Destination
 
 
 def open_warehouse(address: str, conn_id: str | None = None, *, history: bool = False) -> Destination:
-    """The destination of a ledger extract.
+    """Return the destination of a ledger extract.
 
-    :param address: as of :func:`~airflow_provider_rma.ledger.destinations.open_destination`; or ``conn://ID`` for the
-        database of an Airflow connection, optionally with ``?schema=…`` (PostgreSQL) or ``?table_prefix=…`` (others).
+    :param address: see :func:`~airflow_provider_rma.ledger.destinations.open.open_destination`; or ``conn://ID`` for
+        the database of an Airflow connection, optionally with ``?schema=…`` (PostgreSQL) or ``?table_prefix=…``.
     :param conn_id: Airflow connection of an object storage.
     :param history: keep superseded postings.
     :raises ConfigurationError: the address names no destination, or holds a password: Airflow shows it to everybody who
         may see the task.
     """
-    from airflow_provider_rma.ledger.destinations import is_database, open_destination
-
     if address.startswith("conn://"):
-        return _of_connection(address, history)
+        return _open_connection(address, history)
     if "://" not in address or address.startswith(("duckdb:", "parquet:")):
         return open_destination(address, history=history)
     if is_database(address):
@@ -39,11 +39,7 @@ def open_warehouse(address: str, conn_id: str | None = None, *, history: bool = 
     return open_destination(folder.path, fs=folder.fs, history=history)
 
 
-def _of_connection(address: str, history: bool) -> Destination:
-    from sqlalchemy.engine import URL
-
-    from airflow_provider_rma.ledger.destinations import open_destination
-
+def _open_connection(address: str, history: bool) -> Destination:
     conn_id, mark, options = address.removeprefix("conn://").partition("?")
     connection: Any = BaseHook.get_connection(conn_id)
     hook = connection.get_hook()
@@ -51,5 +47,5 @@ def _of_connection(address: str, history: bool) -> Destination:
         raise ConfigurationError(
             f"The connection {conn_id} is not one of a database.", advice="Name a connection that can run SQL."
         )
-    place = URL.create(hook.dialect_name, host=connection.host, port=connection.port, database=connection.schema)
-    return open_destination(f"{place.render_as_string()}{mark}{options}", connect=hook.get_conn, history=history)
+    url = URL.create(hook.dialect_name, host=connection.host, port=connection.port, database=connection.schema)
+    return open_destination(f"{url.render_as_string()}{mark}{options}", connect=hook.get_conn, history=history)

@@ -7,13 +7,10 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_rma.exceptions import DestinationError
-from airflow_provider_rma.ledger._pyarrow import pyarrow
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from airflow_provider_rma.ledger._pyarrow import ipc, pa
 
 #: Bytes that may wait in memory, some 100,000 postings.
 IN_MEMORY = 32 * 1024 * 1024
@@ -32,12 +29,12 @@ class BatchBuffer:
     ) -> None:
         self.schema = schema
         self.rows = 0
-        self._folder, self._room = folder, IN_MEMORY if in_memory is None else in_memory
+        self._folder, self._in_memory = folder, IN_MEMORY if in_memory is None else in_memory
         self._waiting: list[pa.RecordBatch] = []
         self._bytes = 0
         self._file: Any = None
         self._writer: Any = None
-        self._complete = False
+        self._is_complete = False
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add a batch.
@@ -47,36 +44,35 @@ class BatchBuffer:
         self._waiting.append(batch)
         self._bytes += batch.nbytes
         self.rows += batch.num_rows
-        if self._writer is not None or self._bytes > self._room:
+        if self._writer is not None or self._bytes > self._in_memory:
             self._write_out()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """What was written, from the beginning, one call after the other. Nothing may be written after that.
+        """Read what was written, from the beginning, one reading after the other. Nothing may be written afterwards.
 
-        :raises DestinationError: there is no room for the last of it.
+        :raises DestinationError: there is no room for the last batches.
         """
         if self._writer is None:
             yield from self._waiting
             return
-        with self._kept():
-            if not self._complete:
+        with self._translate_os_errors():
+            if not self._is_complete:
                 self._writer.close()
-                self._complete = True
+                self._is_complete = True
             self._file.seek(0)
-        with pyarrow("pyarrow.ipc").open_stream(self._file) as reader:
+        with ipc.open_stream(self._file) as reader:
             yield from reader
 
     def close(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self._waiting.clear()
         if self._file is not None:
-            # Closing writes what is still to be written; where there is no room, nobody misses it.
+            # Closing writes what is still to be written; if the disk is full, it is not needed any more.
             with suppress(OSError):
                 self._file.close()
 
     def _write_out(self) -> None:
-        ipc = pyarrow("pyarrow.ipc")
-        with self._kept():
+        with self._translate_os_errors():
             if self._writer is None:
                 self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - see close
                 options = ipc.IpcWriteOptions(compression="lz4")
@@ -86,7 +82,7 @@ class BatchBuffer:
         self._waiting.clear()
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _translate_os_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_rma.fault_points import reach
-from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger import arrow_schemas
 from airflow_provider_rma.ledger._pyarrow import pa, pc
 from airflow_provider_rma.ledger.batch_buffer import IN_MEMORY, BatchBuffer
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS, GOLDEN, row_hashes
@@ -90,7 +90,7 @@ def compare_readings(
     :param lines: how many postings there are in both together, roughly; it decides on the number of temporary files.
     :param folder: where these may be; None for the system's folder.
     """
-    with closing(BatchBuffer(contract.schema("changes"), folder)) as rows:
+    with closing(BatchBuffer(arrow_schemas.schema("changes"), folder)) as rows:
         found = _ChangeCollector(load, rows)
         with ExitStack() as stack:
             count = 1 + lines // SHARE_LINES
@@ -117,7 +117,7 @@ def _schema() -> pa.Schema:
 
 
 def _money() -> pa.DataType:
-    return contract.schema("changes").field("debit_after").type
+    return arrow_schemas.schema("changes").field("debit_after").type
 
 
 def _sum_vouchers(batch: pa.RecordBatch, side: str) -> pa.Table:

@@ -4,25 +4,13 @@ Names, types and meaning of these columns are public. :data:`CONTRACT_VERSION` i
 of an older version keep working); a column is never renamed, retyped or removed within a major version of the provider.
 ``docs/warehouse.md`` repeats this module as a page, and a test keeps the two equal.
 
-The declaration is plain data, so importing it costs nothing; the Arrow schemas are made on first use.
+The declaration is plain data and imports the standard library only. :mod:`.arrow_schemas` declares the same tables for
+Arrow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    POSTINGS: pa.Schema
-    ACCOUNTS: pa.Schema
-    BALANCES: pa.Schema
-    PROOFS: pa.Schema
-    LOADS: pa.Schema
-    CHANGES: pa.Schema
 
 #: Version of the column contract; stored with the data.
 CONTRACT_VERSION = 2
@@ -61,23 +49,22 @@ class Table:
 
 @dataclass(frozen=True)
 class ColumnType:
-    """A type of the contract: its Arrow form (made on first use) and its name in SQL."""
+    """A type of the contract: its names in SQL and in Arrow."""
 
-    arrow: Callable[[Any], Any]
     sql: str
-    arrow_name: str
+    arrow: str
 
 
 TYPES = {
-    "text": ColumnType(lambda pa: pa.string(), "VARCHAR", "string"),
-    "date": ColumnType(lambda pa: pa.date32(), "DATE", "date32"),
-    "money": ColumnType(lambda pa: pa.decimal128(PRECISION, SCALE), "DECIMAL(28, 8)", "decimal128(28, 8)"),
-    "int64": ColumnType(lambda pa: pa.int64(), "BIGINT", "int64"),
-    "int32": ColumnType(lambda pa: pa.int32(), "INTEGER", "int32"),
-    "int16": ColumnType(lambda pa: pa.int16(), "SMALLINT", "int16"),
-    "float64": ColumnType(lambda pa: pa.float64(), "DOUBLE PRECISION", "float64"),
-    "bool": ColumnType(lambda pa: pa.bool_(), "BOOLEAN", "bool"),
-    "time": ColumnType(lambda pa: pa.timestamp("us", tz="UTC"), "TIMESTAMP WITH TIME ZONE", "timestamp(us, UTC)"),
+    "text": ColumnType("VARCHAR", "string"),
+    "date": ColumnType("DATE", "date32"),
+    "money": ColumnType(f"DECIMAL({PRECISION}, {SCALE})", f"decimal128({PRECISION}, {SCALE})"),
+    "int64": ColumnType("BIGINT", "int64"),
+    "int32": ColumnType("INTEGER", "int32"),
+    "int16": ColumnType("SMALLINT", "int16"),
+    "float64": ColumnType("DOUBLE PRECISION", "float64"),
+    "bool": ColumnType("BOOLEAN", "bool"),
+    "time": ColumnType("TIMESTAMP WITH TIME ZONE", "timestamp(us, UTC)"),
 }
 
 
@@ -258,34 +245,27 @@ HISTORY = Table(
     ),
 )
 
-
-@cache
-def schema(table: str) -> pa.Schema:
-    """Arrow schema of a table of :data:`TABLES`, or of :data:`HISTORY`."""
-    from airflow_provider_rma.ledger._pyarrow import pyarrow
-
-    arrow = pyarrow()
-    fields = [
-        arrow.field(column.name, TYPES[column.type].arrow(arrow), nullable=column.nullable)
-        for column in (HISTORY if table == HISTORY.name else TABLES[table]).columns
-    ]
-    return arrow.schema(fields)
-
-
-def some(table: str, columns: Sequence[str]) -> pa.Schema:
-    """Arrow schema of some columns of a table, in the order given."""
-    from airflow_provider_rma.ledger._pyarrow import pyarrow
-
-    return pyarrow().schema([schema(table).field(name) for name in columns])
-
-
-def empty(table: str) -> pa.Table:
-    """A table of that schema without rows."""
-    return schema(table).empty_table()
-
-
-def __getattr__(name: str) -> Any:
-    # POSTINGS, ACCOUNTS, ...: module attributes that import pyarrow only when somebody asks for them.
-    if name.isupper() and name.lower() in TABLES:
-        return schema(name.lower())
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+#: Tables that a database has for the provider itself. The last column of each is when the row was written.
+PROVIDER_TABLES = {
+    table.name: table
+    for table in (
+        Table(
+            "contract",
+            "The version of the column contract and of the views.",
+            (
+                _required("version", "int32", "Version of the column contract."),
+                _required("views", "text", "Version of the views."),
+                _required("written_at", "time", "When it was written."),
+            ),
+        ),
+        Table(
+            "conventions",
+            "What is known of the signs of a tenant's balances.",
+            (
+                _required("tenant", "text", "Tenant."),
+                _required("convention", "text", "JSON."),
+                _required("saved_at", "time", "When it was saved."),
+            ),
+        ),
+    )
+}

@@ -13,7 +13,7 @@ import yaml
 
 from airflow_provider_rma.ledger.changes import KINDS
 from airflow_provider_rma.ledger.contract import CONTRACT_VERSION, TABLES, Column, Table
-from airflow_provider_rma.ledger.destinations.views import NOTES
+from airflow_provider_rma.ledger.destinations.views.load import NOTES
 from airflow_provider_rma.ledger.proof.accounts import AccountKind
 from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Verdict
 

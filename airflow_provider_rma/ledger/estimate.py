@@ -27,7 +27,7 @@ from airflow_provider_rma.ledger.windows import (
 if TYPE_CHECKING:
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.codecs.wire import ContentType
-    from airflow_provider_rma.ledger.destinations import Destination
+    from airflow_provider_rma.ledger.destinations.base import Destination
 
 log = logging.getLogger(__name__)
 

@@ -30,7 +30,7 @@ from airflow_provider_rma.ledger.windows import (
 if TYPE_CHECKING:
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.codecs.wire import ContentType
-    from airflow_provider_rma.ledger.destinations import Destination
+    from airflow_provider_rma.ledger.destinations.base import Destination
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ def _extract_months(
         "Ledger of tenant %s: %d months, %s to %s, into %s %s (load %s).",
         run.tenant, len(period), period[0], period[-1], destination.kind, destination.location, run.load_id,
     )  # fmt: skip
-    with destination.held() if resume.since else nullcontext():
+    with destination.keep_open() if resume.since else nullcontext():
         done = resume.done(destination, run.tenant, period)
     results, remaining = list[WindowResult](), list[Window]()
     for window in period:

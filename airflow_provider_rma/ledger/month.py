@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 
 from airflow_provider_rma.ledger.changes import COLUMNS, ChangeReport, Changes, compare_readings
+from airflow_provider_rma.ledger.destinations.base import WindowTables
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import (
@@ -46,7 +47,7 @@ from airflow_provider_rma.ledger.windows import MonthLoad, Window
 if TYPE_CHECKING:
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.codecs.wire import ContentType
-    from airflow_provider_rma.ledger.destinations import Destination, Stage
+    from airflow_provider_rma.ledger.destinations.base import Destination, Stage
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class MonthRun:
         """Read the month until the books stood still meanwhile, and let it take the place of the old one, or not."""
         run = self.run
         statement, result = self._read_statement(), None
-        with run.destination.held():
+        with run.destination.keep_open():
             run.store_chart()
             self.rows_before = run.destination.rows(run.tenant, self.window)
             self.is_loaded = run.destination.is_loaded(run.tenant, self.window)
@@ -187,7 +188,7 @@ class MonthRun:
         proofs = mark_balances_only(loaded, run.load_id, reasons_json([reason]))
         balances = balances_table(self.load, statement, self._names(statement), run.convention)
         with run.destination.stage(run.tenant, self.window) as stage:
-            stage.confirm(balances=balances, proofs=proofs, load=load_table(self._load_row(result, None)))
+            stage.confirm(WindowTables(balances=balances, proofs=proofs, load=load_table(self._load_row(result, None))))
         return result
 
     def _names(self, statement: BalanceStatement) -> Mapping[str, str]:
@@ -225,7 +226,7 @@ class MonthRun:
         with run.destination.stage(run.tenant, self.window, fresh=not self.is_loaded) as stage:
             reading = read_postings(received, self.plan, batches, stage.write, compared=self.is_loaded)
             proof = unsettled_proof(moved, self.moves, run.convention) if moved else self._prove(reading, statement)
-            with run.destination.held():
+            with run.destination.keep_open():
                 result = self._decide(stage, reading, proof, statement, batches.names)
                 run.keep_signs(proof.convention)
             return result
@@ -274,14 +275,14 @@ class MonthRun:
             proofs = proofs_table(self.load, proof, loaded=loaded)
             load = load_table(self._load_row(result, reading.postings.announced))
             if not loaded:
-                stage.reject(proofs=proofs, load=load)
+                stage.reject(WindowTables(proofs=proofs, load=load))
                 return result
             balances = balances_table(self.load, statement, names, proof.convention)
             if state is MonthState.UNCHANGED:
-                stage.confirm(balances=balances, proofs=proofs, load=load)
+                stage.confirm(WindowTables(balances=balances, proofs=proofs, load=load))
             else:
                 changed = report.rows.batches() if report else ()
-                stage.commit(balances=balances, proofs=proofs, load=load, changes=changed)
+                stage.commit(WindowTables(balances=balances, proofs=proofs, load=load, changes=changed))
         return result
 
     def _choose_state(self, reading: ReadResult, proof: Proof) -> MonthState:

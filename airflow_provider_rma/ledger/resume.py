@@ -22,7 +22,7 @@ from airflow_provider_rma.ledger.result import MonthState, WindowResult
 from airflow_provider_rma.ledger.windows import ZURICH, Window, format_months
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.ledger.destinations import Destination
+    from airflow_provider_rma.ledger.destinations.base import Destination
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger import arrow_schemas, contract
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.proof.accounts import Account, AccountKinds
 from airflow_provider_rma.ledger.proof.balances import BalanceStatement
@@ -116,7 +116,7 @@ def load_table(row: Mapping[str, Any]) -> pa.Table:
 
 
 def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    schema = contract.schema(name)
+    schema = arrow_schemas.schema(name)
     return pa.table(
         {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in schema}, schema
     )

@@ -16,7 +16,7 @@ from airflow_provider_rma.operators.base import airflow_errors, task_run
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_provider_rma.ledger.destinations import Destination
+    from airflow_provider_rma.ledger.destinations.base import Destination
     from airflow_provider_rma.ledger.result import LedgerResult
 
 

@@ -8,7 +8,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.hooks.warehouse import open_warehouse
-from airflow_provider_rma.ledger.destinations import Destination
+from airflow_provider_rma.ledger.destinations.base import Destination
 from airflow_provider_rma.ledger.destinations.parquet.readers import read_window
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
 from tests.support.postgres import PASSWORD, USER, PostgresServer

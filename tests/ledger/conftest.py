@@ -7,7 +7,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 from tests.support.ledger.company import Company, start
 from tests.support.ledger.memory import MemoryDestination

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_rma.fault_points import at
-from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger import arrow_schemas
 from airflow_provider_rma.ledger.changes import COLUMNS, FIRST, SHARE_LINES, Changes, compare_readings
-from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
@@ -43,7 +43,7 @@ def row(voucher: int | None, amount: str, entry: int | None, module: str | None 
 
 def batches(rows: list[Row], size: int = 3) -> Iterator[pa.RecordBatch]:
     """A reading that comes in small batches."""
-    schema = pa.schema([contract.schema("postings").field(name).with_nullable(True) for name in COLUMNS])
+    schema = pa.schema([arrow_schemas.schema("postings").field(name).with_nullable(True) for name in COLUMNS])
     for start in range(0, len(rows), size):
         yield pa.RecordBatch.from_pylist(rows[start : start + size], schema)
 

@@ -10,9 +10,10 @@ yaml = pytest.importorskip("yaml")
 duckdb = pytest.importorskip("duckdb")
 
 from airflow_provider_rma.ledger import contract, dbt  # noqa: E402
-from airflow_provider_rma.ledger.destinations import open_destination, views  # noqa: E402
-from tests.ledger.destinations.conftest import duckdb_warehouse  # noqa: E402
+from airflow_provider_rma.ledger.destinations.open import open_destination  # noqa: E402
+from airflow_provider_rma.ledger.destinations.views import load as views  # noqa: E402
 from tests.ledger.destinations.test_ledger_statements import fill_year_end  # noqa: E402
+from tests.support.ledger.warehouses import duckdb_warehouse  # noqa: E402
 from tests.support.reference import ROOT  # noqa: E402
 
 EXAMPLE = ROOT / "docs" / "dbt"

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import Window

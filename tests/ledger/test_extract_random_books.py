@@ -20,16 +20,16 @@ import pytest
 from airflow_provider_rma.exceptions import UnprovenError
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
-from tests.ledger.destinations.conftest import (
+from tests.support.ledger.company import Company, Row, start
+from tests.support.ledger.expected_warehouse import CONTENT, Foretold, check_result, content, found, selected
+from tests.support.ledger.random_books import MONTHS, PERIOD, Accountant
+from tests.support.ledger.warehouses import (
+    Warehouse,
     duckdb_warehouse,
     parquet_warehouse,
     postgres_url,
     postgres_warehouse,
 )
-from tests.support.ledger.company import Company, Row, start
-from tests.support.ledger.expected_warehouse import CONTENT, Foretold, check_result, content, found, selected
-from tests.support.ledger.random_books import MONTHS, PERIOD, Accountant
-from tests.support.ledger.window_fixtures import Warehouse
 from tests.support.postgres import PostgresServer
 from tests.support.scope import scaled
 

@@ -12,9 +12,9 @@ import pytest
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.simulator.seed.calendar import SeedPlan
 from airflow_provider_rma.simulator.seed.run import seed
-from tests.ledger.destinations.conftest import duckdb_warehouse
 from tests.support.ledger.company import Company
 from tests.support.ledger.expected_warehouse import Foretold, check_result, found
+from tests.support.ledger.warehouses import duckdb_warehouse
 from tests.support.simulator import SimulatorProcess
 
 MONTHS = (date(2025, 10, 1), date(2025, 11, 1), date(2025, 12, 1))

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from airflow_provider_rma.exceptions import UnprovenError
-from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from tests.support.ledger.company import Company, start, warehouse_rows, without_entry_ids

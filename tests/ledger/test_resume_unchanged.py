@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_rma.exceptions import UnprovenError
-from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger import arrow_schemas
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.resume import FULL_EVERY, last_reading
@@ -63,7 +63,7 @@ def test_a_month_whose_balances_stand_is_not_read_and_marked(books: Company, des
         (bank,) = (row for row in proofs if row["accno"] == "1020")
         assert bank["movements"] == (Decimal(-1000) if window is JANUARY else Decimal("10.55"))
         loads = destination.table("loads", "demo", window)
-        assert loads.schema == contract.schema("loads")
+        assert loads.schema == arrow_schemas.schema("loads")
         assert sorted((row["verdict"], row["rows"], row["calls"]) for row in loads.to_pylist())[0] == (
             "balances_only", 2, 3,
         )  # fmt: skip
@@ -157,7 +157,7 @@ def load(verdict: str, days: float, loaded: bool = True) -> dict[str, Any]:
     ],
 )
 def test_only_the_last_full_reading_counts(loads: list[dict[str, Any]], day: int | None) -> None:
-    found = last_reading(pa.Table.from_pylist(loads, contract.schema("loads")))
+    found = last_reading(pa.Table.from_pylist(loads, arrow_schemas.schema("loads")))
     assert (found and found["started_at"]) == (
         None if day is None else datetime(2026, 6, 1, tzinfo=UTC) + timedelta(days=day)
     )

@@ -8,7 +8,7 @@ from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from airflow_provider_rma.exceptions import UnexpectedResponseError
-from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger import arrow_schemas, contract
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.windows import MonthLoad
 from airflow_provider_rma.schemas.ledger import TransactionSchema
@@ -95,7 +95,7 @@ class PostingBatches:
 
     def take(self) -> pa.RecordBatch:
         """Return the postings since the last call."""
-        schema = contract.schema("postings")
+        schema = arrow_schemas.schema("postings")
         arrays = [pa.array(self._columns[field.name], type=field.type) for field in schema]
         for values in self._columns.values():
             values.clear()

@@ -11,21 +11,11 @@ import fsspec
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.destinations import views
+from airflow_provider_rma.ledger import arrow_schemas, contract
 from airflow_provider_rma.ledger.destinations.parquet import manifest
-from tests.ledger.destinations.conftest import parquet_warehouse
-from tests.support.ledger.window_fixtures import (
-    AUGUST,
-    JULY,
-    TENANT,
-    Warehouse,
-    batch,
-    change,
-    load_window,
-    posting,
-    raw,
-)
+from airflow_provider_rma.ledger.destinations.views import load as views
+from tests.support.ledger.warehouses import Warehouse, parquet_warehouse
+from tests.support.ledger.window_fixtures import AUGUST, JULY, TENANT, batch, change, load_window, posting, raw
 
 
 @pytest.fixture
@@ -40,11 +30,11 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Any:
         wider = (*columns, replace(new, nullable=True), valid_from, valid_to, by)
         monkeypatch.setattr(contract, "HISTORY", replace(contract.HISTORY, columns=wider))
         monkeypatch.setattr(contract, "CONTRACT_VERSION", contract.CONTRACT_VERSION + 1)
-        contract.schema.cache_clear()
+        arrow_schemas.schema.cache_clear()
 
     yield happen
     monkeypatch.undo()
-    contract.schema.cache_clear()
+    arrow_schemas.schema.cache_clear()
 
 
 @pytest.mark.parametrize("history", [False, True])
@@ -66,7 +56,7 @@ def test_a_column_of_a_later_contract_is_added(database: Warehouse, later: Any, 
         superseded = database.query("SELECT accno, project FROM postings_history ORDER BY 1")
         assert superseded == [("1000", None), ("2000", "P-8")]
     assert database.query("SELECT version FROM contract") == [(contract.CONTRACT_VERSION,)]
-    if database.views:
+    if database.has_views:
         assert ("other", "P-7") in database.query("SELECT tenant, project FROM postings_proven")
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
+from airflow_provider_rma.fault_points import at
 from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.destinations import open_destination
-from airflow_provider_rma.ledger.destinations.sql import generic
+from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.sql.dialects import DIALECTS, STANDARD
-from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination, DbapiTransaction
-from tests.ledger.destinations.conftest import postgres_url, sqlite_warehouse
+from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination
+from tests.support.ledger.warehouses import postgres_url, sqlite_warehouse
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
 from tests.support.postgres import PostgresServer
 
@@ -100,43 +100,45 @@ def test_what_is_no_connection_or_no_name_is_refused(tmp_path: Path) -> None:
         DbapiDestination(connect, "sqlite", "here", paramstyle="odd").__enter__()
 
 
-def test_a_failed_replacement_leaves_the_old_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = DbapiTransaction.insert
-
-    def failing(session: DbapiTransaction, table: str, schema: Any, batches: Any) -> None:
-        real(session, table, schema, batches)
+def test_a_failed_replacement_leaves_the_old_window(tmp_path: Path) -> None:
+    def fail(table: str, **_: Any) -> None:
         if table == "proofs":
             raise sqlite3.OperationalError("disk full")
 
     with open_destination(f"sqlite:///{tmp_path / 'ledger.db'}") as destination:
         load_window(destination, [posting("1000", 1)])
-        monkeypatch.setattr(DbapiTransaction, "insert", failing)
-        with pytest.raises(DestinationError, match="OperationalError") as caught:
+        with at("table.written", fail), pytest.raises(DestinationError, match="OperationalError") as caught:
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
-        monkeypatch.undo()
         assert caught.value.retryable
         assert destination.rows(TENANT, AUGUST) == 1
 
 
-def test_tables_that_another_run_creates_at_the_same_moment_are_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tables_that_another_run_creates_at_the_same_moment_are_taken(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path / 'ledger.db'}"
-    real = DbapiTransaction.columns
-    blind = iter([True] * 7)
-    with open_destination(address):
-        pass
-    monkeypatch.setattr(DbapiTransaction, "columns", lambda s, table: [] if next(blind, False) else real(s, table))
-    monkeypatch.setattr(generic, "_AGAIN", (0.01,))
-    with open_destination(address) as destination:
+    connections = []
+
+    def connect() -> sqlite3.Connection:
+        connections.append(sqlite3.connect(tmp_path / "ledger.db"))
+        return connections[-1]
+
+    def create_meanwhile() -> None:
+        if len(connections) == 1:
+            # The other run creates what this one has just found absent; SQLite lets it in before the first write.
+            connections[0].rollback()
+            with open_destination(address):
+                pass
+
+    destination = DbapiDestination(connect, "sqlite", "here", retry_waits=(0.01,))
+    with at("tables.looked_up", create_meanwhile), destination:
         assert destination.rows(TENANT, AUGUST) == 0
+    assert len(connections) == 2
 
 
 @pytest.mark.parametrize("dialect", [*DIALECTS.values(), STANDARD])
 def test_every_type_of_the_contract_has_one_in_every_dialect(dialect: Any) -> None:
     for table in contract.TABLES.values():
         for column in table.columns:
-            text = dialect.definition(column)
+            text = dialect.define(column)
             assert text.startswith(f"{dialect.quotes[0]}{column.name}{dialect.quotes[1]} ")
             assert text.endswith(" NOT NULL") is not column.nullable
             if column.type == "money":

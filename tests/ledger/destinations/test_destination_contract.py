@@ -13,14 +13,15 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_rma.exceptions import DestinationError
-from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger import arrow_schemas, contract
+from airflow_provider_rma.ledger.destinations.base import WindowTables
 from airflow_provider_rma.ledger.fingerprint import Fingerprinter
+from tests.support.ledger.warehouses import Warehouse
 from tests.support.ledger.window_fixtures import (
     AUGUST,
     JULY,
     SEPTEMBER,
     TENANT,
-    Warehouse,
     balances,
     batch,
     change,
@@ -54,7 +55,7 @@ def test_a_window_arrives_with_everything_that_belongs_to_it(warehouse: Warehous
         with destination.stage(TENANT, AUGUST) as stage:
             for row in TWO:
                 stage.write(batch(row))
-            stage.commit(balances=balances(("1000", "5", "105")), proofs=proofs("1000"), load=load_row(2))
+            stage.commit(WindowTables(balances=balances(("1000", "5", "105")), proofs=proofs("1000"), load=load_row(2)))
         assert destination.rows(TENANT, AUGUST) == 2
         assert destination.is_loaded(TENANT, AUGUST)
     assert warehouse.read("postings") == table("postings", TWO).to_pylist()
@@ -160,9 +161,11 @@ def test_an_unchanged_window_is_confirmed_without_touching_its_postings(warehous
         with destination.stage(TENANT, AUGUST) as stage:
             stage.write(batch(*({**row, "load_id": "L2"} for row in TWO)))
             stage.confirm(
-                balances=balances(("1000", "5", "105"), load="L2"),
-                proofs=proofs(load="L2", verdict="tolerated"),
-                load=load_row(2, load="L2"),
+                WindowTables(
+                    balances=balances(("1000", "5", "105"), load="L2"),
+                    proofs=proofs(load="L2", verdict="tolerated"),
+                    load=load_row(2, load="L2"),
+                )
             )
         assert destination.rows(TENANT, AUGUST) == 2
     assert [load for _, _, load in _loaded(warehouse)] == ["L1", "L1"]
@@ -178,9 +181,11 @@ def test_what_is_not_there_cannot_be_confirmed(warehouse: Warehouse, loaded: boo
             load_window(destination, TWO[:1])
         with destination.stage(TENANT, AUGUST) as stage, pytest.raises(DestinationError, match="another run") as caught:
             stage.confirm(
-                balances=contract.empty("balances"),
-                proofs=proofs(load="L2"),
-                load=load_row(2 if loaded else 0, load="L2"),
+                WindowTables(
+                    balances=arrow_schemas.empty_table("balances"),
+                    proofs=proofs(load="L2"),
+                    load=load_row(2 if loaded else 0, load="L2"),
+                )
             )
     assert caught.value.retryable
     assert [row["load_id"] for row in warehouse.read("loads")] == (["L1"] if loaded else [])
@@ -194,11 +199,17 @@ def test_what_loads_found_changed_is_kept_for_good(warehouse: Warehouse) -> None
         load_window(destination, TWO, load="L2", changes=[first])
         reject_window(destination, load="L9")
         with destination.stage(TENANT, AUGUST) as stage:
-            stage.confirm(balances=contract.empty("balances"), proofs=proofs(load="L8"), load=load_row(2, load="L8"))
+            stage.confirm(
+                WindowTables(
+                    balances=arrow_schemas.empty_table("balances"),
+                    proofs=proofs(load="L8"),
+                    load=load_row(2, load="L8"),
+                )
+            )
         load_window(destination, [], load="L3", changes=[second])
         load_window(destination, TWO, load="L4")
         load_window(destination, TWO, window=JULY, load="L2", changes=[change(9, window=JULY)])
-        assert destination.table("changes", TENANT, AUGUST).schema == contract.CHANGES
+        assert destination.table("changes", TENANT, AUGUST).schema == arrow_schemas.schema("changes")
     assert sorted(warehouse.read("changes"), key=lambda row: row["load_id"]) == [first, second]
     assert sorted(warehouse.query("SELECT load_id, voucher_id FROM changes")) == [("L2", 7), ("L2", 9), ("L3", 8)]
 
@@ -291,7 +302,9 @@ def test_many_batches_make_one_window(warehouse: Warehouse) -> None:
             for one in many:
                 stage.write(one)
             stage.write(whole.slice(0, 0))
-            stage.commit(balances=contract.empty("balances"), proofs=proofs(), load=load_row(60 * rows))
+            stage.commit(
+                WindowTables(balances=arrow_schemas.empty_table("balances"), proofs=proofs(), load=load_row(60 * rows))
+            )
         assert destination.rows(TENANT, AUGUST) == 60 * rows
         assert destination.fingerprints(TENANT, AUGUST)["1000"].sum == raw(60 * sum(range(rows)))
 
@@ -313,7 +326,9 @@ def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse
             staged = [taken(stage.staged_batches(columns)) for _ in range(2)]
             with pytest.raises(RuntimeError, match="has been read"):
                 stage.write(batch(*TWO))
-            stage.commit(balances=contract.empty("balances"), proofs=proofs(), load=load_row(2))
+            stage.commit(
+                WindowTables(balances=arrow_schemas.empty_table("balances"), proofs=proofs(), load=load_row(2))
+            )
         loaded = taken(destination.loaded_batches(TENANT, AUGUST, columns))
         with destination.stage(TENANT, AUGUST, fresh=False) as stage:
             assert taken(stage.staged_batches(columns)) == []
@@ -361,8 +376,16 @@ def test_two_runs_on_the_same_window_leave_the_last_one(warehouse: Warehouse) ->
         with one.stage(TENANT, AUGUST, fresh=False) as first, two.stage(TENANT, AUGUST, fresh=False) as second:
             first.write(batch(*TWO))
             second.write(batch(posting("6500", -7, load="L2")))
-            second.commit(balances=contract.empty("balances"), proofs=proofs(load="L2"), load=load_row(1, load="L2"))
-            first.commit(balances=contract.empty("balances"), proofs=proofs(), load=load_row(2))
+            second.commit(
+                WindowTables(
+                    balances=arrow_schemas.empty_table("balances"),
+                    proofs=proofs(load="L2"),
+                    load=load_row(1, load="L2"),
+                )
+            )
+            first.commit(
+                WindowTables(balances=arrow_schemas.empty_table("balances"), proofs=proofs(), load=load_row(2))
+            )
         assert two.rows(TENANT, AUGUST) == 2
     assert [load for _, _, load in _loaded(warehouse)] == ["L1", "L1"]
     assert [row["load_id"] for row in warehouse.read("proofs")] == ["L1"]
@@ -420,13 +443,13 @@ def test_other_columns_are_refused(warehouse: Warehouse) -> None:
 
 
 def test_a_decision_is_made_once_and_must_agree_with_itself(warehouse: Warehouse) -> None:
-    none = contract.empty("balances")
+    none = arrow_schemas.empty_table("balances")
     with warehouse.open() as destination:
         with destination.stage(TENANT, AUGUST) as stage:
-            stage.commit(balances=none, proofs=proofs(), load=load_row(0))
+            stage.commit(WindowTables(balances=none, proofs=proofs(), load=load_row(0)))
             for again in (
-                lambda: stage.commit(balances=none, proofs=proofs(), load=load_row(0)),
-                lambda: stage.reject(proofs=proofs(loaded=False), load=load_row(0, loaded=False)),
+                lambda: stage.commit(WindowTables(balances=none, proofs=proofs(), load=load_row(0))),
+                lambda: stage.reject(WindowTables(proofs=proofs(loaded=False), load=load_row(0, loaded=False))),
                 lambda: stage.write(batch(*TWO)),
             ):
                 with pytest.raises(RuntimeError, match="decided"):
@@ -439,5 +462,5 @@ def test_a_decision_is_made_once_and_must_agree_with_itself(warehouse: Warehouse
             ({"proofs": proofs(), "load": load_row(1)}, "claims 1 postings, 0 were staged"),
         ):
             with destination.stage(TENANT, AUGUST) as stage, pytest.raises(ValueError, match=message):
-                stage.commit(balances=none, **wrong)
+                stage.commit(WindowTables(balances=none, **wrong))
     assert len(warehouse.read("loads")) == 1

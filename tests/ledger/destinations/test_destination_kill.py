@@ -6,89 +6,53 @@ import signal
 import time
 from pathlib import Path
 
-import fsspec
 import pytest
 
-from tests.ledger.destinations.conftest import (
-    duckdb_warehouse,
-    parquet_warehouse,
-    postgres_url,
-    postgres_warehouse,
-    sqlite_warehouse,
-)
 from tests.support.ledger.child_process import python, says
-from tests.support.ledger.window_fixtures import AUGUST, TENANT, Warehouse, load_window, posting
+from tests.support.ledger.warehouses import WAREHOUSES, Warehouse, parquet_folder, postgres_url
+from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
 
+#: Loads a window, and dies at a fault point; argument: table or kind of file that it must be about, empty for any.
 _ONE_LOAD = """
-exec(sys.argv[2])
-with open_destination(sys.argv[1]) as destination:
+address, point, about = sys.argv[1:]
+def maybe_die(table="", kind="", **_):
+    if about in (table, kind):
+        die()
+with open_destination(address) as destination, at(point, maybe_die):
     stated = balances(("1000", "1", "2"), load="L2")
     load_window(destination, many("L2", 300), load="L2", stated=stated, changes=[change(7)])
 """
-
-_SESSIONS = {
-    "duckdb": "from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbSession as S\n",
-    "postgres": "from airflow_provider_rma.ledger.destinations.sql.postgres import PostgresSession as S\n",
-    "dbapi-sqlite": "from airflow_provider_rma.ledger.destinations.sql.generic import DbapiSession as S\n",
-}
-_STAGE = "from airflow_provider_rma.ledger.destinations.sql.base import RelationalStage as R\n"
-#: Where the process dies, and whether the new window counts then.
+#: Fault point where the process dies, what it is about, and which window counts then.
 _TABLE_MOMENTS = {
-    "while staging": (_STAGE + "R._replace = die", "L1"),
-    "after deleting": ("S.insert = die", "L1"),
-    "between two tables": (
-        "real = S.insert; S.insert = lambda s, t, *data: die() if t == 'proofs' else real(s, t, *data)",
-        "L1",
-    ),
-    "before the commit": (
-        "real = S.insert; S.insert = lambda s, t, *data: (real(s, t, *data), t == 'loads' and die())",
-        "L1",
-    ),
-    "after the commit": (_STAGE + "R._discard = die", "L2"),
+    "while staging": ("window.staged", "", "L1"),
+    "after deleting": ("postings.deleted", "", "L1"),
+    "between two tables": ("table.written", "balances", "L1"),
+    "before the commit": ("table.written", "loads", "L1"),
+    "after the commit": ("window.left", "", "L2"),
 }
 _PARQUET_MOMENTS = {
-    "while staging": (
-        "import airflow_provider_rma.ledger.destinations.parquet.destination as p; p.FileWriter.finish = die",
-        "L1",
-    ),
-    "between two files": (
-        "import airflow_provider_rma.ledger.destinations.parquet.destination as p; p.ParquetStage._loads = die",
-        "L1",
-    ),
-    "before the manifest": (
-        "import airflow_provider_rma.ledger.destinations.parquet.destination as p; p.write_manifest = die",
-        "L1",
-    ),
-    "before it is renamed": ("os.replace = die", "L1"),
-    "after the manifest": (
-        "import airflow_provider_rma.ledger.destinations.parquet.destination as p; p.orphans = die",
-        "L2",
-    ),
+    "while staging": ("window.staged", "", "L1"),
+    "between two files": ("file.written", "proofs", "L1"),
+    "before the manifest": ("window.written", "", "L1"),
+    "before it is renamed": ("draft.written", "", "L1"),
+    "after the manifest": ("manifest.written", "", "L2"),
 }
+#: Databases that another process can open.
+_DATABASES = ("duckdb", "postgres", "dbapi-sqlite")
 
 
-def _local(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Warehouse, str]:
-    """A warehouse, and the address by which another process opens it."""
-    if kind == "duckdb":
-        path = tmp_path / "ledger.duckdb"
-        return duckdb_warehouse(path), str(path)
-    if kind == "dbapi-sqlite":
-        path = tmp_path / "ledger.db"
-        return sqlite_warehouse(path), f"sqlite:///{path}"
-    if kind == "postgres":
-        url = postgres_url(request.getfixturevalue("postgres"))
-        return postgres_warehouse(url), url
-    root = tmp_path / "ledger"
-    return parquet_warehouse(fsspec.filesystem("file"), str(root), "parquet"), f"parquet:///{root}"
+def _make(kind: str, folder: Path, request: pytest.FixtureRequest) -> Warehouse:
+    return WAREHOUSES[kind].make(folder, lambda: postgres_url(request.getfixturevalue("postgres")))
 
 
-@pytest.fixture(params=[*_SESSIONS, "parquet"])
-def local(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Warehouse, str]:
-    return _local(request.param, tmp_path, request)
+@pytest.fixture(params=[*_DATABASES, "parquet"])
+def local(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """A warehouse that another process can open."""
+    return _make(request.param, tmp_path, request)
 
 
 def _check_whole(warehouse: Warehouse) -> str:
-    """The window is one load with all that belongs to it; gives which."""
+    """Check that the window is one load with all that belongs to it; return which."""
     (proof,) = warehouse.read("proofs")
     load = proof["load_id"]
     (entry,) = [row for row in warehouse.read("loads") if row["load_id"] == load][-1:]
@@ -99,10 +63,11 @@ def _check_whole(warehouse: Warehouse) -> str:
     return str(load)
 
 
-def _die_at(address: str, warehouse: Warehouse, patch: str) -> str:
+def _die_at(warehouse: Warehouse, point: str, about: str) -> str:
+    """Load a window in a process that dies, check what it left, and load it again; return the load that was left."""
     with warehouse.open() as destination:
         load_window(destination, [posting("1000", 1)])
-    with python(_ONE_LOAD, address, patch) as process:
+    with python(_ONE_LOAD, warehouse.address, point, about) as process:
         assert process.wait(60) == -signal.SIGKILL
     left = _check_whole(warehouse)
     assert [row["load_id"] for row in warehouse.read("changes")] == (["L2"] if left == "L2" else [])
@@ -114,36 +79,31 @@ def _die_at(address: str, warehouse: Warehouse, patch: str) -> str:
 
 
 @pytest.mark.parametrize("moment", list(_TABLE_MOMENTS))
-@pytest.mark.parametrize("kind", list(_SESSIONS))
+@pytest.mark.parametrize("kind", _DATABASES)
 def test_a_database_killed_at_a_step(tmp_path: Path, request: pytest.FixtureRequest, kind: str, moment: str) -> None:
-    patch, expected = _TABLE_MOMENTS[moment]
-    warehouse, address = _local(kind, tmp_path, request)
-    assert _die_at(address, warehouse, _SESSIONS[kind] + patch) == expected
-    left = {file.name for file in tmp_path.iterdir()}
+    point, about, expected = _TABLE_MOMENTS[moment]
+    warehouse = _make(kind, tmp_path, request)
+    assert _die_at(warehouse, point, about) == expected
+    left = {file.name for file in tmp_path.rglob("*") if file.is_file()}
     assert left <= {"ledger.duckdb", "ledger.duckdb.wal", "ledger.db"}
 
 
 @pytest.mark.parametrize("moment", list(_PARQUET_MOMENTS))
 def test_parquet_killed_at_a_step(tmp_path: Path, moment: str) -> None:
-    patch, expected = _PARQUET_MOMENTS[moment]
-    root = tmp_path / "ledger"
-    warehouse = parquet_warehouse(fsspec.filesystem("file"), str(root), "parquet")
-    assert _die_at(f"parquet:///{root}", warehouse, patch) == expected
+    point, about, expected = _PARQUET_MOMENTS[moment]
+    assert _die_at(parquet_folder(tmp_path / "ledger"), point, about) == expected
 
 
 def test_parquet_killed_between_history_and_postings(tmp_path: Path) -> None:
     """What was superseded is neither lost nor there twice."""
-    root = tmp_path / "ledger"
-    warehouse = parquet_warehouse(fsspec.filesystem("file"), str(root), "parquet")
+    warehouse = parquet_folder(tmp_path / "ledger")
     program = """
-import airflow_provider_rma.ledger.destinations.parquet.destination as p
-p.Replacement.dated = die
-with open_destination(sys.argv[1], history=True) as destination:
+with open_destination(sys.argv[1], history=True) as destination, at("history.written", die):
     load_window(destination, many("L2", 2), load="L2")
 """
     with warehouse.open(history=True) as destination:
         load_window(destination, [posting("1000", 1), posting("9999", 7)])
-    with python(program, f"parquet:///{root}") as process:
+    with python(program, warehouse.address) as process:
         assert process.wait(60) == -signal.SIGKILL
     assert _check_whole(warehouse) == "L1"
     assert warehouse.read("postings_history") == []
@@ -153,8 +113,7 @@ with open_destination(sys.argv[1], history=True) as destination:
     assert (gone["accno"], gone["load_id"], gone["superseded_by"]) == ("9999", "L1", "L3")
 
 
-def test_killed_at_any_moment(local: tuple[Warehouse, str]) -> None:
-    warehouse, address = local
+def test_killed_at_any_moment(local: Warehouse) -> None:
     program = """
 with open_destination(sys.argv[1]) as destination:
     load_window(destination, many("L0", 5), load="L0")
@@ -163,9 +122,9 @@ with open_destination(sys.argv[1]) as destination:
         load_window(destination, many(f"L{n}", 5 + n % 300), load=f"L{n}")
 """
     for delay in (0.03, 0.11, 0.17, 0.26):
-        with python(program, address) as process:
+        with python(program, local.address) as process:
             says(process, "loaded")
             time.sleep(delay)
             process.kill()
             process.wait(30)
-            _check_whole(warehouse)
+            _check_whole(local)

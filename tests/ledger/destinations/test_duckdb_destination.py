@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
+from airflow_provider_rma.fault_points import at
 from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbDestination, DuckDbTransaction
 from tests.support.ledger.child_process import python, says
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, batch, load_window, posting
@@ -136,28 +137,27 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         open_destination(str(tmp_path / "file" / "ledger.duckdb")).__enter__()
 
 
-def test_a_failed_replacement_leaves_the_old_window(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = DuckDbTransaction.insert
-
-    def failing(session: DuckDbTransaction, table: str, schema: Any, batches: Any) -> None:
-        real(session, table, schema, batches)
+def test_a_failed_replacement_leaves_the_old_window(path: Path) -> None:
+    def fail(table: str, **_: Any) -> None:
         if table == "proofs":
             raise duckdb.IOException("No space left on device")
 
-    monkeypatch.setattr(DuckDbTransaction, "insert", failing)
     with open_destination(str(path)) as destination:
-        with pytest.raises(DestinationError, match="IOException"):
+        with at("table.written", fail), pytest.raises(DestinationError, match="IOException"):
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
-        monkeypatch.undo()
         assert destination.rows(TENANT, AUGUST) == 1
 
 
-def test_a_replacement_that_lost_rows_is_undone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DuckDbTransaction, "insert", lambda *_: None)
+def test_a_replacement_that_lost_rows_is_undone(path: Path) -> None:
+    def lose(transaction: DuckDbTransaction, **_: Any) -> None:
+        transaction.delete("postings")
+
     with open_destination(str(path)) as destination:
-        with pytest.raises(DestinationError, match="2 postings were staged and 0 arrived"):
+        with (
+            at("table.written", lose),
+            pytest.raises(DestinationError, match="2 postings were staged and 0 arrived"),
+        ):
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
-        monkeypatch.undo()
         assert destination.rows(TENANT, AUGUST) == 1
 
 

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.destinations import Destination
+from airflow_provider_rma.ledger import arrow_schemas, contract
+from airflow_provider_rma.ledger.destinations.base import Destination, WindowTables
 from airflow_provider_rma.ledger.destinations.history import IncomingHashes, Supersession
 from tests.support.ledger.columns_page import PAGE
+from tests.support.ledger.warehouses import Warehouse
 from tests.support.ledger.window_fixtures import (
     AUGUST,
     JULY,
     TENANT,
-    Warehouse,
     batch,
     load_row,
     load_window,
@@ -43,9 +43,11 @@ def load(destination: Destination, rows: list[dict[str, Any]], name: str, moment
         if rows:
             stage.write(batch(*({**row, "load_id": name} for row in rows)))
         stage.commit(
-            balances=contract.empty("balances"),
-            proofs=proofs(load=name),
-            load=load_row(len(rows), load=name, finished_at=moment),
+            WindowTables(
+                balances=arrow_schemas.empty_table("balances"),
+                proofs=proofs(load=name),
+                load=load_row(len(rows), load=name, finished_at=moment),
+            )
         )
 
 
@@ -143,7 +145,7 @@ def test_other_tenants_and_windows_have_no_part_in_it(warehouse: Warehouse) -> N
 
 @pytest.mark.parametrize(("day", "total"), [("2026-09-02", -300), ("2026-09-04", -310)])
 def test_what_was_known_on_a_day_can_be_asked_for(warehouse: Warehouse, day: str, total: int) -> None:
-    if not warehouse.views:
+    if not warehouse.has_views:
         pytest.skip("amounts are texts in this database")
     with warehouse.open(history=True) as destination:
         load(destination, VOUCHER, "L1", FIRST)
@@ -184,7 +186,7 @@ LINES = st.lists(st.tuples(st.sampled_from("ABC"), st.integers(1, 3)), max_size=
 
 def _batch(lines: Any) -> pa.RecordBatch:
     rows = [posting(f"{name}1", amount, entry_id=number) for number, (name, amount) in enumerate(lines)]
-    return pa.RecordBatch.from_pylist(rows, schema=contract.schema("postings"))
+    return pa.RecordBatch.from_pylist(rows, schema=arrow_schemas.schema("postings"))
 
 
 @given(before=LINES, after=LINES, cut=st.integers(1, 5))
@@ -193,7 +195,7 @@ def test_the_superseded_are_the_difference_of_the_two(before: Any, after: Any, c
         whole = _batch(before)
         for start in range(0, whole.num_rows, cut):
             part = whole.slice(start, cut)
-            nulls = pa.nulls(part.num_rows, contract.schema("postings_history").field("valid_from").type)
+            nulls = pa.nulls(part.num_rows, arrow_schemas.schema("postings_history").field("valid_from").type)
             yield part.append_column("valid_from", nulls)
 
     arrivals = IncomingHashes()

@@ -12,10 +12,10 @@ import pytest
 
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.windows import Window
-from tests.ledger.destinations.conftest import duckdb_warehouse
 from tests.ledger.destinations.test_ledger_views import NOVEMBER, fill_company
 from tests.support.ledger.company import Company
-from tests.support.ledger.window_fixtures import TENANT, Warehouse, balances, load_window, posting, table
+from tests.support.ledger.warehouses import Warehouse, duckdb_warehouse
+from tests.support.ledger.window_fixtures import TENANT, balances, load_window, posting, table
 
 OCTOBER, DECEMBER, JANUARY = (Window.of(date(year, month, 1)) for year, month in ((2025, 10), (2025, 12), (2026, 1)))
 LATE_NOVEMBER = Window.of(date(2025, 11, 1))

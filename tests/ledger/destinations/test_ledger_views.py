@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_rma.ledger.windows import Window
+from tests.support.ledger.warehouses import Warehouse
 from tests.support.ledger.window_fixtures import (
     AUGUST,
     JULY,
     SEPTEMBER,
     TENANT,
-    Warehouse,
     balances,
     load_window,
     posting,

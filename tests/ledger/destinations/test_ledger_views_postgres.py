@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_rma.ledger.destinations import views
-from tests.ledger.destinations.conftest import (
+from airflow_provider_rma.ledger.destinations.views import load as views
+from tests.ledger.destinations.test_ledger_statements import fill_year_end
+from tests.ledger.destinations.test_ledger_views import fill_company
+from tests.support.ledger.warehouses import (
+    Warehouse,
     dbapi_postgres_warehouse,
     duckdb_warehouse,
     postgres_url,
     postgres_warehouse,
 )
-from tests.ledger.destinations.test_ledger_statements import fill_year_end
-from tests.ledger.destinations.test_ledger_views import fill_company
-from tests.support.ledger.window_fixtures import Warehouse, change, load_window, posting
+from tests.support.ledger.window_fixtures import change, load_window, posting
 from tests.support.postgres import PostgresServer
 
 

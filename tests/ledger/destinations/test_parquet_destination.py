@@ -13,8 +13,10 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.fault_points import at
+from airflow_provider_rma.ledger import arrow_schemas, contract
+from airflow_provider_rma.ledger.destinations.base import WindowTables
+from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.parquet import manifest as manifests
 from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 from airflow_provider_rma.ledger.destinations.parquet.manifest import new_name, read_manifest
@@ -70,7 +72,7 @@ def test_the_layout_and_the_manifest(root: Path) -> None:
     assert (about["tenant"], about["month"], about["refused"]) == ("acme", "2026-08", None)
     assert (about["loaded"]["load_id"], about["loaded"]["verdict"], about["loaded"]["rows"]) == ("L1", "exact", 2)
     stored = pa.parquet.ParquetFile(_folder(root) / postings)
-    assert stored.schema_arrow.equals(contract.POSTINGS)
+    assert stored.schema_arrow.equals(arrow_schemas.schema("postings"))
     assert stored.metadata.row_group(0).column(0).compression == "ZSTD"
     assert postings.startswith("postings-L1-")
 
@@ -79,7 +81,7 @@ def test_a_month_without_postings_has_no_file_of_them(root: Path) -> None:
     _load(root)
     assert _files(root, "postings") == set()
     assert _manifest(root)["files"]["postings"] == []
-    assert read_window(FS, str(root), TENANT, AUGUST).schema == contract.POSTINGS
+    assert read_window(FS, str(root), TENANT, AUGUST).schema == arrow_schemas.schema("postings")
 
 
 def test_the_manifest_says_what_was_refused(root: Path) -> None:
@@ -151,18 +153,13 @@ def test_what_a_killed_run_left_behind_is_removed_after_the_grace_time(root: Pat
     assert old not in names
 
 
-def test_a_manifest_that_may_have_been_put_in_place_keeps_its_files(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_manifest_that_may_have_been_put_in_place_keeps_its_files(root: Path) -> None:
     _load(root, 1)
-    real = manifests.write_manifest
 
-    def lost_answer(*arguments: Any) -> None:
-        real(*arguments)
+    def lose_response() -> None:
         raise DestinationError("connection lost")
 
-    monkeypatch.setattr("airflow_provider_rma.ledger.destinations.parquet.destination.write_manifest", lost_answer)
-    with pytest.raises(DestinationError, match="connection lost"):
+    with at("manifest.written", lose_response), pytest.raises(DestinationError, match="connection lost"):
         _load(root, 2, 3, load="L2")
     assert read_window(FS, str(root), TENANT, AUGUST).num_rows == 2
 
@@ -244,7 +241,13 @@ def test_each_load_that_supersedes_adds_a_file_that_is_never_written_again(root:
     with ParquetDestination(FS, str(root), grace=timedelta(0), history=True) as destination:
         reject_window(destination, load="L4")
         with destination.stage(TENANT, AUGUST) as stage:
-            stage.confirm(balances=contract.empty("balances"), proofs=proofs(load="L5"), load=load_row(2, load="L5"))
+            stage.confirm(
+                WindowTables(
+                    balances=arrow_schemas.empty_table("balances"),
+                    proofs=proofs(load="L5"),
+                    load=load_row(2, load="L5"),
+                )
+            )
     _known(root, 4, load="L6", changes=[change(8, load="L6")])
     _known(root, 5, load="L7", history=False)
     assert (_folder(root) / first).read_bytes() == content
@@ -259,16 +262,20 @@ def test_each_load_that_supersedes_adds_a_file_that_is_never_written_again(root:
 
 def test_a_load_that_fails_removes_all_files_it_wrote(root: Path) -> None:
     def broken() -> Any:
-        yield from pa.Table.from_pylist([change(7)] * 130_000, contract.CHANGES).to_batches()
+        yield from pa.Table.from_pylist([change(7)] * 130_000, arrow_schemas.schema("changes")).to_batches()
         raise ZeroDivisionError
 
     _known(root, 1, 2, load="L1")
     before = set(_folder(root).iterdir())
-    given: Any = {"balances": contract.empty("balances"), "proofs": proofs(load="L2"), "load": load_row(1, load="L2")}
+    given: Any = {
+        "balances": arrow_schemas.empty_table("balances"),
+        "proofs": proofs(load="L2"),
+        "load": load_row(1, load="L2"),
+    }
     with ParquetDestination(FS, str(root), history=True) as destination, destination.stage(TENANT, AUGUST) as stage:
         stage.write(batch(posting("1000", 3, load="L2")))
         with pytest.raises(ZeroDivisionError):
-            stage.commit(**given, changes=broken())
+            stage.commit(WindowTables(**given, changes=broken()))
     assert set(_folder(root).iterdir()) == before
 
 
@@ -293,7 +300,7 @@ def test_windows_with_and_without_history_are_read_together(root: Path) -> None:
         create_duckdb_views(connection, FS, str(root))
         assert connection.execute(query).fetchall() == [(JULY.start, True), (AUGUST.start, True)]
     columns = read_window(FS, str(root), TENANT, JULY).schema.names
-    assert columns == [*contract.POSTINGS.names, "valid_from"]
+    assert columns == [*arrow_schemas.schema("postings").names, "valid_from"]
 
 
 def test_a_half_written_manifest_is_read_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,11 +10,14 @@ import psycopg
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.destinations import open_destination, views
+from airflow_provider_rma.fault_points import at
+from airflow_provider_rma.ledger.arrow_schemas import empty_table
+from airflow_provider_rma.ledger.destinations.base import WindowTables
+from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.sql.postgres import PostgresDestination, PostgresTransaction
-from tests.ledger.destinations.conftest import postgres_url, postgres_warehouse
+from airflow_provider_rma.ledger.destinations.views import load as views
 from tests.support.ledger.child_process import python, says
+from tests.support.ledger.warehouses import postgres_url, postgres_warehouse
 from tests.support.ledger.window_fixtures import AUGUST, JULY, TENANT, batch, load_row, load_window, posting, proofs
 from tests.support.postgres import PostgresServer
 
@@ -76,55 +79,41 @@ def test_it_gives_up_waiting_with_an_error_that_says_so(url: str) -> None:
     assert caught.value.retryable
 
 
-def test_readers_see_the_old_window_until_the_new_one_is_whole(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readers_see_the_old_window_until_the_new_one_is_whole(url: str) -> None:
     seen: list[Any] = []
-    real = PostgresTransaction.insert
     with open_destination(url) as destination:
         load_window(destination, [posting("1000", 1)])
         with psycopg.connect(url, autocommit=True) as reader:
-
-            def insert(session: PostgresTransaction, table: str, schema: Any, batches: Any) -> None:
-                real(session, table, schema, batches)
-                seen.append(reader.execute("SELECT load_id, amount FROM rma.postings_proven").fetchall())
-
-            monkeypatch.setattr(PostgresTransaction, "insert", insert)
-            load_window(destination, [posting("1000", 2), posting("1000", 3)], load="L2")
+            query = "SELECT load_id, amount FROM rma.postings_proven"
+            with at("table.written", lambda **_: seen.append(reader.execute(query).fetchall())):
+                load_window(destination, [posting("1000", 2), posting("1000", 3)], load="L2")
             assert len(reader.execute("SELECT 1 FROM rma.postings_proven").fetchall()) == 2
     assert len(seen) == 4
     assert {row[0] for rows in seen for row in rows} == {"L1"}
 
 
-def test_a_connection_that_was_lost_while_the_service_was_read_is_made_anew(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("airflow_provider_rma.ledger.destinations.sql.postgres._IDLE", 0.0)
-    with open_destination(url) as destination, destination.stage(TENANT, AUGUST) as stage:
+def test_a_connection_that_was_lost_while_the_service_was_read_is_made_anew(url: str) -> None:
+    destination = PostgresDestination(lambda: psycopg.connect(url), "here", idle_seconds=0.0)
+    with destination, destination.stage(TENANT, AUGUST) as stage:
         stage.write(batch(posting("1000", 1)))
         with psycopg.connect(url, autocommit=True) as admin:
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
-        stage.commit(balances=contract.empty("balances"), proofs=proofs(), load=load_row(1))
+        stage.commit(WindowTables(balances=empty_table("balances"), proofs=proofs(), load=load_row(1)))
         assert destination.rows(TENANT, AUGUST) == 1
 
 
-def test_a_connection_that_is_lost_in_the_middle_leaves_the_old_window(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = PostgresTransaction.insert
-
-    def insert(session: PostgresTransaction, table: str, schema: Any, batches: Any) -> None:
-        real(session, table, schema, batches)
+def test_a_connection_that_is_lost_in_the_middle_leaves_the_old_window(url: str) -> None:
+    def terminate(transaction: PostgresTransaction, **_: Any) -> None:
         with psycopg.connect(url, autocommit=True) as admin:
-            admin.execute(f"SELECT pg_terminate_backend({session.connection.info.backend_pid})")
+            admin.execute(f"SELECT pg_terminate_backend({transaction.connection.info.backend_pid})")
 
     with open_destination(url) as destination:
         load_window(destination, [posting("1000", 1)])
-        monkeypatch.setattr(PostgresTransaction, "insert", insert)
-        with pytest.raises(DestinationError) as caught:
+        with at("table.written", terminate), pytest.raises(DestinationError) as caught:
             load_window(destination, [posting("1000", 2), posting("1000", 3)], load="L2")
-        monkeypatch.undo()
         assert caught.value.retryable
         assert destination.rows(TENANT, AUGUST) == 1
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from airflow_provider_rma.ledger import contract, fingerprint
-from airflow_provider_rma.ledger.destinations import views
+from airflow_provider_rma.ledger import arrow_schemas, contract, fingerprint
+from airflow_provider_rma.ledger.destinations.views import load as views
 from tests.support.ledger import columns_page
 
 
@@ -31,23 +31,21 @@ def test_every_column_and_table_says_what_it_is() -> None:
 
 def test_each_table_has_a_schema_under_its_name() -> None:
     for name, table in contract.TABLES.items():
-        schema = getattr(contract, name.upper())
+        schema = arrow_schemas.schema(name)
         assert schema.names == table.names
         assert [field.nullable for field in schema] == [column.nullable for column in table.columns]
         for column in table.columns:
-            expected = (
-                contract.TYPES[column.type].arrow_name.replace(" UTC", " tz=UTC").replace("date32", "date32[day]")
-            )
+            expected = contract.TYPES[column.type].arrow.replace(" UTC", " tz=UTC").replace("date32", "date32[day]")
             assert str(schema.field(column.name).type).replace("[us, ", "(us, ").replace(
                 "UTC]", "UTC)"
             ) == expected.replace("float64", "double")
-        assert contract.empty(name).num_rows == 0
-    with pytest.raises(AttributeError, match="NOTHING"):
-        contract.NOTHING  # noqa: B018
+        assert arrow_schemas.empty_table(name).num_rows == 0
+    with pytest.raises(KeyError, match="nothing"):
+        arrow_schemas.schema("nothing")
 
 
 def test_money_holds_what_the_ledger_can_write() -> None:
-    kind = contract.POSTINGS.field("amount").type
+    kind = arrow_schemas.schema("postings").field("amount").type
     for amount in ("1000000000000000.12345678", "-99999999999999999999.99999999"):
         assert pa.scalar(Decimal(amount), kind).as_py() == Decimal(amount)
 
@@ -56,3 +54,17 @@ def test_what_is_fingerprinted_are_columns_of_postings() -> None:
     assert set(fingerprint.BUSINESS_COLUMNS) <= set(contract.TABLES["postings"].names)
     stored_only = {"tenant", "month", "account_name", "debit", "credit", "entry_id", "extra", "load_id"}
     assert set(contract.TABLES["postings"].names) - set(fingerprint.BUSINESS_COLUMNS) == stored_only
+
+
+def test_the_keys_of_lines_cover_what_is_fingerprinted_and_nothing_else() -> None:
+    types = {column.name: column.type for column in contract.TABLES["postings"].columns}
+    day = (
+        "CAST(extract(year FROM {0}) * 10000 + extract(month FROM {0}) * 100 + extract(day FROM {0}) AS INTEGER)"
+    ).format
+    texts = {"text": "{}".format, "date": lambda name: f"CAST({day(name)} AS VARCHAR)"}
+    parts = [
+        f"coalesce({texts.get(types[name], 'CAST({} AS VARCHAR)'.format)(name)}, '')"
+        for name in ("tenant", *fingerprint.BUSINESS_COLUMNS)
+    ]
+    query = " ".join(views.VIEWS["postings_keys"].split())
+    assert f"md5({' || chr(31) || '.join(parts)}) AS content" in query

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.exceptions import UnexpectedResponseError
-from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger import arrow_schemas, contract
 from airflow_provider_rma.ledger.postings.batches import DEPARTMENT, PLAIN, PostingBatches
 from airflow_provider_rma.ledger.windows import MonthLoad, Window
 from airflow_provider_rma.schemas.ledger import TransactionSchema
@@ -73,7 +73,7 @@ def test_a_posting_fills_every_column() -> None:
         "extra": None,
         "load_id": "load-1",
     }
-    assert batch(POSTING).schema.equals(contract.schema("postings"))
+    assert batch(POSTING).schema.equals(arrow_schemas.schema("postings"))
 
 
 def test_every_field_that_is_declared_for_a_posting_has_its_column() -> None:

@@ -13,7 +13,8 @@ from tests.support.reference import ROOT
 PRELUDE = """
 import os, signal, sys
 from tests.support.ledger.window_fixtures import *
-from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.fault_points import at
+from airflow_provider_rma.ledger.destinations.open import open_destination
 
 def die(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)

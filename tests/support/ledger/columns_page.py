@@ -17,8 +17,7 @@ def reference() -> str:
     parts = [f"The contract described here is version {CONTRACT_VERSION}."]
     for table in TABLES.values():
         rows = [
-            f"| `{column.name}` | {TYPES[column.type].arrow_name} | {'yes' if column.nullable else 'no'} "
-            f"| {column.note} |"
+            f"| `{column.name}` | {TYPES[column.type].arrow} | {'yes' if column.nullable else 'no'} | {column.note} |"
             for column in table.columns
         ]
         head = ["| Column | Type | May be null | Meaning |", "|---|---|---|---|"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from airflow_provider_rma.ledger.result import WindowResult
 from tests.support.ledger.company import Row
 from tests.support.ledger.random_books import books_of, last_day
-from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.ledger.warehouses import Warehouse
 
 TOLERANCE = Decimal("0.01")
 _FOUR_PLACES = Decimal("0.0001")

@@ -23,7 +23,7 @@ from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import RunMyAccountsError
 from airflow_provider_rma.ledger import batch_buffer
-from airflow_provider_rma.ledger.destinations import open_destination
+from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.extract import extract_ledger
 
 _FORKS = multiprocessing.get_context("forkserver")

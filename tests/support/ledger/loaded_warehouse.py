@@ -16,17 +16,17 @@ import pytest
 
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
-from tests.ledger.destinations.conftest import (
+from tests.support.ledger.company import Company, Row
+from tests.support.ledger.expected_warehouse import found
+from tests.support.ledger.extraction_process import Job
+from tests.support.ledger.random_books import books_of
+from tests.support.ledger.warehouses import (
+    Warehouse,
     duckdb_warehouse,
     parquet_warehouse,
     postgres_url,
     postgres_warehouse,
 )
-from tests.support.ledger.company import Company, Row
-from tests.support.ledger.expected_warehouse import found
-from tests.support.ledger.extraction_process import Job
-from tests.support.ledger.random_books import books_of
-from tests.support.ledger.window_fixtures import Warehouse
 
 KINDS = ("duckdb", "postgres", "parquet")
 QUARTER: Mapping[str, Any] = {"from_date": "2026-01-01", "to_date": "2026-03-31"}

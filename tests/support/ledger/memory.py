@@ -1,28 +1,27 @@
-"""A destination in memory, with the rules of the protocol, so that tests of the extract depend on no warehouse."""
+"""A destination in memory, so that tests of the extract depend on no warehouse."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import pyarrow as pa
 
-from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
+from airflow_provider_rma.ledger.arrow_schemas import schema
+from airflow_provider_rma.ledger.destinations.base import Destination, Stage, WindowTables, changed_meanwhile
 from airflow_provider_rma.ledger.windows import Window
 
 Key = tuple[str, str]
 
 
-class MemoryDestination:
+class MemoryDestination(Destination):
     """Keeps what was committed, by tenant and month; tables are lists of rows."""
 
     kind = "memory"
     location = "here"
-    spool_folder = None
 
     def __init__(self) -> None:
+        super().__init__()
         self.postings: dict[Key, pa.Table] = {}
         self.balances: dict[Key, list[dict[str, Any]]] = {}
         self.proofs: dict[Key, list[dict[str, Any]]] = {}
@@ -36,13 +35,8 @@ class MemoryDestination:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         pass
-
-    def held(self) -> AbstractContextManager[None]:
-        return nullcontext()
 
     def rows(self, tenant: str, window: Window) -> int:
         table = self.postings.get((tenant, window.name))
@@ -51,25 +45,18 @@ class MemoryDestination:
     def is_loaded(self, tenant: str, window: Window) -> bool:
         return (tenant, window.name) in self.postings
 
-    def fingerprints(self, tenant: str, window: Window) -> dict[str, Fingerprint]:
-        fingerprints = Fingerprinter()
-        for batch in self.postings[tenant, window.name].to_batches():
-            fingerprints.add(batch)
-        return fingerprints.result()
-
     def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        yield from self.postings[tenant, window.name].select(list(columns)).to_batches()
+        if (tenant, window.name) in self.postings:
+            yield from self.postings[tenant, window.name].select(list(columns)).to_batches()
 
     def table(self, name: str, tenant: str, window: Window) -> pa.Table:
-        from airflow_provider_rma.ledger import contract
-
         kept: Any = {
             "balances": self.balances.get((tenant, window.name), []),
             "proofs": self.proofs.get((tenant, window.name), []) + self.refused.get((tenant, window.name), []),
             "loads": [row for row in self.loads if (row["tenant"], row["month"]) == (tenant, window.start)],
             "changes": [row for row in self.changes if (row["tenant"], row["month"]) == (tenant, window.start)],
         }
-        return pa.Table.from_pylist(kept[name], contract.schema(name))
+        return pa.Table.from_pylist(kept[name], schema(name))
 
     def convention(self, tenant: str) -> dict[str, Any] | None:
         return self.conventions.get(tenant)
@@ -77,11 +64,11 @@ class MemoryDestination:
     def save_convention(self, tenant: str, convention: dict[str, Any]) -> None:
         self.conventions[tenant] = convention
 
-    def save_accounts(self, tenant: str, accounts: pa.Table, load_id: str) -> None:
+    def _replace_accounts(self, tenant: str, accounts: pa.Table, load_id: str) -> None:
         self.accounts[tenant] = accounts.to_pylist()
 
     def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> MemoryStage:
-        return MemoryStage(self, (tenant, window.name))
+        return MemoryStage(self, tenant, window)
 
     def all_postings(self) -> list[dict[str, Any]]:
         """Postings of all windows."""
@@ -92,54 +79,43 @@ class MemoryDestination:
         return self.proofs[tenant, month][0]
 
 
-class MemoryStage:
-    def __init__(self, destination: MemoryDestination, key: Key) -> None:
-        self._destination, self._key = destination, key
+class MemoryStage(Stage):
+    def __init__(self, destination: MemoryDestination, tenant: str, window: Window) -> None:
+        super().__init__(tenant, window, destination.unknown)
+        self._destination, self._key = destination, (tenant, window.name)
         self._batches: list[pa.RecordBatch] = []
-        self._decided = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._batches.clear()
-
-    def write(self, batch: pa.RecordBatch) -> None:
+    def _write(self, batch: pa.RecordBatch) -> None:
         self._batches.append(batch)
 
-    def staged_batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _read_staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         return (batch.select(list(columns)) for batch in self._batches)
 
-    def commit(
-        self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table, changes: Iterable[pa.RecordBatch] = ()
-    ) -> None:
-        from airflow_provider_rma.ledger import contract
+    def _commit(self, tables: WindowTables) -> None:
+        self._destination.postings[self._key] = pa.Table.from_batches(self._batches, schema("postings"))
+        self._destination.changes += [row for batch in tables.changes for row in batch.to_pylist()]
+        self._accept("commit", tables)
 
-        self._destination.postings[self._key] = pa.Table.from_batches(self._batches, contract.schema("postings"))
-        self._destination.changes += [row for batch in changes for row in batch.to_pylist()]
-        self._accept("commit", balances, proofs, load)
+    def _confirm(self, tables: WindowTables) -> None:
+        loaded = self._destination.rows(self.tenant, self.window)
+        if self._key not in self._destination.postings or loaded != tables.rows:
+            raise changed_meanwhile(tables.rows, loaded)
+        self._accept("confirm", tables)
 
-    def confirm(self, *, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:
-        assert self._key in self._destination.postings
-        self._accept("confirm", balances, proofs, load)
+    def _reject(self, tables: WindowTables) -> None:
+        self._record("reject", tables)
+        self._destination.refused[self._key] = tables.proofs.to_pylist()
 
-    def reject(self, *, proofs: pa.Table, load: pa.Table) -> None:
-        self._record("reject", proofs, load, loaded=False)
-        self._destination.refused[self._key] = proofs.to_pylist()
+    def _discard(self) -> None:
+        self._batches.clear()
 
-    def _accept(self, step: str, balances: pa.Table, proofs: pa.Table, load: pa.Table) -> None:
-        self._record(step, proofs, load, loaded=True)
-        self._destination.balances[self._key] = balances.to_pylist()
-        self._destination.proofs[self._key] = proofs.to_pylist()
+    def _accept(self, step: str, tables: WindowTables) -> None:
+        assert tables.balances is not None
+        self._record(step, tables)
+        self._destination.balances[self._key] = tables.balances.to_pylist()
+        self._destination.proofs[self._key] = tables.proofs.to_pylist()
         self._destination.refused.pop(self._key, None)
 
-    def _record(self, step: str, proofs: pa.Table, load: pa.Table, *, loaded: bool) -> None:
-        assert not self._decided
-        self._decided = True
-        rows = proofs.to_pylist()
-        assert [row["accno"] for row in rows].count(None) == 1
-        assert all(row["loaded"] is loaded for row in rows + load.to_pylist())
+    def _record(self, step: str, tables: WindowTables) -> None:
         self._destination.steps.append(f"{step} {self._key[1]}")
-        self._destination.loads += load.to_pylist()
+        self._destination.loads += tables.load.to_pylist()

@@ -1,38 +1,20 @@
-"""Rows for the tests of the destinations, and one way to look into each kind of warehouse."""
+"""Rows for the tests of the destinations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_rma.ledger import contract
-from airflow_provider_rma.ledger.destinations import Destination
+from airflow_provider_rma.ledger.arrow_schemas import empty_table, schema
+from airflow_provider_rma.ledger.destinations.base import Destination, WindowTables
 from airflow_provider_rma.ledger.windows import Window
 
 JULY, AUGUST, SEPTEMBER = (Window.of(date(2026, month, 1)) for month in (7, 8, 9))
 TENANT = "acme"
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """A kind of destination under test.
-
-    :param open: gives the destination, not yet entered; may be given ``history``.
-    :param read: rows of a table of one tenant and window as dicts, sorted by accno and entry_id where there are.
-    :param query: rows of any statement, with the names of tables and views as in the contract.
-    :param views: whether it has the views.
-    """
-
-    name: str
-    open: Callable[..., Destination]
-    read: Callable[..., list[dict[str, Any]]]
-    query: Callable[[str], list[tuple[Any, ...]]]
-    views: bool = True
 
 
 def raw(amount: Decimal | str | int) -> Decimal:
@@ -64,7 +46,7 @@ def posting(
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(list(rows), schema=contract.schema(name))
+    return pa.Table.from_pylist(list(rows), schema=schema(name))
 
 
 def batch(*rows: Mapping[str, Any]) -> pa.RecordBatch:
@@ -179,10 +161,12 @@ def load_window(
         if rows:
             stage.write(batch(*rows))
         stage.commit(
-            balances=contract.empty("balances") if stated is None else stated,
-            proofs=proofs(window=window, load=load, verdict=verdict, **values),
-            load=load_row(len(rows), window=window, load=load, verdict=verdict, **values),
-            changes=table("changes", changes).to_batches() if changes else (),
+            WindowTables(
+                proofs=proofs(window=window, load=load, verdict=verdict, **values),
+                load=load_row(len(rows), window=window, load=load, verdict=verdict, **values),
+                balances=empty_table("balances") if stated is None else stated,
+                changes=table("changes", changes).to_batches() if changes else (),
+            )
         )
 
 
@@ -192,4 +176,4 @@ def reject_window(
     common: dict[str, Any] = {"window": window, "load": load, "verdict": verdict, "loaded": False}
     with destination.stage(values.get("tenant", TENANT), window) as stage:
         stage.write(batch(posting("1000", 999, window=window, load=load, **values)))
-        stage.reject(proofs=proofs("1000", **common, **values), load=load_row(1, **common, **values))
+        stage.reject(WindowTables(proofs=proofs("1000", **common, **values), load=load_row(1, **common, **values)))

@@ -17,14 +17,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from typing import Any
+from urllib.parse import quote
+
+from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
+from airflow_provider_rma.fault_points import reach
 from airflow_provider_rma.ledger.contract import CONTRACT_VERSION
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
 
 NAME = "manifest.json"
 #: No space, no more of it for this user, a file that may grow no larger, a file system that is read-only.
@@ -63,25 +64,20 @@ class Manifest:
 
 
 def partition(tenant: str, month: str | None = None) -> str:
-    """Folder of a tenant or of one of its months, below the root; other characters than letters, digits, ``_.-~`` are
-    percent-encoded, as Hive does."""
+    """Return the folder of a tenant or of one of its months, below the root. Characters other than letters, digits and
+    ``_.-~`` are percent-encoded, as Hive does."""
     folder = f"tenant={quote(tenant, safe='')}"
     return f"{folder}/month={month}" if month else folder
 
 
-def tenant_of(folder: str) -> str:
-    """The tenant of a folder ``tenant=…``."""
-    return unquote(folder.removeprefix("tenant="))
-
-
 def new_name(table: str, load_id: str) -> str:
-    """A file name that was never used before, even if the same load is tried again."""
+    """Make a file name that was never used before, even if the same load is tried again."""
     stamp = datetime.now(UTC).strftime(_STAMP)
     return f"{table}-{quote(load_id, safe='')}-{stamp}-{secrets.token_hex(4)}.parquet"
 
 
 def read_manifest(fs: AbstractFileSystem, folder: str) -> Manifest | None:
-    """The manifest of a folder, None if it has none.
+    """Read the manifest of a folder; None if it has none.
 
     :raises DestinationError: it cannot be read.
     :raises ConfigurationError: a newer version of this package wrote it.
@@ -99,7 +95,7 @@ def read_manifest(fs: AbstractFileSystem, folder: str) -> Manifest | None:
 
 
 def write_manifest(fs: AbstractFileSystem, folder: str, manifest: Manifest) -> None:
-    """Put a manifest in the place of the one of before, in one step."""
+    """Replace a manifest in one step."""
     content = {
         "contract": CONTRACT_VERSION,
         "about": manifest.about,
@@ -107,16 +103,17 @@ def write_manifest(fs: AbstractFileSystem, folder: str, manifest: Manifest) -> N
         "superseded": manifest.superseded,
     }
     write_json(fs, f"{folder}/{NAME}", content)
+    reach("manifest.written")
 
 
 def read_json(fs: AbstractFileSystem, path: str) -> dict[str, Any] | None:
-    """A small JSON file, None if there is none.
+    """Read a small JSON file; None if there is none.
 
     :raises DestinationError: it cannot be read, also not a moment later.
     """
     for wait in (*_READ_AGAIN, None):
         try:
-            with translated(path):
+            with translate_os_errors(path):
                 found = json.loads(fs.cat_file(path))
         except FileNotFoundError:
             return None
@@ -136,7 +133,7 @@ def read_json(fs: AbstractFileSystem, path: str) -> dict[str, Any] | None:
 def write_json(fs: AbstractFileSystem, path: str, content: dict[str, Any]) -> None:
     """Replace a small file in one step: by renaming on a local file system, elsewhere by a single put."""
     data = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True).encode()
-    with translated(path):
+    with translate_os_errors(path):
         if not is_local(fs):
             fs.pipe_file(path, data)
             return
@@ -146,21 +143,20 @@ def write_json(fs: AbstractFileSystem, path: str, content: dict[str, Any]) -> No
             file.flush()
             # Else a power cut could leave an empty file under the final name.
             os.fsync(file.fileno())
+        reach("draft.written")
         os.replace(draft, path)
 
 
 def is_local(fs: AbstractFileSystem) -> bool:
-    """Whether paths of the file system are paths of this machine."""
-    from fsspec.implementations.local import LocalFileSystem
-
+    """Return whether paths of the file system are paths of this machine."""
     return isinstance(fs, LocalFileSystem)
 
 
-def listed(fs: AbstractFileSystem, folder: str) -> list[str]:
-    """Names in a folder, sorted; empty if it does not exist. Never from a cache."""
+def list_names(fs: AbstractFileSystem, folder: str) -> list[str]:
+    """List the names in a folder, sorted and never from a cache; empty if it does not exist."""
     fs.invalidate_cache(folder)
     try:
-        with translated(folder):
+        with translate_os_errors(folder):
             found = fs.ls(folder, detail=False)
     except FileNotFoundError:
         return []
@@ -190,8 +186,8 @@ def supersede(old: Manifest | None, new: Manifest, grace: timedelta) -> list[str
     return expired
 
 
-def orphans(fs: AbstractFileSystem, folder: str, manifest: Manifest, grace: timedelta) -> list[str]:
-    """Data files that no manifest names and that are older than ``grace``: left behind by a run that was killed.
+def find_orphans(fs: AbstractFileSystem, folder: str, manifest: Manifest, grace: timedelta) -> list[str]:
+    """List data files that no manifest names and that are older than ``grace``: left behind by a run that was killed.
 
     Younger ones may belong to a run that is still writing.
     """
@@ -199,14 +195,14 @@ def orphans(fs: AbstractFileSystem, folder: str, manifest: Manifest, grace: time
     known = manifest.all_names() | manifest.superseded.keys()
     return [
         name
-        for name in listed(fs, folder)
+        for name in list_names(fs, folder)
         if name not in known and (match := _FILE.fullmatch(name)) and match["stamp"] <= before
     ]
 
 
 @contextmanager
-def translated(path: str) -> Iterator[None]:
-    """Errors of the file system as ours; a missing file stays what it is.
+def translate_os_errors(path: str) -> Iterator[None]:
+    """Turn errors of the file system into ours; a missing file stays a FileNotFoundError.
 
     :raises DestinationError: retryable unless rights or space are missing.
     """

@@ -8,22 +8,22 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from airflow_provider_rma.ledger.destinations.sql.base import Dialect
+from airflow_provider_rma.ledger.destinations.sql.session import Dialect
 
 
 @dataclass(frozen=True)
 class DbapiDialect(Dialect):
-    """A dialect, with what a driver must be given.
+    """A dialect, with what a driver needs.
 
     :param begin: statement that begins a transaction that will write; most drivers begin by themselves.
-    :param values: by type of the contract, what a value is turned into for the driver. Null stays null.
+    :param values: by type of the contract, how a value is converted for the driver. Null stays null.
     """
 
     begin: str = ""
     values: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
 
 
-def _utc(moment: datetime) -> datetime:
+def _to_naive_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -37,7 +37,7 @@ DIALECTS: dict[str, DbapiDialect] = {
         values={
             "date": lambda day: day.isoformat(),
             "money": lambda amount: format(amount, "f"),
-            "time": lambda moment: _utc(moment).isoformat(sep=" ", timespec="microseconds") + "+00:00",
+            "time": lambda moment: _to_naive_utc(moment).isoformat(sep=" ", timespec="microseconds") + "+00:00",
             "bool": int,
         },
     ),
@@ -46,14 +46,14 @@ DIALECTS: dict[str, DbapiDialect] = {
         types={"text": "LONGTEXT", "time": "DATETIME(6)", "float64": "DOUBLE"},
         lookup="VARCHAR(255)",
         quotes=("`", "`"),
-        values={"time": _utc},
+        values={"time": _to_naive_utc},
     ),
     "mssql": DbapiDialect(
         types={"text": "NVARCHAR(MAX)", "time": "DATETIME2(6)", "float64": "FLOAT(53)", "bool": "BIT"},
         lookup="NVARCHAR(255)",
         quotes=("[", "]"),
         add="ADD",
-        values={"time": _utc},
+        values={"time": _to_naive_utc},
     ),
 }
 DIALECTS["mariadb"] = DIALECTS["mysql"]
@@ -62,19 +62,19 @@ STANDARD = DbapiDialect(indexes=False)
 
 
 def read_date(value: Any) -> date:
-    """A day, however the driver gives it."""
+    """Read a day that a driver returns as a date, a date-time or a text."""
     if isinstance(value, datetime):
         return value.date()
     return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
 
 
 def read_time(value: Any) -> datetime:
-    """A moment, however the driver gives it; without a time zone it is in UTC."""
+    """Read a moment that a driver returns as a date-time or a text; without a time zone it is in UTC."""
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-#: By type of the contract, how a value of the driver is read. Amounts only ever pass as decimals or texts.
+#: By type of the contract, how a value of the driver is read. Amounts only pass as decimals or texts.
 READ: dict[str, Callable[[Any], Any]] = {
     "text": str,
     "date": read_date,

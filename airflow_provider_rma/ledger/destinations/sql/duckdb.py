@@ -20,21 +20,16 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+import duckdb
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger._pyarrow import duckdb, pyarrow
-from airflow_provider_rma.ledger.destinations.sql.base import (
-    Dialect,
-    RelationalDestination,
-    WarehouseTransaction,
-    typed,
-)
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from airflow_provider_rma.ledger.windows import Window
+from airflow_provider_rma.ledger._pyarrow import pa
+from airflow_provider_rma.ledger.arrow_schemas import cast_batch
+from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination
+from airflow_provider_rma.ledger.destinations.sql.session import Dialect, Row, WarehouseTransaction
+from airflow_provider_rma.ledger.windows import Window
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +78,11 @@ class DuckDbDestination(RelationalDestination):
         return super().__enter__()
 
     def close(self) -> None:
-        """Nothing is held between two calls."""
+        """Do nothing: the file is not kept open between two calls."""
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """The file stays open until the block ends: opening and closing it takes longer than most of what is done."""
+    def keep_open(self) -> Iterator[None]:
+        """Keep the file open until the block ends: opening and closing it takes longer than most of what is done."""
         deadline = time.monotonic() + self.lock_timeout
         with self._process_lock(deadline):
             self._mine.connection = self._connect(deadline)
@@ -98,26 +93,26 @@ class DuckDbDestination(RelationalDestination):
                 del self._mine.connection
 
     @contextmanager
-    def transaction(self, *what: str) -> Iterator[DuckDbTransaction]:
-        """A transaction, which ends with the block; the file is held only that long, whatever is done.
+    def transaction(self, *purpose: str) -> Iterator[DuckDbTransaction]:
+        """Return a transaction, which ends with the block; the file is kept open only that long, whatever the purpose.
 
         :raises DestinationError: the file is held by another process for too long (retryable), or DuckDB refused.
         """
         if not hasattr(self._mine, "connection"):
-            with self.held(), self.transaction(*what) as session:
-                yield session
+            with self.keep_open(), self.transaction(*purpose) as transaction:
+                yield transaction
             return
-        connection, done = self._mine.connection, False
+        connection, is_done = self._mine.connection, False
         try:
             connection.execute("BEGIN")
             yield DuckDbTransaction(connection)
             connection.execute("COMMIT")
-            done = True
-        except duckdb().Error as error:
+            is_done = True
+        except duckdb.Error as error:
             raise self._refusal(error) from error
         finally:
-            if not done:
-                with suppress(duckdb().Error):
+            if not is_done:
+                with suppress(duckdb.Error):
                     connection.execute("ROLLBACK")
 
     @contextmanager
@@ -132,23 +127,22 @@ class DuckDbDestination(RelationalDestination):
         finally:
             lock.release()
 
-    def _connect(self, deadline: float) -> Any:
-        module = duckdb()
+    def _connect(self, deadline: float) -> duckdb.DuckDBPyConnection:
         wait = _FIRST_WAIT
-        announced = False
+        is_announced = False
         while True:
             try:
-                connection = module.connect(str(self.path))
+                connection = duckdb.connect(str(self.path))
                 _limit(connection)
                 return connection
-            except module.Error as error:
-                if not any(sign in str(error) for sign in _BUSY):
+            except duckdb.Error as error:
+                if not any(marker in str(error) for marker in _BUSY):
                     raise self._refusal(error) from error
                 if time.monotonic() + wait > deadline:
                     raise self._busy() from error
-            if not announced:
+            if not is_announced:
                 log.info("Waiting for %s, which another process holds.", self.location)
-                announced = True
+                is_announced = True
             # The jitter keeps several waiting processes from meeting again and again.
             time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             wait = min(2 * wait, _LONGEST_WAIT)
@@ -165,23 +159,22 @@ class DuckDbDestination(RelationalDestination):
         return DestinationError(
             f"DuckDB refused to work on {self.location} ({type(error).__name__}).",
             advice="Check that it is a database of this DuckDB's version, that it may be written, and the free space.",
-            retryable=isinstance(error, duckdb().TransactionException),
+            retryable=isinstance(error, duckdb.TransactionException),
         )
 
 
 class DuckDbTransaction(WarehouseTransaction):
     """A transaction in DuckDB."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         super().__init__(_DIALECT)
         self.connection = connection
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         self.connection.execute(sql, list(parameters))
 
-    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = self.connection.execute(sql, list(parameters)).fetchall()
-        return found
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        return self.connection.execute(sql, list(parameters)).fetchall()
 
     def columns(self, table: str) -> list[str]:
         found = self.fetch(
@@ -192,42 +185,41 @@ class DuckDbTransaction(WarehouseTransaction):
         return [name for (name,) in found]
 
     def insert(self, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        self.connection.register("arriving", pyarrow().RecordBatchReader.from_batches(schema, _together(batches)))
+        self.connection.register("arriving", pa.RecordBatchReader.from_batches(schema, _combine(batches)))
         try:
-            self.execute(f"INSERT INTO {self.name(table)} BY NAME SELECT * FROM arriving")  # noqa: S608 - a name of ours
+            self.execute(f"INSERT INTO {self.quote_table(table)} BY NAME SELECT * FROM arriving")  # noqa: S608 - our name
         finally:
             # Where the rows broke off, DuckDB refuses this too, and would hide why.
-            with suppress(duckdb().Error):
+            with suppress(duckdb.Error):
                 self.connection.unregister("arriving")
 
     def read(self, table: str, schema: pa.Schema, tenant: str, window: Window) -> Iterator[pa.RecordBatch]:
-        query = f"SELECT {self.names(schema.names)} FROM {self.name(table)} {self.where('tenant', 'month')}"  # noqa: S608
-        relation = self.connection.sql(query, params=[tenant, window.start])
+        relation = self.connection.sql(self.select_window(table, schema.names), params=[tenant, window.start])
         # DuckDB 1 calls it fetch_arrow_reader.
-        reader = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
-        for batch in reader(_BATCH_ROWS):
-            yield typed(batch, schema)
+        read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+        for batch in read(_BATCH_ROWS):
+            yield cast_batch(batch, schema)
 
 
-def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in fewer batches: DuckDB takes them a quarter faster."""
+def _combine(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Put the rows into fewer batches: DuckDB takes them a quarter faster."""
     waiting: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
         waiting.append(batch)
         rows += batch.num_rows
         if rows >= _BATCH_ROWS:
-            yield pyarrow().concat_batches(waiting)
+            yield pa.concat_batches(waiting)
             waiting, rows = [], 0
     if waiting:
-        yield pyarrow().concat_batches(waiting)
+        yield pa.concat_batches(waiting)
 
 
-def _limit(connection: Any) -> None:
+def _limit(connection: duckdb.DuckDBPyConnection) -> None:
     """Keep DuckDB small and polite: a worker runs many tasks. More threads would need more memory each."""
     # Rows have no order. As long as DuckDB must keep one, a single thread inserts.
     connection.execute("SET preserve_insertion_order = false")
     # Refused where another connection of this process already uses more; then the limit is that one's business.
-    with suppress(duckdb().OutOfMemoryException):
+    with suppress(duckdb.OutOfMemoryException):
         connection.execute(f"SET threads = {_THREADS}")
         connection.execute(f"SET memory_limit = '{_MEMORY}'")

@@ -23,24 +23,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+import psycopg
+from psycopg.rows import tuple_row
+from pyarrow import csv
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
-from airflow_provider_rma.ledger._pyarrow import psycopg, pyarrow
-from airflow_provider_rma.ledger.destinations import views
-from airflow_provider_rma.ledger.destinations.sql.base import (
-    Dialect,
-    RelationalDestination,
-    RelationalStage,
-    WarehouseTransaction,
-    not_arrived,
-    typed,
-)
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from airflow_provider_rma.ledger.windows import Window
+from airflow_provider_rma.ledger._pyarrow import pa
+from airflow_provider_rma.ledger.arrow_schemas import cast_batch
+from airflow_provider_rma.ledger.destinations.base import WindowTables
+from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination, RelationalStage, rows_lost
+from airflow_provider_rma.ledger.destinations.sql.session import Dialect, Row, WarehouseTransaction
+from airflow_provider_rma.ledger.destinations.views import load as views
+from airflow_provider_rma.ledger.windows import Window
 
 _AUTOVACUUM = " WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)"
 _DIALECT = Dialect(options={"postings": _AUTOVACUUM})
@@ -49,20 +45,20 @@ _DIALECT = Dialect(options={"postings": _AUTOVACUUM})
 _CHUNK = 1 << 22
 #: Batches that may wait to be sent.
 _WAITING = 4
-#: A connection that was idle for longer than these seconds may have been dropped on the way; a new one is made.
-_IDLE = 30.0
-#: SQLSTATE of what another attempt may get over: connection, serialisation and deadlock, resources, locks, shutdown.
-_PASSING = ("08", "40", "53", "55P03", "57")
+#: Beginnings of the SQLSTATE of errors that another attempt may get over: connection, serialisation and deadlock,
+#: resources, locks, shutdown.
+_TRANSIENT = ("08", "40", "53", "55P03", "57")
 
 
 class PostgresDestination(RelationalDestination):
     """See :class:`.Destination`.
 
-    :param connect: gives a new connection of psycopg 3.
+    :param connect: returns a new connection of psycopg 3.
     :param location: where it is, without secrets.
     :param schema: schema of the database; created where it is absent.
     :param lock_timeout: seconds to wait for another load of the same window, or for a lock of somebody else.
     :param history: keep superseded postings.
+    :param idle_seconds: a connection that was idle for longer may have been dropped on the way; a new one is made.
     """
 
     kind = "postgresql"
@@ -75,29 +71,32 @@ class PostgresDestination(RelationalDestination):
         schema: str = "rma",
         lock_timeout: float = 120.0,
         history: bool = False,
+        idle_seconds: float = 30.0,
     ) -> None:
         super().__init__(history=history)
         self.location = location
         self.schema = schema
         self.lock_timeout = lock_timeout
-        self._new = connect
-        self._connection: Any = None
+        self._connect = connect
+        self._idle_seconds = idle_seconds
+        self._connection: psycopg.Connection[Any] | None = None
         self._used = 0.0
         self._turn = threading.RLock()
 
     def __enter__(self) -> Self:
-        with self.transaction() as session:
-            absent = session.fetch("SELECT to_regnamespace(?) IS NULL", [session.dialect.quoted(self.schema)])[0][0]
-        if absent:
-            with self.transaction("tables") as session:
-                session.execute(f"CREATE SCHEMA IF NOT EXISTS {session.dialect.quoted(self.schema)}")
+        with self.transaction() as transaction:
+            schema = transaction.dialect.quote(self.schema)
+            is_absent = transaction.fetch("SELECT to_regnamespace(?) IS NULL", [schema])[0][0]
+        if is_absent:
+            with self.transaction("tables") as transaction:
+                transaction.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         return super().__enter__()
 
     def close(self) -> None:
         """Close the connection."""
         with self._turn:
             if self._connection is not None:
-                with suppress(psycopg().Error):
+                with suppress(psycopg.Error):
                     self._connection.close()
             self._connection = None
 
@@ -107,55 +106,55 @@ class PostgresDestination(RelationalDestination):
         return kind(self, tenant, window)
 
     @contextmanager
-    def transaction(self, *what: str) -> Iterator[PostgresTransaction]:
-        """A transaction, which ends with the block.
+    def transaction(self, *purpose: str) -> Iterator[PostgresTransaction]:
+        """Return a transaction, which ends with the block.
 
-        :param what: for writing; who writes the same waits for its end.
+        :param purpose: for writing; other writers with the same purpose wait for its end.
         :raises DestinationError: PostgreSQL refused, or another load of the same holds it for too long (retryable).
         """
         with self._turn:
-            connection = self._connected()
-            done = False
+            connection = self._reconnect()
+            is_done = False
             try:
-                session = PostgresTransaction(connection)
-                session.begin(self.schema, self.lock_timeout)
-                if what:
-                    session.lock(self.schema, *what)
-                yield session
+                transaction = PostgresTransaction(connection)
+                transaction.begin(self.schema, self.lock_timeout)
+                if purpose:
+                    transaction.lock(self.schema, *purpose)
+                yield transaction
                 connection.commit()
-                done = True
-            except psycopg().Error as error:
+                is_done = True
+            except psycopg.Error as error:
                 raise self._refusal(error) from error
             finally:
                 self._used = time.monotonic()
-                if not done:
+                if not is_done:
                     # Closing rolls back, also in the middle of an answer.
                     self.close()
 
-    def _connected(self) -> Any:
-        if self._connection is not None and time.monotonic() - self._used > _IDLE:
+    def _reconnect(self) -> psycopg.Connection[Any]:
+        """Return the connection that is kept, or a new one."""
+        if self._connection is not None and time.monotonic() - self._used > self._idle_seconds:
             self.close()
         if self._connection is None:
-            module = psycopg()
             try:
-                self._connection = self._new()
-            except module.Error as error:
+                connection = self._connect()
+            except psycopg.Error as error:
                 raise self._refusal(error) from error
-            if not isinstance(self._connection, module.Connection):
-                self._connection = None
+            if not isinstance(connection, psycopg.Connection):
                 raise ConfigurationError(
                     "Connections to PostgreSQL must be of psycopg 3.",
                     advice="Install psycopg, version 3, or give a URL.",
                 )
-            self._connection.autocommit = False
+            connection.autocommit = False
             # Prepared statements do not live through a pooler.
-            self._connection.prepare_threshold = None
+            connection.prepare_threshold = None
+            self._connection = connection
         return self._connection
 
-    def _refusal(self, error: Any) -> DestinationError:
+    def _refusal(self, error: psycopg.Error) -> DestinationError:
         # PostgreSQL's own text may quote values, so the message names only the kind; the cause is chained.
         state = error.sqlstate or ""
-        lost = not state and isinstance(error, psycopg().OperationalError)
+        is_lost = not state and isinstance(error, psycopg.OperationalError)
         if state == "55P03":
             return DestinationError(
                 f"{self.location}: another session held what is to be written for {self.lock_timeout:g} seconds.",
@@ -165,7 +164,7 @@ class PostgresDestination(RelationalDestination):
         return DestinationError(
             f"PostgreSQL refused to work on {self.location} ({type(error).__name__}{f', {state}' if state else ''}).",
             advice="Check the address, the rights of the user, and the free space; the task's log has the cause.",
-            retryable=lost or state.startswith(_PASSING),
+            retryable=is_lost or state.startswith(_TRANSIENT),
         )
 
 
@@ -174,71 +173,62 @@ class FreshStage(RelationalStage):
     decides."""
 
     _destination: PostgresDestination
-    _session: PostgresTransaction | None = None
+    _opened: PostgresTransaction | None = None
     _write_rows: Callable[[pa.RecordBatch], None]
 
     def _write(self, batch: pa.RecordBatch) -> None:
-        with self._failing():
-            if self._session is None:
+        with self._undo_on_error():
+            if self._opened is None:
                 self._open = ExitStack()
-                self._session = self._open.enter_context(self._destination.transaction(self.tenant, self.window.name))
+                self._opened = self._open.enter_context(self._destination.transaction(self.tenant, self.window.name))
                 # Another run may have loaded the window since it was looked at.
-                self._session.delete("postings", **self._key)
+                self._opened.delete("postings", **self._key)
                 self._copying = self._open.enter_context(ExitStack())
-                self._write_rows = self._copying.enter_context(self._session.copying("postings", batch.schema))
+                self._write_rows = self._copying.enter_context(self._opened.copying("postings", batch.schema))
             self._write_rows(batch)
 
-    def _exchange_postings(self, session: WarehouseTransaction, load: pa.Table) -> None:
-        if self._session is None:
-            super()._exchange_postings(session, load)
-        elif self._session.copied != self.staged:
-            raise not_arrived(self.staged, self._session.copied)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[WarehouseTransaction]:
-        if self._session is None:
-            with super()._transaction() as session:
-                yield session
-            return
-        with self._failing():
-            self._copying.close()
-            yield self._session
-            self._session = None
-            self._open.close()
-
-    def _staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _read_staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         raise RuntimeError("A window that was never loaded has nothing to be compared with.")
 
-    def _replace(
-        self,
-        balances: pa.Table,
-        proofs: pa.Table,
-        load: pa.Table,
-        changes: Iterable[pa.RecordBatch],
-        *,
-        keep_postings: bool,
-    ) -> None:
-        if keep_postings:
-            self._discard()
-        super()._replace(balances, proofs, load, changes, keep_postings=keep_postings)
-
-    def _record(self, proofs: pa.Table, load: pa.Table) -> None:
+    def _confirm(self, tables: WindowTables) -> None:
         self._discard()
-        super()._record(proofs, load)
+        super()._confirm(tables)
+
+    def _reject(self, tables: WindowTables) -> None:
+        self._discard()
+        super()._reject(tables)
 
     def _discard(self) -> None:
-        if self._session is not None:
-            with suppress(_UndoneError), self._failing():
+        if self._opened is not None:
+            with suppress(_UndoneError), self._undo_on_error():
                 raise _UndoneError
         super()._discard()
 
+    def _exchange_postings(self, transaction: WarehouseTransaction, tables: WindowTables) -> None:
+        if self._opened is None:
+            super()._exchange_postings(transaction, tables)
+        elif self._opened.copied != self.staged_rows:
+            raise rows_lost(self.staged_rows, self._opened.copied)
+
     @contextmanager
-    def _failing(self) -> Iterator[None]:
-        """What goes wrong ends the transaction, which says what it was."""
+    def _transaction(self) -> Iterator[WarehouseTransaction]:
+        if self._opened is None:
+            with super()._transaction() as transaction:
+                yield transaction
+            return
+        with self._undo_on_error():
+            self._copying.close()
+            yield self._opened
+            self._opened = None
+            self._open.close()
+
+    @contextmanager
+    def _undo_on_error(self) -> Iterator[None]:
+        """End the transaction with an error of the block; it translates the error."""
         try:
             yield
         except BaseException as error:
-            self._session = None
+            self._opened = None
             self._open.__exit__(type(error), error, error.__traceback__)
             raise
 
@@ -250,16 +240,16 @@ class _UndoneError(Exception):
 class PostgresTransaction(WarehouseTransaction):
     """A transaction in PostgreSQL."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(_DIALECT)
         self.connection = connection
         #: Rows that the server says it took from the last copy.
         self.copied = 0
 
     def begin(self, schema: str, lock_timeout: float) -> None:
-        """Settings of this transaction alone: a pooler may hand the session to others."""
+        """Apply settings to this transaction alone: a pooler may hand the session to others."""
         settings = {
-            "search_path": self.dialect.quoted(schema),
+            "search_path": self.dialect.quote(schema),
             "lock_timeout": f"{max(1, round(lock_timeout * 1000))}ms",
             "timezone": "UTC",
             "datestyle": "ISO, YMD",
@@ -268,23 +258,22 @@ class PostgresTransaction(WarehouseTransaction):
         calls = ", ".join(["set_config(?, ?, true)"] * len(settings))
         self.fetch(f"SELECT {calls}", [part for setting in settings.items() for part in setting])
 
-    def lock(self, schema: str, *what: str) -> None:
-        """Wait until nobody else holds the same, then hold it until the end of the transaction."""
-        key = hashlib.sha256("\0".join(("airflow-provider-rma", schema, *what)).encode()).digest()[:8]
+    def lock(self, schema: str, *purpose: str) -> None:
+        """Wait for other writers with the same purpose, then make them wait until the end of the transaction."""
+        key = hashlib.sha256("\0".join(("airflow-provider-rma", schema, *purpose)).encode()).digest()[:8]
         self.fetch("SELECT pg_advisory_xact_lock(?)", [int.from_bytes(key, "big", signed=True)])
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        self.connection.execute(sql.replace("?", "%s"), list(parameters) or None)
+        self.connection.execute(_write_marks(sql), list(parameters) or None)
 
-    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        cursor = self.connection.cursor(row_factory=psycopg("psycopg.rows").tuple_row)
-        found: list[tuple[Any, ...]] = cursor.execute(sql.replace("?", "%s"), list(parameters) or None).fetchall()
-        return found
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        cursor = self.connection.cursor(row_factory=tuple_row)
+        return cursor.execute(_write_marks(sql), list(parameters) or None).fetchall()
 
     def columns(self, table: str) -> list[str]:
         found = self.fetch(
             "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped",
-            [self.name(table)],
+            [self.quote_table(table)],
         )
         return [name for (name,) in found]
 
@@ -295,20 +284,20 @@ class PostgresTransaction(WarehouseTransaction):
 
     @contextmanager
     def copying(self, table: str, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBatch], None]]:
-        """A way to add rows batch by batch; nothing else may be done in the transaction until the block ends.
+        """Return a function that adds rows batch by batch; the transaction can do nothing else until the block ends.
 
         A thread sends them: the next ones are made while the server takes the ones before.
         """
-        arrow, csv = pyarrow(), pyarrow("pyarrow.csv")
         # A text is quoted, be it empty; null is nothing at all.
         options = csv.WriteOptions(include_header=False)
-        command = f"COPY {self.name(table)} ({self.names(schema.names)}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
+        place = f"{self.quote_table(table)} ({self.quote_columns(schema.names)})"
+        command = f"COPY {place} FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
         sent: deque[Future[None]] = deque()
         cursor = self.connection.cursor()
-        with cursor.copy(command) as copy, ThreadPoolExecutor(1, "rma-copy") as sender:
+        with cursor.copy(command.encode()) as copy, ThreadPoolExecutor(1, "rma-copy") as sender:
 
             def send(batch: pa.RecordBatch) -> None:
-                with arrow.BufferOutputStream() as sink:
+                with pa.BufferOutputStream() as sink:
                     csv.write_csv(batch, sink, options)
                     copy.write(memoryview(sink.getvalue()))
 
@@ -319,34 +308,37 @@ class PostgresTransaction(WarehouseTransaction):
 
             try:
                 yield write
-                for one in sent:
-                    one.result()
+                for future in sent:
+                    future.result()
             except BaseException:
                 sender.shutdown(cancel_futures=True)
                 raise
         self.copied = cursor.rowcount
 
     def read(self, table: str, schema: pa.Schema, tenant: str, window: Window) -> Iterator[pa.RecordBatch]:
-        query = f"SELECT {self.names(schema.names)} FROM {self.name(table)} {self.where('tenant', 'month')}"  # noqa: S608
-        command = f"COPY ({query}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')".replace("?", "%s")
-        with self.connection.cursor().copy(command, [tenant, window.start]) as copy:
-            for chunk in _chunks(copy):
-                yield from _parsed(chunk, schema)
+        command = f"COPY ({self.select_window(table, schema.names)}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
+        with self.connection.cursor().copy(_write_marks(command), [tenant, window.start]) as copy:
+            for chunk in _combine(copy):
+                yield from _parse(chunk, schema)
 
     def renew_views(self) -> None:
-        error = psycopg().Error
         try:
             with self.connection.transaction():
                 super().renew_views()
-        except error:
+        except psycopg.Error:
             # Columns of a view cannot be changed in its place.
             for name in reversed(views.VIEWS):
-                self.execute(f"DROP VIEW IF EXISTS {self.name(name)}")
+                self.execute(f"DROP VIEW IF EXISTS {self.quote_table(name)}")
             super().renew_views()
 
 
-def _chunks(lines: Iterable[Any]) -> Iterator[bytes]:
-    """Lines of an answer put together: the server sends one at a time."""
+def _write_marks(sql: str) -> bytes:
+    """Write a statement with psycopg's marks."""
+    return sql.replace("?", "%s").encode()
+
+
+def _combine(lines: Iterable[Any]) -> Iterator[bytes]:
+    """Put the lines of a response together: the server sends one at a time."""
     waiting: list[Any] = []
     size = 0
     for line in lines:
@@ -359,10 +351,9 @@ def _chunks(lines: Iterable[Any]) -> Iterator[bytes]:
         yield b"".join(waiting)
 
 
-def _parsed(chunk: bytes, schema: Any) -> Iterator[Any]:
-    csv = pyarrow("pyarrow.csv")
+def _parse(chunk: bytes, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     table = csv.read_csv(
-        pyarrow().BufferReader(chunk),
+        pa.BufferReader(chunk),
         # One block: a text may be longer than what Arrow would choose.
         csv.ReadOptions(column_names=schema.names, block_size=len(chunk) + 1, use_threads=False),
         csv.ParseOptions(newlines_in_values=True),
@@ -376,4 +367,4 @@ def _parsed(chunk: bytes, schema: Any) -> Iterator[Any]:
         ),
     )
     for batch in table.to_batches():
-        yield typed(batch, schema)
+        yield cast_batch(batch, schema)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from marshmallow import ValidationError
 
-from airflow_provider_rma.ledger import contract
+from airflow_provider_rma.ledger import arrow_schemas, contract
 from airflow_provider_rma.ledger._pyarrow import pa, pc
 from airflow_provider_rma.ledger.postings.batches import DEPARTMENT, PLAIN, PostingBatches, to_scale
 from airflow_provider_rma.ledger.postings.decode.fields import FastPathRefusedError, Leaf, leaves
@@ -60,12 +60,12 @@ class PostingColumns:
         rows = texts.num_rows
         constant = self._batches.load.columns()
         arrays = []
-        for field in contract.schema("postings"):
+        for field in arrow_schemas.schema("postings"):
             if field.name in columns:
                 arrays.append(columns[field.name])
             else:
                 arrays.append(pa.repeat(pa.scalar(constant.get(field.name), field.type), rows))
-        return pa.RecordBatch.from_arrays(arrays, schema=contract.schema("postings"))
+        return pa.RecordBatch.from_arrays(arrays, schema=arrow_schemas.schema("postings"))
 
     def _check_days(self, days: pa.Array) -> None:
         span = pc.min_max(days)
@@ -89,7 +89,7 @@ def read_column(leaf: Leaf, texts: pa.Array) -> pa.Array:
     if isinstance(leaf.field, Text):
         return texts
     if isinstance(leaf.field, Amount):
-        return _cast_plain(leaf, texts, _PLAIN_AMOUNT, contract.TYPES["money"].arrow(pa))
+        return _cast_plain(leaf, texts, _PLAIN_AMOUNT, arrow_schemas.ARROW_TYPES["money"])
     if isinstance(leaf.field, Integer) and not leaf.part:
         return _cast_plain(leaf, texts, _PLAIN_WHOLE, pa.int64())
     return _read_distinct(leaf, texts)
