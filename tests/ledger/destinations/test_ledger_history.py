@@ -200,7 +200,7 @@ def test_the_superseded_are_the_difference_of_the_two(before: Any, after: Any, c
 
     arrivals = IncomingHashes()
     arrivals.add(_batch(after))
-    found = Supersession(read, {"L1": FIRST}, arrivals.hashes(), SECOND).superseded("L2")
+    found = Supersession(read, {"L1": FIRST}, arrivals.result(), SECOND).superseded_batches("L2")
     gone = Counter((row["accno"][0], row["amount"]) for one in found for row in one.to_pylist())
     assert gone == Counter((name, raw(amount)) for name, amount in before) - Counter(
         (name, raw(amount)) for name, amount in after
@@ -217,10 +217,10 @@ def test_every_state_can_be_asked_for_afterwards(states: list[Any], cut: int) ->
         arriving = _batch(lines)
         arrivals = IncomingHashes()
         arrivals.add(arriving)
-        replacement = Supersession(lambda: iter(loaded), {}, arrivals.hashes(), moment)  # noqa: B023 - called at once
+        replacement = Supersession(lambda: iter(loaded), {}, arrivals.result(), moment)  # noqa: B023 - called at once
         past += [row for one in replacement.superseded(f"L{number}") for row in one.to_pylist()]
         pieces = [arriving.slice(start, cut) for start in range(0, arriving.num_rows, cut)]
-        loaded = list(replacement.dated(iter(pieces)))
+        loaded = list(replacement.dated_batches(iter(pieces)))
     present = [row | {"valid_to": None} for one in loaded for row in one.to_pylist()]
     for lines, moment in zip(states, moments, strict=True):
         known = [
