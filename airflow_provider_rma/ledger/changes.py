@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_rma.fault_points import reach
-from airflow_provider_rma.ledger import arrow_schemas
+from airflow_provider_rma.ledger import arrow_schemas, contract
 from airflow_provider_rma.ledger._pyarrow import pa, pc
 from airflow_provider_rma.ledger.batch_buffer import IN_MEMORY, BatchBuffer
 from airflow_provider_rma.ledger.fingerprint import BUSINESS_COLUMNS, GOLDEN, row_hashes
@@ -25,9 +25,6 @@ from airflow_provider_rma.ledger.windows import MonthLoad
 
 #: Columns of postings from which vouchers are told apart.
 COLUMNS = (*BUSINESS_COLUMNS, "entry_id", "debit")
-
-#: Kinds of change, in the order in which they are reported.
-KINDS = ("added", "removed", "amended", "reposted")
 
 #: Vouchers of each kind that are named.
 FIRST = 10
@@ -176,8 +173,8 @@ class _ChangeCollector:
 
     def __init__(self, load: MonthLoad, rows: BatchBuffer) -> None:
         self._columns, self._rows = load.columns(), rows
-        self._counts = dict.fromkeys(KINDS, 0)
-        self._first = dict.fromkeys(KINDS, rows.schema.empty_table())
+        self._counts = dict.fromkeys(contract.CHANGE_KINDS, 0)
+        self._first = dict.fromkeys(contract.CHANGE_KINDS, rows.schema.empty_table())
 
     def add(self, vouchers: pa.Table) -> None:
         """Add the vouchers of a share."""

@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 #: Version of the column contract; stored with the data.
 CONTRACT_VERSION = 2
 
+#: Kinds of change in the table ``changes``, in the order in which they are reported.
+CHANGE_KINDS = ("added", "removed", "amended", "reposted")
+
 #: Digits of an amount, and how many of them are decimals. The general ledger of the service works with eight decimals.
 PRECISION, SCALE = 28, 8
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from airflow_provider_rma.ledger.changes import KINDS
-from airflow_provider_rma.ledger.contract import CONTRACT_VERSION, TABLES, Column, Table
+from airflow_provider_rma.ledger.contract import CHANGE_KINDS, CONTRACT_VERSION, TABLES, Column, Table
 from airflow_provider_rma.ledger.destinations.views.load import NOTES
 from airflow_provider_rma.ledger.proof.accounts import AccountKind
 from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Verdict
@@ -40,7 +39,7 @@ VALUES: dict[tuple[str, str], list[str]] = {
     ("balances", "basis"): ["to", "from_to"],
     ("proofs", "verdict"): _VERDICTS,
     ("loads", "verdict"): _VERDICTS,
-    ("changes", "change"): list(KINDS),
+    ("changes", "change"): list(CHANGE_KINDS),
 }
 
 #: Columns of views that are worth a test: name, meaning, tests.

@@ -17,7 +17,6 @@ from random import Random
 
 import pytest
 
-from tests.ledger.destinations.conftest import duckdb_warehouse
 from tests.support.ledger.company import Company, start
 from tests.support.ledger.lied_about_books import MONTHS as QUARTER
 from tests.support.ledger.lies import issue
@@ -25,7 +24,7 @@ from tests.support.ledger.picture import MonthPicture, warehouse_picture
 from tests.support.ledger.random_books import MONTHS, PERIOD, Accountant
 from tests.support.ledger.tampering_proxy import Reply, TamperingProxy
 from tests.support.ledger.told_run import Run, check_warehouse, run_extraction
-from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.ledger.warehouses import Warehouse, duckdb_warehouse
 from tests.support.scope import scaled
 
 SEEDS = int(os.environ.get("EDIT_SEEDS", scaled(3, 60)))

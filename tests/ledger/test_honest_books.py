@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.destinations.conftest import duckdb_warehouse
 from tests.support.ledger.company import Company, start
 from tests.support.ledger.liar import PROVEN, REFUSED, Liar, Where, lie
 from tests.support.ledger.lies import issue
@@ -24,7 +23,7 @@ from tests.support.ledger.lies.requests import any_balance, postings
 from tests.support.ledger.picture import books_picture, warehouse_picture
 from tests.support.ledger.random_chart import ChartAccount, RandomChart, master_with
 from tests.support.ledger.told_run import Run, run_extraction
-from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.ledger.warehouses import Warehouse, duckdb_warehouse
 from tests.support.scope import scaled
 
 SEEDS = int(os.environ.get("HONEST_SEEDS", scaled(3, 40)))

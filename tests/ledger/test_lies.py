@@ -18,7 +18,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.ledger.destinations.conftest import make_warehouse
 from tests.support.ledger.liar import FEBRUARY, HARMLESS, PROVEN, QUARTER, REFUSED, TAKEN, Liar, Lie, lie
 from tests.support.ledger.lied_about_books import MONTHS, Recorded, recorded_books
 from tests.support.ledger.lies import issue
@@ -28,11 +27,11 @@ from tests.support.ledger.lies.requests import OfOneMonth, everything, postings
 from tests.support.ledger.lies.table import LIES
 from tests.support.ledger.picture import MonthPicture, books_picture, warehouse_picture
 from tests.support.ledger.told_run import Run, check_verdict, check_warehouse, run_extraction
-from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.ledger.warehouses import Warehouse, make_warehouse
 from tests.support.scope import IS_WHOLE
 
 ALL = IS_WHOLE or os.environ.get("LIES") == "all"
-KINDS = ("duckdb", "parquet-local", "postgres") if ALL else ("duckdb",)
+KINDS = ("duckdb", "parquet", "postgres") if ALL else ("duckdb",)
 SITUATIONS = ("first", "reload")
 FORMS = ("xml", "json")
 

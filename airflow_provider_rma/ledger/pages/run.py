@@ -16,7 +16,7 @@ import pendulum
 
 from airflow_provider_rma.formatting import format_count, format_quantity
 from airflow_provider_rma.html import Html, definitions, join, page, section, table, tag, tiles
-from airflow_provider_rma.ledger.changes import KINDS
+from airflow_provider_rma.ledger.contract import CHANGE_KINDS
 from airflow_provider_rma.ledger.pages.charts import STYLE, Cell, amount, cells_by_account, heat_map, volumes
 from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict, gravest
 from airflow_provider_rma.ledger.result import LedgerResult, MonthState, WindowResult
@@ -197,12 +197,12 @@ def _changes(result: LedgerResult) -> Iterator[Html]:
     if not changed:
         return
     caption = "Vouchers, as against what was loaded before. The table changes of the warehouse has all of them."
-    counts = [(month, *(format_count(changes.counts[kind]) for kind in KINDS)) for month, changes in changed]
-    yield table(["Month", *(f">{kind.capitalize()}" for kind in KINDS)], counts, caption=caption)
+    counts = [(month, *(format_count(changes.counts[kind]) for kind in CHANGE_KINDS)) for month, changes in changed]
+    yield table(["Month", *(f">{kind.capitalize()}" for kind in CHANGE_KINDS)], counts, caption=caption)
     first = [
         (month, kind, _vouchers(changes.first[kind], changes.counts[kind]))
         for month, changes in changed
-        for kind in KINDS
+        for kind in CHANGE_KINDS
         if changes.counts[kind]
     ]
     named = table(["Month", "Vouchers", "First of them"], first)

@@ -4,23 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ledger.warehouses import WAREHOUSES, Warehouse, postgres_url
-
-
-def _make(kind: str, folder: Path, request: pytest.FixtureRequest) -> Warehouse:
-    return WAREHOUSES[kind].make(folder, lambda: postgres_url(request.getfixturevalue("postgres")))
+from tests.support.ledger.warehouses import WAREHOUSES, Warehouse, make_warehouse
 
 
 @pytest.fixture(params=WAREHOUSES)
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """Every kind of warehouse."""
-    return _make(request.param, tmp_path, request)
+    return make_warehouse(request.param, tmp_path, request)
 
 
 @pytest.fixture(params=[kind.name for kind in WAREHOUSES.values() if kind.has_tables and kind.name != "postgres-fresh"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """Every kind of warehouse with tables."""
-    return _make(request.param, tmp_path, request)
+    return make_warehouse(request.param, tmp_path, request)
 
 
 @pytest.fixture

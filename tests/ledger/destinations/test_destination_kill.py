@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.ledger.child_process import python, says
-from tests.support.ledger.warehouses import WAREHOUSES, Warehouse, parquet_folder, postgres_url
+from tests.support.ledger.warehouses import Warehouse, make_warehouse, parquet_folder
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
 
 #: Loads a window, and dies at a fault point; argument: table or kind of file that it must be about, empty for any.
@@ -41,14 +41,10 @@ _PARQUET_MOMENTS = {
 _DATABASES = ("duckdb", "postgres", "dbapi-sqlite")
 
 
-def _make(kind: str, folder: Path, request: pytest.FixtureRequest) -> Warehouse:
-    return WAREHOUSES[kind].make(folder, lambda: postgres_url(request.getfixturevalue("postgres")))
-
-
 @pytest.fixture(params=[*_DATABASES, "parquet"])
 def local(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """A warehouse that another process can open."""
-    return _make(request.param, tmp_path, request)
+    return make_warehouse(request.param, tmp_path, request)
 
 
 def _check_whole(warehouse: Warehouse) -> str:
@@ -82,7 +78,7 @@ def _die_at(warehouse: Warehouse, point: str, about: str) -> str:
 @pytest.mark.parametrize("kind", _DATABASES)
 def test_a_database_killed_at_a_step(tmp_path: Path, request: pytest.FixtureRequest, kind: str, moment: str) -> None:
     point, about, expected = _TABLE_MOMENTS[moment]
-    warehouse = _make(kind, tmp_path, request)
+    warehouse = make_warehouse(kind, tmp_path, request)
     assert _die_at(warehouse, point, about) == expected
     left = {file.name for file in tmp_path.rglob("*") if file.is_file()}
     assert left <= {"ledger.duckdb", "ledger.duckdb.wal", "ledger.db"}

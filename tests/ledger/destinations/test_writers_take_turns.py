@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination
-from tests.ledger.destinations.conftest import postgres_url
+from tests.support.ledger.warehouses import postgres_url
 from tests.support.ledger.window_fixtures import AUGUST, TENANT
 from tests.support.postgres import PostgresServer
 

@@ -15,7 +15,7 @@ from typing import Any
 from tests.support.ledger.company import Row
 from tests.support.ledger.expected_warehouse import content, found
 from tests.support.ledger.random_books import books_of, last_day
-from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.ledger.warehouses import Warehouse
 
 #: Decimals in which the service states balances.
 _STATED = Decimal("0.0001")

@@ -13,7 +13,7 @@ from airflow_provider_rma.ledger.result import LedgerResult
 from tests.support.ledger.company import Company
 from tests.support.ledger.liar import PROVEN, Finding
 from tests.support.ledger.picture import MonthPicture, books_chart, books_picture, warehouse_chart, warehouse_picture
-from tests.support.ledger.window_fixtures import Warehouse
+from tests.support.ledger.warehouses import Warehouse
 
 
 @dataclass

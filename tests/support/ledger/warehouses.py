@@ -18,6 +18,7 @@ import duckdb
 import fsspec
 import psycopg
 import psycopg2
+import pytest
 
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations.base import Destination
@@ -150,6 +151,11 @@ WAREHOUSES = {
         WarehouseKind("dbapi-postgres", lambda _, new_database: dbapi_postgres_warehouse(new_database())),
     )
 }
+
+
+def make_warehouse(kind: str, folder: Path, request: pytest.FixtureRequest) -> Warehouse:
+    """Return a new warehouse of a kind, in an empty folder or a new database."""
+    return WAREHOUSES[kind].make(folder, lambda: postgres_url(request.getfixturevalue("postgres")))
 
 
 def _sort(rows: Rows) -> Rows:
