@@ -95,7 +95,7 @@ def test_a_text_without_a_statement_is_refused(erp: None, statement: str) -> Non
 
 def test_a_connection_that_is_no_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_NOT_SQL", json.dumps({"conn_type": "rma", "schema": "demo", "password": "x"}))
-    with pytest.raises(ConfigurationError, match="'not_sql' is no connection of a database"):
+    with pytest.raises(ConfigurationError, match="'not_sql' is not a connection of a database"):
         list(query("not_sql", "SELECT 1", None))
 
 
