@@ -142,7 +142,17 @@ class ConnectionNotMadeError(RequestError):
 
 
 class AuthenticationError(RequestError):
-    """401 or 403: the token is missing, wrong, or opens another tenant."""
+    """401 or 403: the token is missing, wrong, or opens another tenant.
+
+    A firewall can say so after the service has carried a write out: what was sent is read back before anything is said
+    of it.
+
+    :ivar is_final: whether the service itself said so, in its own error form.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.is_final = is_final
 
 
 class NotFoundError(RequestError):
@@ -150,7 +160,15 @@ class NotFoundError(RequestError):
 
 
 class RejectedError(RequestError):
-    """The service refused the request: 400, 404 on a write, 409, 413, 415, or an error body under any status."""
+    """The service refused the request: an error body in its own form, or a 4xx without a body.
+
+    :ivar is_final: whether the refusal is in the service's own form and under a status that it documents for refusals.
+        Otherwise the request may still be carried out until its settle time is over.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.is_final = is_final
 
 
 class RateLimitedError(RequestError):

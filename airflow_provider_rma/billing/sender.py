@@ -73,7 +73,11 @@ class DocumentSender(Generic[D]):
             self.kind.send(document)
         except RejectedError as error:
             return SendAttempt(row, refusal=error)
-        except (ConnectionNotMadeError, AuthenticationError, ConfigurationError):
+        except AuthenticationError as error:
+            state = JournalState.RELEASED if error.is_final else JournalState.UNKNOWN
+            self._record_or_log(row, state, note="the token was refused")
+            raise
+        except (ConnectionNotMadeError, ConfigurationError):
             self._record_or_log(row, JournalState.RELEASED, note="not sent")
             raise
         except OutcomeUnknownError as error:

@@ -9,6 +9,7 @@ first byte of the request leaves: whether anything was sent is a fact, not a gue
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import socket
 import threading
@@ -45,7 +46,8 @@ class WatchedRequest:
         self._end = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._handles: list[socket.socket] = []
-        self._timer = threading.Timer(seconds, self._expire)
+        self._is_over = False
+        self._timer = threading.Timer(seconds, self.expire)
         self._timer.daemon = True
 
     @contextlib.contextmanager
@@ -58,16 +60,25 @@ class WatchedRequest:
         finally:
             _current.exchange = None
             self._timer.cancel()
-            with self._lock:
-                handles, self._handles = self._handles, []
-            for handle in handles:
-                handle.close()
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Watch no socket any longer: the response has arrived, and another exchange may use the connection.
+
+        From here on nothing that happens to the socket is this exchange's doing, so its time cannot be up any more.
+        """
+        with self._lock:
+            self._is_over = True
+            handles, self._handles = self._handles, []
+        for handle in handles:
+            handle.close()
 
     def watch(self, sock: socket.socket) -> None:
         """Shut this socket down when the time is up; at once if it is."""
         # A handle of its own: the connection may wrap or close its socket, and its number may be used again.
         handle = socket.socket(fileno=os.dup(sock.fileno()))
         with self._lock:
+            self._is_over = False
             self._handles.append(handle)
             if self.expired:
                 _shut(handle)
@@ -79,8 +90,11 @@ class WatchedRequest:
             self.expired = True
             raise ConnectTimeoutError(None, "the exchange's time is up")
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Shut the sockets down; the timer's call when the time is up."""
         with self._lock:
+            if self._is_over:
+                return
             self.expired = True
             for handle in self._handles:
                 _shut(handle)
@@ -98,13 +112,30 @@ def _current_exchange() -> WatchedRequest | None:
 # What this module relies on inside urllib3, as of 2.8 (tests/client/test_deadline.py fails if any of it is gone):
 # * `HTTPConnection._new_conn` opens the TCP connection and returns its socket, over TLS too; `_tunnel` sends CONNECT;
 # * `http.client` passes every byte of a request through `send`, and connects there if it has not;
+# * a response is read by the connection's `response_class`, whose `_read_status` skips interim answers;
+# * a connection returns to its pool through `_put_conn` alone;
 # * a pool asks `is_connected` before it uses a connection again, and makes new ones with `ConnectionCls`; a pool
 #   manager finds the classes of its pools in `pool_classes_by_scheme`.
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """A response behind its interim ones: of 1xx, http.client skips 100 only, and takes 102 and 103 for the answer."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 101 < status < 200:
+                return version, status, reason
+            # How many there are is bounded by the exchange's time, as for 100.
+            http.client.parse_headers(self.fp)
 
 
 class _WatchedConnection(HTTPConnection):
     """A connection that reports to the exchange that uses it."""
 
+    response_class = _FinalResponse
+    #: Whatever the process set for all connections: http.client would print headers, and the token is one.
+    debuglevel = 0
     _tunnelling = False
     _watched_by: WatchedRequest | None = None
     _last_use = 0.0
@@ -143,6 +174,12 @@ class _WatchedConnection(HTTPConnection):
         self._last_use = time.monotonic()
         super().send(data)
 
+    def let_go(self) -> None:
+        """End the watch, before another exchange may use the connection."""
+        exchange, self._watched_by = self._watched_by, None
+        if exchange is not None:
+            exchange.let_go()
+
     @property
     def is_connected(self) -> bool:
         exchange = _current_exchange()
@@ -157,8 +194,13 @@ class _WatchedHTTPSConnection(_WatchedConnection, HTTPSConnection):
 class _WatchedPool(HTTPConnectionPool):
     ConnectionCls = _WatchedConnection
 
+    def _put_conn(self, conn: Any) -> None:
+        if isinstance(conn, _WatchedConnection):
+            conn.let_go()
+        super()._put_conn(conn)
 
-class _WatchedHTTPSPool(HTTPSConnectionPool):
+
+class _WatchedHTTPSPool(_WatchedPool, HTTPSConnectionPool):
     ConnectionCls = _WatchedHTTPSConnection
 
 

@@ -1,9 +1,26 @@
 """The meaning of a response, and of a request without one, as one of our exceptions. Decided here and nowhere else.
 
-For a write the question is always the same: is it certain that the service did not carry it out? Certain are the
-statuses with which it refuses (400, 404, 409, 413, 415, its own error body, and the other 4xx that mean a refusal) and
-a connection that was never made. Everything else that is no success leaves a doubt. 5xx and 429 do so even with an
-error body: the service may have failed after it had booked, and reading settles that without any risk.
+For a write the question is always the same: is it certain that the service did not carry it out? A firewall or a proxy
+can answer in the service's place after the service has booked. So a refusal is *final* only in the service's own error
+form (a JSON or XML error body, whatever content type was asked for) under a status that it documents for refusals. This
+is what a sender may rely on:
+
+=============================================  ======================================================================
+Response to a write                            Meaning
+=============================================  ======================================================================
+own error form, 400, 404, 409, 413, 415        `RejectedError`, ``is_final``: read back; absent is refused for good
+own error form, any other 4xx or a 2xx;        `RejectedError`, not final: read back; absent is refused, but nothing may
+a 4xx without a body                           be sent under that number before its settle time is over
+401, 403                                       `AuthenticationError`: stop, and read back what was sent, also where
+                                               ``is_final`` says that the service itself refused the token
+2xx, empty or data                             carried out; read back
+everything else: HTML, plain text or other     `OutcomeUnknownError`: read back; absent is in doubt until the settle
+data under a refusal; 3xx, 429, 5xx, 408;      time is over
+202, 203, 206; no whole response
+no connection                                  `ConnectionNotMadeError`: nothing was sent
+=============================================  ======================================================================
+
+5xx and 429 leave a doubt even with an error body: the service may have failed after it had booked.
 
 Three groups: a whole response (:func:`error_for`), a request without a whole response (:func:`not_connected_error`,
 :func:`interrupted_error`), and a body that is not data (the codecs raise these, :func:`unreadable_error` says what they
@@ -45,10 +62,23 @@ _VERIFY = (
     "If the service is behind a company's own certificate authority, put its file into the connection's extra `verify`."
 )
 
+_PARTIAL = "Nothing of it was used. Try again; if it stays, look for a proxy between here and the service."
+
 _HTML = "Check host and tenant of the connection, and whether a proxy or a maintenance page answers in its place."
 
 #: 4xx that do not say that a write was refused: time-out, too early, too many, connection closed by the client.
 _UNSURE = frozenset({408, 425, 429, 499})
+
+#: Statuses with which the service is documented to refuse a request.
+_FINAL = frozenset({400, 404, 409, 413, 415})
+
+#: 2xx that say by themselves that the response is not the whole answer of the service: not carried out yet, changed by
+#: a proxy, a part.
+_PARTIAL_SUCCESS = {
+    202: "the service accepted the request and has not carried it out yet",
+    203: "a proxy changed the response",
+    206: "the response is only a part",
+}
 
 
 class RequestLike(Protocol):
@@ -98,17 +128,28 @@ def error_for(response: ResponseLike, request: RequestLike, token: str) -> Reque
 def _classify(response: ResponseLike, request: RequestLike, text: str | None) -> RequestError | None:
     status = response.status
     if status in (401, 403):
-        return AuthenticationError("the service refuses the token", advice=_TOKEN)
+        return _token_refused(response, text)
     if 200 <= status < 300:
         return _classify_success(response, request, text)
     if request.method == "GET":
         return _classify_read(response, text)
-    return _classify_write(response)
+    return _classify_write(response, text)
+
+
+def _token_refused(response: ResponseLike, text: str | None) -> AuthenticationError:
+    if text is None and not response.is_empty():
+        return AuthenticationError("access is refused, and not in the service's own words", advice=f"{_TOKEN} {_HTML}")
+    return AuthenticationError("the service refuses the token", advice=_TOKEN, is_final=text is not None)
 
 
 def _classify_success(response: ResponseLike, request: RequestLike, text: str | None) -> RequestError | None:
     if text is not None:
-        return RejectedError("the service refused the request", advice=_REJECTED)
+        return RejectedError("the service refused the request", advice=_REJECTED, is_final=False)
+    if response.status in _PARTIAL_SUCCESS:
+        reason = _PARTIAL_SUCCESS[response.status]
+        if request.method == "GET":
+            return IncompleteResponseError(reason, advice=_PARTIAL)
+        return OutcomeUnknownError(f"{reason}. {_READ_BACK}", advice=_HTML)
     if request.method == "GET":
         return html_page_error() if response.is_html() else None
     if response.is_empty() or (not response.is_html() and response.is_readable()):
@@ -116,7 +157,7 @@ def _classify_success(response: ResponseLike, request: RequestLike, text: str | 
     return OutcomeUnknownError(f"the response is neither empty nor data. {_READ_BACK}", advice=_HTML)
 
 
-def _classify_write(response: ResponseLike) -> RequestError:
+def _classify_write(response: ResponseLike, text: str | None) -> RequestError:
     status = response.status
     if 300 <= status < 400:
         return OutcomeUnknownError(f"the service answered a write with a redirect. {_READ_BACK}", advice=_REDIRECT)
@@ -127,7 +168,10 @@ def _classify_write(response: ResponseLike) -> RequestError:
             retry_after=response.retry_after,
         )
     if 400 <= status < 500 and status not in _UNSURE:
-        return RejectedError("the service refused the request", advice=_REJECTED)
+        if text is not None or response.is_empty():
+            is_final = text is not None and status in _FINAL
+            return RejectedError("the service refused the request", advice=_REJECTED, is_final=is_final)
+        return OutcomeUnknownError(f"the refusal is not in the service's own words. {_READ_BACK}", advice=_HTML)
     return OutcomeUnknownError("the service failed while it handled the write", advice=_READ_BACK)
 
 
@@ -145,8 +189,9 @@ def _classify_read(response: ResponseLike, text: str | None) -> RequestError:
         return ServerError("the service failed", advice="Try again later; if it stays, ask its support.")
     if status == 404:
         return _not_found(response, text)
-    if text is not None or status == 400:
-        return RejectedError("the service refused the request", advice=_REJECTED)
+    if text is not None or (status == 400 and response.is_empty()):
+        is_final = text is not None and status in _FINAL
+        return RejectedError("the service refused the request", advice=_REJECTED, is_final=is_final)
     if status == 407:
         return UnexpectedResponseError("a proxy refuses the request", advice=_PROXY)
     return UnexpectedResponseError("the service answered with a status that is not documented", advice=_HTML)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
 import inspect
 import socket
 import ssl
+import threading
 import time
 from inspect import signature
 from typing import Any
 
 import pytest
+import requests
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
-from airflow_provider_rma.client.deadline import MAX_IDLE
+from airflow_provider_rma.client.deadline import MAX_IDLE, WatchedAdapter, WatchedRequest
 from airflow_provider_rma.client.endpoints import LIST_DEPARTMENTS
 from airflow_provider_rma.client.transport import Transport
 from airflow_provider_rma.exceptions import (
@@ -50,6 +53,9 @@ def test_the_insides_of_urllib3_are_those_that_were_looked_at() -> None:
         assert list(signature(connection._tunnel).parameters) == ["self"]
         assert list(signature(connection.send).parameters) == ["self", "data"]
         assert isinstance(inspect.getattr_static(connection, "is_connected"), property)
+    assert list(signature(HTTPConnectionPool._put_conn).parameters) == ["self", "conn"]
+    assert HTTPConnection.response_class is http.client.HTTPResponse
+    assert list(signature(http.client.HTTPResponse._read_status).parameters) == ["self"]
     assert (HTTPConnectionPool.ConnectionCls, HTTPSConnectionPool.ConnectionCls) == (HTTPConnection, HTTPSConnection)
     assert set(urllib3.PoolManager().pool_classes_by_scheme) == {"http", "https"}
 
@@ -142,3 +148,55 @@ def test_the_deadline_holds_over_tls(authority: tuple[ssl.SSLContext, str], slow
     assert type(error) is OutcomeUnknownError
     assert time.monotonic() - begin < PATIENCE
     assert len(server.seen) == 1
+
+
+def test_a_lane_that_took_a_connection_over_is_not_cut_off_by_the_lane_before() -> None:
+    """The first lane has its response, and its time is up before it has finished with it; the second one is sending."""
+    has_arrived, may_reply = threading.Event(), threading.Event()
+
+    def reply_later(client: socket.socket) -> None:
+        has_arrived.set()
+        may_reply.wait(PATIENCE)
+        respond(204)(client)
+
+    replies = [respond(200, DEPARTMENTS, keep_alive=True), reply_later]
+    with ScriptedServer(replies) as server, requests.Session() as lanes:
+        lanes.mount("http://", WatchedAdapter(1))
+        first, second = WatchedRequest(PATIENCE), WatchedRequest(PATIENCE)
+        statuses: list[int] = []
+
+        def send() -> None:
+            with second.enforce():
+                statuses.append(lanes.post(f"{server.host}/second", data=b"x").status_code)
+
+        with first.enforce():
+            assert lanes.get(f"{server.host}/first").content == DEPARTMENTS
+            lane = threading.Thread(target=send)
+            lane.start()
+            assert has_arrived.wait(PATIENCE)
+            first.expire()
+            may_reply.set()
+            lane.join(PATIENCE)
+        assert statuses == [204]
+        assert server.accepted == 1
+    assert not first.expired
+
+
+@pytest.mark.parametrize("reply", [respond(204, keep_alive=True), respond(200, b"{}", keep_alive=True)])
+def test_a_request_whose_response_has_arrived_does_not_expire(reply: Reply) -> None:
+    with ScriptedServer([reply]) as server, requests.Session() as session:
+        session.mount("http://", WatchedAdapter(1))
+        exchange = WatchedRequest(PATIENCE)
+        with exchange.enforce():
+            assert session.post(server.host, data=b"x").ok
+            exchange.expire()
+        assert not exchange.expired
+
+
+def test_a_request_without_a_response_expires() -> None:
+    with ScriptedServer([silent]) as server, requests.Session() as session:
+        session.mount("http://", WatchedAdapter(1))
+        exchange = WatchedRequest(0.2)
+        with exchange.enforce(), pytest.raises(requests.ConnectionError):
+            session.post(server.host, data=b"x")
+        assert exchange.expired

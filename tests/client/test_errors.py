@@ -18,6 +18,7 @@ from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import (
     AuthenticationError,
     ConnectionNotMadeError,
+    IncompleteResponseError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
@@ -60,8 +61,12 @@ def test_a_proxy_that_gives_no_tunnel_means_nothing_was_sent() -> None:
         (respond(200, b"<customers/>", "application/xml"), UnexpectedResponseError, "<departments>"),
         (respond(200, DEPARTMENTS, Content_Encoding="br"), UnexpectedResponseError, "compressed"),
         (respond(400, b'{ "error": "Muster" }'), RejectedError, "refused"),
-        (respond(400, HTML, "text/html"), RejectedError, "refused"),
+        (respond(400, b"<error>Muster</error>", "application/xml"), RejectedError, "refused"),
+        (respond(400, b""), RejectedError, "refused"),
+        (respond(400, HTML, "text/html"), UnexpectedResponseError, "not documented"),
+        (respond(400, b'{"message": "Muster"}'), UnexpectedResponseError, "not documented"),
         (respond(200, b'{ "error": "Muster" }'), RejectedError, "refused"),
+        (respond(200, b'{ "error": "Muster", "path": "/x" }'), UnexpectedResponseError, "something else"),
         (respond(401, b""), AuthenticationError, "token"),
         (respond(403, HTML, "text/html"), AuthenticationError, "token"),
         (respond(404, b'{ "error": "Muster" }'), NotFoundError, "nothing"),
@@ -111,13 +116,21 @@ def test_the_servers_text_is_kept_apart_and_without_the_key() -> None:
         (respond(307, b"", Location="/elsewhere"), OutcomeUnknownError),
         (respond(200, b'{ "error": "Muster" }'), RejectedError),
         (respond(400, b'{ "error": "Muster" }'), RejectedError),
-        (respond(400, HTML, "text/html"), RejectedError),
+        (respond(400, HTML, "text/html"), OutcomeUnknownError),
+        (respond(404, b"not found", "text/plain"), OutcomeUnknownError),
+        (respond(409, b'{"message": "Muster"}'), OutcomeUnknownError),
+        (respond(400, b'{"error": "Bad Request", "status": "400"}'), OutcomeUnknownError),
+        (respond(451, HTML, "text/html"), OutcomeUnknownError),
+        (respond(202, b""), OutcomeUnknownError),
+        (respond(203, b'{"id": "1"}'), OutcomeUnknownError),
+        (respond(206, b'{"id": "1"}'), OutcomeUnknownError),
         (respond(404, b""), RejectedError),
         (respond(409, b""), RejectedError),
         (respond(413, b""), RejectedError),
         (respond(415, b""), RejectedError),
         (respond(401, b'{ "error": "Muster" }'), AuthenticationError),
         (respond(403, b""), AuthenticationError),
+        (respond(403, HTML, "text/html"), AuthenticationError),
     ],
 )
 @pytest.mark.parametrize("content_type", ["json", "xml"])
@@ -220,18 +233,24 @@ READ, WRITE = GET_INVOICE.request("json", {"invnumber": "R-1"}), CREATE_INVOICE.
 
 
 @pytest.mark.parametrize("body", ["", "data", "error", "html", "text"])
-@pytest.mark.parametrize("status", [200, 204, 299, 302, 400, 401, 404, 407, 408, 413, 425, 429, 451, 499, 500, 503])
+@pytest.mark.parametrize("status", [*range(200, 300), 302, *range(400, 500), 500, 503, 599, 101])
 def test_a_write_is_refused_or_done_only_where_that_is_certain(status: int, body: str) -> None:
     error = error_for(Facts(status, body), WRITE, "geheim")
     if 200 <= status < 300:
         expected = {"": None, "data": None, "error": RejectedError}.get(body, OutcomeUnknownError)
-    elif status == 401:
+        if expected is None and status in (202, 203, 206):
+            expected = OutcomeUnknownError
+    elif status in (401, 403):
         expected = AuthenticationError
-    elif status in (400, 404, 407, 413, 451):
+    elif 400 <= status < 500 and status not in (408, 425, 429, 499) and body in ("", "error"):
         expected = RejectedError
     else:
         expected = OutcomeUnknownError
     assert (None if error is None else type(error)) is expected
+    if isinstance(error, RejectedError):
+        assert error.is_final == (body == "error" and status in (400, 404, 409, 413, 415))
+    if isinstance(error, AuthenticationError):
+        assert error.is_final == (body == "error")
     if error is not None:
         assert (error.method, error.path, error.status) == ("POST", "/invoices", status)
         assert error.server_message == ("Schlüssel ***" if body == "error" else None)
@@ -241,3 +260,53 @@ def test_a_write_is_refused_or_done_only_where_that_is_certain(status: int, body
 def test_only_the_service_s_own_404_says_that_something_is_absent(body: str) -> None:
     error = error_for(Facts(404, body), READ, "geheim")
     assert isinstance(error, NotFoundError) == (body in ("", "error"))
+
+
+@pytest.mark.parametrize("body", ["", "data", "html", "text"])
+def test_a_part_is_no_whole_answer_to_a_read(body: str) -> None:
+    assert isinstance(error_for(Facts(206, body), READ, "geheim"), IncompleteResponseError)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{ "error": "Ungültige Währung" }'.encode("latin-1"),
+        '{ "error": "Ungültige Währung" }'.encode(),
+        '<?xml version="1.0" encoding="ISO-8859-1"?><error>Ungültige Währung</error>'.encode("latin-1"),
+        "<invoices><error>Ungültige Währung</error></invoices>".encode(),
+    ],
+)
+@pytest.mark.parametrize("content_type", ["json", "xml"])
+def test_the_services_own_error_form_is_known_in_any_encoding_and_form(body: bytes, content_type: Any) -> None:
+    with ScriptedServer([respond(400, body, "text/plain")]) as server, make_client(server) as client:
+        error = request_error(lambda: client.create_invoice(make_invoice(), content_type=content_type))
+    assert isinstance(error, RejectedError)
+    assert error.is_final
+    assert error.server_message == "Ungültige Währung"
+
+
+@pytest.mark.parametrize("status", [101, 201, 200, 204])
+@pytest.mark.parametrize("interim", [100, 102, 103, 199])
+def test_interim_answers_are_skipped(status: int, interim: int) -> None:
+    early = f"HTTP/1.1 {interim} Early\r\nLink: </x>; rel=preload\r\n\r\n".encode()
+    final = f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+    with ScriptedServer([raw(early * 3 + final)]) as server, make_client(server) as client:
+        if status == 101:
+            assert isinstance(request_error(lambda: client.create_invoice(make_invoice())), OutcomeUnknownError)
+        else:
+            client.create_invoice(make_invoice())
+    assert len(server.seen) == 1
+
+
+def test_an_interim_answer_to_a_read_is_skipped_too() -> None:
+    body = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(DEPARTMENTS), DEPARTMENTS)
+    with (
+        ScriptedServer([raw(b"HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" + body)]) as server,
+        make_client(server) as client,
+    ):
+        assert len(client.list_departments()) == 2
+
+
+def test_interim_answers_without_a_final_one_leave_a_doubt() -> None:
+    with ScriptedServer([raw(b"HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n")]) as server, make_client(server) as client:
+        assert isinstance(request_error(lambda: client.create_invoice(make_invoice())), OutcomeUnknownError)

@@ -56,24 +56,33 @@ def encode(mapped: Mapped, content_type: ContentType, root: str) -> bytes:
 
 
 def error_text(body: bytes) -> str | None:
-    """The service's own error text, whatever the content type; None if the body is not its error shape.
+    """The service's own error text, whatever content type was asked for; None if the body is not its error form.
 
-    The shapes are ``{"error": "…"}`` and an ``<error>`` element, as the root or directly below it (seen in clients).
+    The forms are ``{"error": "…"}`` without any other member, and an ``<error>`` element as the root or alone below it
+    (seen in clients). Texts are German: a body that is not UTF-8 is read as Latin-1.
     """
-    head = body[:_ERROR_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if len(body) > _ERROR_BYTES or head[:1] not in (b"{", b"<"):
+    body = _to_utf8(body.removeprefix(b"\xef\xbb\xbf").strip())
+    if len(body) > _ERROR_BYTES or body[:1] not in (b"{", b"<"):
         return None
     try:
-        if head.startswith(b"{"):
+        if body.startswith(b"{"):
             return _json_error(decode_json(body))
         tag, content = decode_xml(body, lambda _tag: None)
     except RequestError:
         return None
     if tag == "error":
         return flat_text(content)
-    if isinstance(content, dict) and "error" in content:
+    if isinstance(content, dict) and [name for name in content if not name.startswith("@")] == ["error"]:
         return flat_text(content["error"])
     return None
+
+
+def _to_utf8(body: bytes) -> bytes:
+    try:
+        body[: _ERROR_BYTES + 1].decode()
+    except UnicodeDecodeError:
+        return body.decode("latin-1").encode() if len(body) <= _ERROR_BYTES else body
+    return body
 
 
 def is_readable(body: bytes) -> bool:
@@ -90,7 +99,7 @@ def is_readable(body: bytes) -> bool:
 
 def _json_error(value: Mapped) -> str | None:
     text = value.get("error")
-    return text if isinstance(text, str) else None
+    return text if isinstance(text, str) and len(value) == 1 else None
 
 
 def _expect(root: str) -> Callable[[str], None]:
