@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from airflow_provider_rma.schemas.dates import PLAUSIBLE, DateRange
+from airflow_provider_rma.schemas.notation import PLAIN, Notation
 
 AbsenceCheck = Literal["full_list", "by_number"]
 
@@ -21,12 +22,14 @@ class InputRules:
     :param currencies: currencies that may be billed (ISO 4217).
     :param input_timezone: time zone in which date-times that are not midnight name a day; None refuses them.
     :param date_range: days that a date may have.
+    :param notation: how records write amounts and dates as text.
     """
 
     send_customers: bool = False
     currencies: Collection[str] = ("CHF",)
     input_timezone: str | None = None
     date_range: DateRange = PLAUSIBLE
+    notation: Notation = PLAIN
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from airflow_provider_rma.billing.records.parameters import check_encoding
 from airflow_provider_rma.cli.airflow import conn_option, get_hook, open_journal, storage_folder, tenant_folder
 from airflow_provider_rma.cli.output import NEEDS_ATTENTION, json_option, print_json, print_table
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.formatting import format_amount
+from airflow_provider_rma.schemas.notation import Notation
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.files import RunFolder
@@ -32,6 +34,9 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option(
     "--sql", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", help="and the query."
 )
+@click.option("--encoding", metavar="NAME", help="Encoding of a text file, e.g. windows-1252; UTF-8 if left out.")
+@click.option("--number-format", metavar="EXAMPLE", help="How the source writes amounts as text, e.g. 1'234.50.")
+@click.option("--date-format", metavar="PATTERN", help="How the source writes dates as text, e.g. DD.MM.YYYY.")
 @click.option("--input-timezone", metavar="ZONE", help="Zone in which date-times of the source name a day.")
 @conn_option
 @click.option("--write", is_flag=True, help="Journal what matches, and block what is probably booked already.")
@@ -60,6 +65,9 @@ def import_(
     source: str | None,
     sql_conn: str | None,
     sql: Path | None,
+    encoding: str | None,
+    number_format: str | None,
+    date_format: str | None,
     input_timezone: str | None,
     conn_id: str,
     write: bool,
@@ -78,7 +86,8 @@ def import_(
     from airflow_provider_rma.billing.journal_import.run import JournalImport
 
     hook = get_hook(conn_id)
-    records = _records(source, sql_conn, sql)
+    notation = Notation(number_format, date_format)
+    records = _records(source, sql_conn, sql, check_encoding(encoding))
     with hook.get_conn() as client:
         report = JournalImport(
             client=client,
@@ -90,6 +99,7 @@ def import_(
             accepted=accepted,
             who=(who or getpass.getuser()).strip(),
             input_timezone=input_timezone,
+            notation=notation,
         ).run(records)
     if as_json:
         print_json(_values(report))
@@ -99,7 +109,9 @@ def import_(
         ctx.exit(NEEDS_ATTENTION)
 
 
-def _records(source: str | None, sql_conn: str | None, sql: Path | None) -> Iterator[Record | RefusedRecord]:
+def _records(
+    source: str | None, sql_conn: str | None, sql: Path | None, encoding: str | None
+) -> Iterator[Record | RefusedRecord]:
     from airflow_provider_rma.billing.records.columns import INVOICE_COLUMNS
     from airflow_provider_rma.billing.records.files import read_file
     from airflow_provider_rma.billing.records.nesting import nest_rows
@@ -111,7 +123,7 @@ def _records(source: str | None, sql_conn: str | None, sql: Path | None) -> Iter
         )
     if source is not None:
         path = storage_folder(source)
-        return read_file(path.fs, path.path, INVOICE_COLUMNS, url=str(path))
+        return read_file(path.fs, path.path, INVOICE_COLUMNS, encoding=encoding, url=str(path))
     assert sql_conn is not None and sql is not None  # noqa: S101, PT018 - checked above
     return nest_rows(query(sql_conn, sql.read_text(encoding="utf-8"), None, INVOICE_COLUMNS), key="invnumber")
 

@@ -15,6 +15,7 @@ from airflow_provider_rma.billing.records.parameters import check_encoding, chec
 from airflow_provider_rma.exceptions import ConfigurationError, RunMyAccountsError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 from airflow_provider_rma.hooks.storage import find_source
+from airflow_provider_rma.schemas.notation import PLAIN, Notation
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -157,7 +158,12 @@ class InvoiceWriteOperator(TenantWriteOperator):
         self.write_recovery_tag = write_recovery_tag
 
     def _policy(
-        self, client: RunMyAccountsClient, *, send_customers: bool = False, input_timezone: str | None = None
+        self,
+        client: RunMyAccountsClient,
+        *,
+        send_customers: bool = False,
+        input_timezone: str | None = None,
+        notation: Notation = PLAIN,
     ) -> Policy:
         from airflow_provider_rma.billing.policy import InputRules, Policy
 
@@ -170,6 +176,7 @@ class InvoiceWriteOperator(TenantWriteOperator):
                 send_customers=send_customers,
                 currencies=frozenset({"CHF", *self.allow_currency}),
                 input_timezone=input_timezone,
+                notation=notation,
             ),
             closed_until=client.config.closed_until,
             total_deadline=client.config.total_deadline,
@@ -219,6 +226,8 @@ class RecordsMixin(BaseOperator):
     :param source: path or URL of a file with records.
     :param source_conn_id: Airflow connection of its storage.
     :param encoding: encoding of a text file without a byte order mark; UTF-8 if None.
+    :param number_format: how amounts are written as text, by an example; RMA's own ``1234.50`` if None.
+    :param date_format: how dates are written as text, e.g. ``DD.MM.YYYY``; ``YYYY-MM-DD`` if None.
     :param min_count: fewest records; the task fails before anything is sent if there are fewer.
     :param input_timezone: time zone in which date-times that are not midnight name a day; they are refused if None.
     """
@@ -234,6 +243,8 @@ class RecordsMixin(BaseOperator):
         source: str | None = None,
         source_conn_id: str | None = None,
         encoding: str | None = None,
+        number_format: str | None = None,
+        date_format: str | None = None,
         min_count: int = 0,
         input_timezone: str | None = None,
         **kwargs: Any,
@@ -242,6 +253,9 @@ class RecordsMixin(BaseOperator):
         self.source = source
         self.source_conn_id = source_conn_id
         self.encoding = check_encoding(encoding)
+        self.number_format = number_format
+        self.date_format = date_format
+        self.notation = Notation(number_format, date_format)
         self.min_count = check_min_count(min_count)
         self.input_timezone = input_timezone
 

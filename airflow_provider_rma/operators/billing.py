@@ -39,6 +39,9 @@ class RunMyAccountsCreateCustomersOperator(RecordsMixin, TenantWriteOperator):
         storage. (templated)
     :param source_conn_id: Airflow connection of that storage. (templated)
     :param encoding: encoding of a text file without a byte order mark; UTF-8 by default.
+    :param number_format: how amounts are written as text, by an example such as ``1'234.50``; RMA's own ``1234.50`` by
+        default.
+    :param date_format: how dates are written as text, e.g. ``DD.MM.YYYY``; ``YYYY-MM-DD`` by default.
     :param min_count: fewest records; the task fails before anything is sent if there are fewer.
     :param rma_conn_id: connection of the tenant. (templated)
     :param managed_fields: fields that are written to existing customers as well.
@@ -76,7 +79,7 @@ class RunMyAccountsCreateCustomersOperator(RecordsMixin, TenantWriteOperator):
         from airflow_provider_rma.billing.run import BillingRun
 
         policy = Policy(
-            rules=InputRules(input_timezone=self.input_timezone),
+            rules=InputRules(input_timezone=self.input_timezone, notation=self.notation),
             total_deadline=client.config.total_deadline,
             settle_time=self.settle_time,
         )
@@ -135,7 +138,12 @@ class _InvoiceRecordsOperator(RecordsMixin, InvoiceWriteOperator):
         if self.customer_outcomes:
             with open_bytes(ObjectStoragePath(self.customer_outcomes)) as stream:
                 refused = read_refused_numbers(stream)
-        policy = self._policy(client, send_customers=self.send_customers, input_timezone=self.input_timezone)
+        policy = self._policy(
+            client,
+            send_customers=self.send_customers,
+            input_timezone=self.input_timezone,
+            notation=self.notation,
+        )
         kind = InvoiceKind(client, policy, refused)
         return BillingRun(kind, journal, folder, failing, self._stop, self._provenance(client, approver))
 
@@ -149,8 +157,9 @@ class RunMyAccountsPlanInvoicesOperator(_InvoiceRecordsOperator):
     .. seealso:: :doc:`/invoices`
 
     :param invoices: as of :class:`RunMyAccountsCreateInvoicesOperator`, and so are ``source``, ``source_conn_id``,
-        ``encoding``, ``min_count``, ``rma_conn_id``, ``customer_outcomes``, ``send_customers``, ``allow_currency``,
-        ``check_master_data``, ``output_path``, ``input_timezone``, ``settle_time`` and ``content_type``.
+        ``encoding``, ``number_format``, ``date_format``, ``min_count``, ``rma_conn_id``, ``customer_outcomes``,
+        ``send_customers``, ``allow_currency``, ``check_master_data``, ``output_path``, ``input_timezone``,
+        ``settle_time`` and ``content_type``.
     :returns: ``plan`` (path of the plan file), ``plan_hash`` (its SHA-256), ``counts`` (records by decision),
         ``amount`` (CHF, sum without sign of what would be sent), ``summary`` (Markdown to approve: counts, totals and
         numbers) and ``page`` (path of an HTML page); never records.
@@ -183,6 +192,9 @@ class RunMyAccountsCreateInvoicesOperator(_InvoiceRecordsOperator):
         storage. (templated)
     :param source_conn_id: Airflow connection of that storage. (templated)
     :param encoding: encoding of a text file without a byte order mark; UTF-8 by default.
+    :param number_format: how amounts are written as text, by an example such as ``1'234.50``; RMA's own ``1234.50`` by
+        default.
+    :param date_format: how dates are written as text, e.g. ``DD.MM.YYYY``; ``YYYY-MM-DD`` by default.
     :param min_count: fewest records; the task fails before anything is sent if there are fewer.
     :param plan: instead of records, path of a plan: exactly this plan is carried out, and of it only what is still
         absent from the books. (templated)

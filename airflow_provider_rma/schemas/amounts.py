@@ -10,6 +10,7 @@ from marshmallow import missing
 
 from airflow_provider_rma.schemas.fields import RmaField, to_integer
 from airflow_provider_rma.schemas.mapped import scalar_text
+from airflow_provider_rma.schemas.notation import PLAIN, Notation
 from airflow_provider_rma.schemas.problems import validation_error, wrong_type_error
 
 _PLAIN = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
@@ -81,14 +82,24 @@ class Amount(RmaField):
             return Decimal(number) if abs(number) < _HUGE else Decimal(_HUGE)
         raise wrong_type_error(value, "a number", "give a Decimal, an int, or text such as 12.50")
 
-    @staticmethod
-    def _parse(text: str) -> Any:
+    def _parse(self, text: str) -> Any:
         if not text:
             return missing
+        notation: Notation = getattr(self.parent, "notation", PLAIN)
+        if notation.number_format is not None:
+            plain = notation.read_number(text)
+            if plain is None:
+                raise validation_error(
+                    f"is not written as {notation.number_format}", "write it so, or correct number_format"
+                )
+            return Decimal(plain)
         if text.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
             return Decimal("NaN")
         if not _PLAIN.fullmatch(text):
-            raise validation_error("is not a number", "write it with a decimal point and nothing else, such as 1234.50")
+            raise validation_error(
+                "is not a number",
+                "write it with a decimal point and nothing else, such as 1234.50, or name the source's number_format",
+            )
         return Decimal(text)
 
     def _quantize(self, number: Decimal, was_float: bool) -> Decimal:

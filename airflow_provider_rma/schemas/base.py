@@ -16,6 +16,7 @@ from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, In
 from airflow_provider_rma.schemas.dates import PLAUSIBLE, DateRange
 from airflow_provider_rma.schemas.fields import Direction, FieldSpec, RmaField
 from airflow_provider_rma.schemas.mapped import unwrap
+from airflow_provider_rma.schemas.notation import PLAIN, Notation
 from airflow_provider_rma.schemas.problems import (
     MAX_PROBLEMS,
     Problem,
@@ -37,6 +38,7 @@ class EntitySchema(Schema):
     :param direction: what :meth:`load` reads: input of a user, or a response of the service.
     :param input_timezone: zone in which a time of day from a user is turned into a calendar day.
     :param date_range: days that are accepted from a user.
+    :param notation: how a user writes amounts and dates as text.
     """
 
     #: What one record is called, also the name of its element.
@@ -50,11 +52,13 @@ class EntitySchema(Schema):
         direction: Direction = Direction.USER,
         input_timezone: str | None = None,
         date_range: DateRange = PLAUSIBLE,
+        notation: Notation = PLAIN,
     ) -> None:
         self.direction = direction
         self.input_timezone = input_timezone
         self.date_range = date_range
-        self._siblings: dict[tuple[Direction, str | None, DateRange], Self] = {}
+        self.notation = notation
+        self._siblings: dict[tuple[Direction, str | None, DateRange, Notation], Self] = {}
         self._remarked: set[str] = set()
         super().__init__(unknown=EXCLUDE if direction is Direction.USER else INCLUDE)
         self._fields = cast("Mapping[str, RmaField]", self.fields)
@@ -62,13 +66,19 @@ class EntitySchema(Schema):
         self._by_name = {**self._fields, **{f"@{name}": self._fields[name] for name in self._attributes}}
 
     def _sibling(
-        self, direction: Direction, input_timezone: str | None = None, date_range: DateRange = PLAUSIBLE
+        self,
+        direction: Direction,
+        input_timezone: str | None = None,
+        date_range: DateRange = PLAUSIBLE,
+        notation: Notation = PLAIN,
     ) -> Self:
-        key = (direction, input_timezone, date_range)
-        if key == (self.direction, self.input_timezone, self.date_range):
+        key = (direction, input_timezone, date_range, notation)
+        if key == (self.direction, self.input_timezone, self.date_range, self.notation):
             return self
         if key not in self._siblings:
-            self._siblings[key] = type(self)(direction=direction, input_timezone=input_timezone, date_range=date_range)
+            self._siblings[key] = type(self)(
+                direction=direction, input_timezone=input_timezone, date_range=date_range, notation=notation
+            )
         return self._siblings[key]
 
     # ------------------------------------------------------------------ the three directions
@@ -80,6 +90,7 @@ class EntitySchema(Schema):
         path: str = "",
         input_timezone: str | None = None,
         date_range: DateRange = PLAUSIBLE,
+        notation: Notation = PLAIN,
     ) -> dict[str, Any]:
         """Check what a user gives, strictly, and turn it into an entity.
 
@@ -93,11 +104,12 @@ class EntitySchema(Schema):
         :param input_timezone: zone (e.g. ``Europe/Zurich``) in which a time stamp that is not at midnight is turned
             into a calendar day; without it such values are refused.
         :param date_range: days that are accepted.
+        :param notation: how the record writes amounts and dates as text.
         :returns: the entity, with the fields that were given, and every list field.
         :raises InvalidInputError: with every problem found.
         :raises ConfigurationError: if the zone does not exist.
         """
-        schema = self._sibling(Direction.USER, _check_timezone(input_timezone), date_range)
+        schema = self._sibling(Direction.USER, _check_timezone(input_timezone), date_range, notation)
         failure: InvalidInputError
         try:
             values = self._copy_record(record)

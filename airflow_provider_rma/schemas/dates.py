@@ -14,6 +14,7 @@ from marshmallow import missing
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.schemas.fields import RmaField
 from airflow_provider_rma.schemas.mapped import scalar_text
+from airflow_provider_rma.schemas.notation import PLAIN, Notation
 from airflow_provider_rma.schemas.problems import validation_error, wrong_type_error
 
 _USER = re.compile(
@@ -138,17 +139,22 @@ class CalendarDate(RmaField):
             )
         return day
 
-    @staticmethod
-    def _parse(text: str) -> Any:
+    def _parse(self, text: str) -> Any:
         if not text:
             return missing
+        notation: Notation = getattr(self.parent, "notation", PLAIN)
+        text = notation.read_date(text) or text
         match = _USER.fullmatch(text)
         try:
             if match:
                 return datetime.fromisoformat(text) if match["clock"] else date.fromisoformat(text)
         except ValueError:
             pass  # e.g. 30 February: reported below
-        raise validation_error("is not a date", "write it as year-month-day, such as 2025-03-31")
+        if notation.date_format is not None:
+            raise validation_error(f"is not a date written as {notation.date_format}", "correct it, or date_format")
+        raise validation_error(
+            "is not a date", "write it as year-month-day, such as 2025-03-31, or name the source's date_format"
+        )
 
     def _to_day(self, stamp: datetime) -> date:
         if stamp != stamp:  # how NaT, the empty time stamp of data frames, shows itself

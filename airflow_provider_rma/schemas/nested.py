@@ -29,7 +29,10 @@ class NestedField(RmaField):
     def _bind_to_schema(self, field_name: str, parent: Any, /) -> None:
         super()._bind_to_schema(field_name, parent)
         self.schema = self.schema_class(
-            direction=parent.direction, input_timezone=parent.input_timezone, date_range=parent.date_range
+            direction=parent.direction,
+            input_timezone=parent.input_timezone,
+            date_range=parent.date_range,
+            notation=parent.notation,
         )
 
     def specs(self, path: str, *, read_only: bool = False) -> Iterator[FieldSpec]:

@@ -29,6 +29,7 @@ from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
 from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY, DateRange
+from airflow_provider_rma.schemas.notation import PLAIN, Notation
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class JournalImport:
     :param accepted: numbers of which a person says that they are no duplicates.
     :param who: the person.
     :param input_timezone: time zone in which date-times that are not midnight name a day; they are refused without.
+    :param notation: how the source writes amounts and dates as text.
     """
 
     client: RunMyAccountsClient
@@ -56,6 +58,7 @@ class JournalImport:
     accepted: Collection[str] = ()
     who: str = ""
     input_timezone: str | None = None
+    notation: Notation = PLAIN
 
     def run(self, records: Iterable[Record | RefusedRecord]) -> ImportReport:
         """Read both sides, compare, and report.
@@ -117,6 +120,7 @@ class JournalImport:
             send_customers=True,
             currencies=currencies,
             input_timezone=self.input_timezone,
+            notation=self.notation,
             date_range=DateRange(EARLIEST_DAY, LATEST_DAY),
         )
         try:

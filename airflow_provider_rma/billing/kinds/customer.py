@@ -99,7 +99,11 @@ class CustomerKind(DocumentKind[CustomerDocument]):
         path = f"customer {number}" if number else f"record {position}"
         rules = self.policy.rules
         customer = _SCHEMA.from_user(
-            record, path=path, input_timezone=rules.input_timezone, date_range=rules.date_range
+            record,
+            path=path,
+            input_timezone=rules.input_timezone,
+            date_range=rules.date_range,
+            notation=rules.notation,
         )
         return CustomerDocument(position, customer)
 

@@ -134,10 +134,16 @@ def read_invoice(record: Mapping[str, Any], position: int, rules: InputRules) ->
     number = read_number(values, "invnumber")
     path = f"invoice {number}" if number else f"record {position}"
     problems: list[FieldProblem] = []
-    expected = _read_expected(values.pop(EXPECTED_AMOUNT, None), path, problems)
+    expected = _read_expected(values.pop(EXPECTED_AMOUNT, None), path, rules, problems)
     invoice: dict[str, Any] = {}
     try:
-        invoice = _SCHEMA.from_user(values, path=path, input_timezone=rules.input_timezone, date_range=rules.date_range)
+        invoice = _SCHEMA.from_user(
+            values,
+            path=path,
+            input_timezone=rules.input_timezone,
+            date_range=rules.date_range,
+            notation=rules.notation,
+        )
     except InvalidInputError as error:
         problems.extend(error.problems)
     else:
@@ -147,11 +153,12 @@ def read_invoice(record: Mapping[str, Any], position: int, rules: InputRules) ->
     return InvoiceDocument(position, invoice, expected)
 
 
-def _read_expected(value: Any, path: str, problems: list[FieldProblem]) -> Decimal | None:
+def _read_expected(value: Any, path: str, rules: InputRules, problems: list[FieldProblem]) -> Decimal | None:
     if value is None:
         return None
     try:
-        amount: Decimal | None = _EXPECTATION.from_user({EXPECTED_AMOUNT: value}, path=path).get(EXPECTED_AMOUNT)
+        expectation = _EXPECTATION.from_user({EXPECTED_AMOUNT: value}, path=path, notation=rules.notation)
+        amount: Decimal | None = expectation.get(EXPECTED_AMOUNT)
     except InvalidInputError as error:
         problems.extend(error.problems)
         return None
