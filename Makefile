@@ -97,11 +97,12 @@ bench-full: bench ## the same, and the ledger with 5 million postings
 	$(BIN)/python -m benchmarks.ledger_load --postings 5000000 --rounds 1
 
 .PHONY: lint
-lint: $(INSTALLED) ## ruff, mypy, import-linter
+lint: $(INSTALLED) ## ruff, mypy, import-linter, the structure of the package
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(PYTEST) -q -p no:cacheprovider tests/provider/test_structure.py
 
 .PHONY: simulator
 simulator: $(INSTALLED) ## start a local RMA to try things against

@@ -29,7 +29,7 @@ def connect(simulator: SimulatorProcess, monkeypatch: pytest.MonkeyPatch) -> Cal
             "host": simulator.url,
             "schema": simulator.tenant,
             "password": simulator.token,
-            "extra": {"allow_writes": True, "read_timeout": 5, "total_deadline": 5},
+            "extra": {"allow_writes": True, "read_timeout": 30, "total_deadline": 30},
         }
         connection["extra"] = connection["extra"] | changes.pop("extra", {})
         monkeypatch.setenv("AIRFLOW_CONN_RMA_DEFAULT", json.dumps(connection | changes))

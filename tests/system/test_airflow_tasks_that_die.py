@@ -21,7 +21,7 @@ from tests.support.system.records import invoices
 
 pytestmark = pytest.mark.airflow
 
-DEADLINE, SETTLE = 1.5, 1.0
+DEADLINE, SETTLE = 3.0, 1.0
 
 Start = Callable[..., subprocess.Popen[str]]
 

@@ -25,7 +25,7 @@ from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.exceptions import BillingError
 from tests.support.system.workers import MortalClient, MortalJournal, MortalOutput, Worker
 
-DEADLINE = 2.0
+DEADLINE = 60.0
 
 
 def say(what: str) -> None:
@@ -55,7 +55,7 @@ def bill(given: dict[str, Any]) -> None:
         token=given["token"],
         allow_writes=True,
         total_deadline=DEADLINE,
-        read_timeout=5.0,
+        read_timeout=DEADLINE,
         max_in_flight=given.get("max_in_flight", 1),
     )
     journal = MortalJournal(
