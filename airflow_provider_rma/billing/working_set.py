@@ -23,7 +23,7 @@ from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome
 
 #: Documents that stay in memory as objects; an invoice of four lines takes about 4 kB.
-_LIVE = 10_000
+LIVE = 10_000
 _CACHE_KIB = 16_000
 _TABLES = """
 CREATE TABLE record (
@@ -68,11 +68,15 @@ class DecidedRecord(Generic[D]):
 
 
 class WorkingSet(Generic[D]):
-    """Records of one run. A context manager; not shared between threads."""
+    """Records of one run. A context manager; not shared between threads.
 
-    def __init__(self) -> None:
+    :param live: documents that stay in memory as objects; the others are pickled.
+    """
+
+    def __init__(self, live: int = LIVE) -> None:
         self._db = open_temporary_database(_TABLES)
         self._live: dict[int, D] = {}
+        self._most_live = live
         self._has_plan = self._has_booked = False
 
     def __enter__(self) -> Self:
@@ -108,7 +112,7 @@ class WorkingSet(Generic[D]):
         self._has_plan = self._has_plan or planned is not None
 
     def _keep(self, document: D) -> None:
-        if document.position in self._live or len(self._live) < _LIVE:
+        if document.position in self._live or len(self._live) < self._most_live:
             self._live[document.position] = document
             return
         data = pickle.dumps(document, pickle.HIGHEST_PROTOCOL)

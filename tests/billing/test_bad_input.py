@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.exceptions import RequestError
-from tests.billing.conftest import Bench
+from tests.support.billing_bench import Bench
 
 Make = Callable[..., dict[str, Any]]
 

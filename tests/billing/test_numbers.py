@@ -69,3 +69,13 @@ def test_the_whole_list_covers_every_day_that_can_be_sent() -> None:
 
 def test_a_key_fits_the_column_for_keys() -> None:
     assert len(normalize_number("ΐ" * 64)) <= MAX_KEY_LENGTH
+
+
+@pytest.mark.parametrize(("number", "other"), [("RG-1", "rg-1"), ("Straße 7", "STRASSE 7"), ("Ü-1", "ü-1")])
+def test_numbers_that_differ_in_case_have_one_key(number: str, other: str) -> None:
+    assert normalize_number(number) == normalize_number(other)
+
+
+@pytest.mark.parametrize(("number", "other"), [("RG-1", "RG-2"), ("1", "01"), ("RG-1", "RG_1")])
+def test_other_numbers_have_other_keys(number: str, other: str) -> None:
+    assert normalize_number(number) != normalize_number(other)

@@ -22,7 +22,7 @@ from airflow_provider_rma.operators.billing import (
     RunMyAccountsPlanInvoicesOperator,
 )
 from airflow_provider_rma.operators.cancellation import RunMyAccountsCancelInvoicesOperator
-from tests.billing.conftest import Bench
+from tests.support.billing_bench import Bench
 from tests.support.simulator import SimulatorProcess
 from tests.support.system.secrets import CANARIES, RECORDS, TOKEN, customer, invoice
 

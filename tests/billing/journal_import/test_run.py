@@ -17,7 +17,7 @@ from airflow_provider_rma.billing.journal_import.model import ImportReport
 from airflow_provider_rma.billing.journal_import.run import JournalImport
 from airflow_provider_rma.exceptions import ConfigurationError, IncompleteResponseError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from tests.billing.conftest import Bench
+from tests.support.billing_bench import Bench
 
 Make = Callable[..., dict[str, Any]]
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
+from airflow_provider_rma.billing.files import RunFolder
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 from airflow_provider_rma.billing.numbers import normalize_number
+from airflow_provider_rma.billing.run import BillingRun
 from airflow_provider_rma.exceptions import BillingError, ConnectionNotMadeError, InDoubtError
-from tests.billing.conftest import Bench
+from airflow_provider_rma.schemas.fields import Direction
+from airflow_provider_rma.schemas.invoice import InvoiceSchema
+from tests.support.billing_bench import Bench
+from tests.support.billing_desk import Desk
+from tests.support.invoices import make_invoice
 
 Make = Callable[..., dict[str, Any]]
 
@@ -25,6 +35,27 @@ def parts(*lines: tuple[str, str, str]) -> dict[str, Any]:
         "taxentries": None,
         "parts": [dict(zip(keys, line, strict=True)) for line in lines],
     }
+
+
+def test_each_record_is_validated_exactly_once(
+    desk: Desk[InvoiceDocument], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: Counter[tuple[Direction, str]] = Counter()
+    load = InvoiceSchema.load
+
+    def counted(schema: InvoiceSchema, data: Any, **options: Any) -> Any:
+        loaded[schema.direction, data["invnumber"]] += 1
+        return load(schema, data, **options)
+
+    monkeypatch.setattr(InvoiceSchema, "load", counted)
+    records = [make_invoice(customernumber="K-1") for _ in range(20)]
+    folder = RunFolder(LocalFileSystem(), str(tmp_path), str(tmp_path))
+    run = BillingRun(desk.kind, desk.journal, folder)
+    assert run.plan(records).header.counts == {"create": 20}
+    assert loaded == {(Direction.USER, record["invnumber"]): 1 for record in records}
+    loaded.clear()
+    assert run.send(records).counts == {"created": 20}
+    assert loaded == {(Direction.USER, record["invnumber"]): 1 for record in records}
 
 
 def test_what_is_sent_is_booked_once_and_reported(bench: Bench, invoice: Make) -> None:

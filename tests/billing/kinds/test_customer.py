@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.exceptions import BillingError, ConfigurationError, InDoubtError
-from tests.billing.conftest import Bench
+from tests.support.billing_bench import Bench
 
 _numbers = count(1)
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import date
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
-from airflow_provider_rma.billing.outcomes import RunSummary, failing_outcomes
-from airflow_provider_rma.billing.plan_file import PlanReader
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary, failing_outcomes
+from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, PlanWriter, load_plan
 from airflow_provider_rma.billing.policy import InputRules, Policy
 from airflow_provider_rma.billing.run import BillingRun
+from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.exceptions import BillingError, ConfigurationError
-from tests.billing.conftest import Bench
+from tests.support.billing_bench import Bench
+from tests.support.billing_desk import Desk
+from tests.support.invoices import make_invoice
 
 Make = Callable[..., dict[str, Any]]
 
@@ -40,6 +46,60 @@ def apply(bench: Bench, path: Path, plan_hash: str | None = None) -> dict[str, d
             return run.apply(PlanReader(stream), plan_hash)
 
         return bench.go(run.folder, carry_out)
+
+
+def read(content: bytes) -> tuple[PlanReader, list[dict[str, Any]]]:
+    reader = PlanReader(BytesIO(content))
+    return reader, list(reader.lines())
+
+
+def test_a_plan_is_read_as_it_was_written(desk: Desk[InvoiceDocument]) -> None:
+    record = make_invoice(notes='Zürich "quoted"\n', expected_amount="108.10")
+    document = desk.add(record)
+    desk.working_set.decide_to_send(document)
+    desk.working_set.add_result(DocumentResult(2, "R-bad", Outcome.INVALID, ("no date",)), {"invnumber": "R-bad"})
+    stream = BytesIO()
+    writer = PlanWriter(stream, PlanHeader("demo", "https://rma.example", "run", "a" * 64), desk.working_set)
+    passed_on = list(writer.write())
+    content = stream.getvalue()
+    assert hashlib.sha256(content).hexdigest() == writer.digest
+    reader, lines = read(content)
+    assert (reader.header.counts, reader.header.amount) == ({"create": 1, "invalid": 1}, "108.10")
+    assert reader.digest == writer.digest
+    assert [{name: line[name] for name in line if name != "record"} for line in lines] == passed_on
+    assert lines[0]["record"] == json.loads(json.dumps(record, default=str))
+    assert (lines[1]["decision"], lines[1]["reasons"], lines[1]["document"]) == ("invalid", ["no date"], None)
+    with WorkingSet[InvoiceDocument]() as again:
+        load_plan(desk.kind, again, PlanReader(BytesIO(content)))
+        assert list(again.pending()) == [document]
+        assert [again.planned(position) for position in (1, 2)] == ["create", "invalid"]
+        assert [result.outcome for result, _ in again.results()] == ["held", "invalid"]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "no plan of this version"),
+        (b'{"plan": 99}\n', "no plan of this version"),
+        (b"not json\n", "damaged"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused(content: bytes, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        read(content)
+
+
+def test_a_plan_that_lacks_a_line_is_refused(desk: Desk[InvoiceDocument]) -> None:
+    for _ in range(2):
+        desk.working_set.decide_to_send(desk.add(make_invoice()))
+    stream = BytesIO()
+    list(PlanWriter(stream, PlanHeader("demo", "https://rma.example", "run", ""), desk.working_set).write())
+    lines = stream.getvalue().splitlines(keepends=True)
+    with pytest.raises(ConfigurationError, match="has 1 records, its header says 2"):
+        read(b"".join(lines[:-1]))
+
+
+# ---------------------------------------------------------------------- over HTTP, against the simulator
 
 
 def test_a_plan_names_every_decision_and_sends_nothing(bench: Bench, invoice: Make) -> None:

@@ -23,7 +23,7 @@ from airflow_provider_rma.billing.policy import InputRules, Policy
 from airflow_provider_rma.billing.run import BillingRun
 from airflow_provider_rma.exceptions import BillingError, ConfigurationError, InDoubtError, InvalidInputError
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from tests.billing.conftest import Bench
+from tests.support.billing_bench import Bench
 
 Make = Callable[..., dict[str, Any]]
 

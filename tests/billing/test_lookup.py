@@ -1,0 +1,101 @@
+"""Reading what the books hold under the numbers of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_rma.billing.journal.model import JournalState
+from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
+from airflow_provider_rma.billing.lookup import Lookup
+from airflow_provider_rma.exceptions import ServerError
+from tests.support.billing_desk import Desk
+from tests.support.invoices import make_invoice
+
+InvoiceDesk = Desk[InvoiceDocument]
+
+
+def book(desk: InvoiceDesk, **fields: Any) -> str:
+    invoice = desk.kind.read(make_invoice(**fields), 1).invoice
+    desk.client.create_invoice(invoice)
+    return str(invoice["invnumber"])
+
+
+def lookup(desk: InvoiceDesk) -> Lookup[InvoiceDocument]:
+    return Lookup(desk.kind, desk.working_set, {row.key: row for row in desk.journal.open_rows()})
+
+
+def test_of_the_list_only_numbers_of_the_run_and_open_rows_are_kept(desk: InvoiceDesk) -> None:
+    mine = desk.add(make_invoice())
+    other, open_number = book(desk), book(desk)
+    book(desk, invnumber=mine.number)
+    desk.leave(open_number, JournalState.UNKNOWN)
+    lookup(desk).read_list()
+    keys = [number.casefold() for number in (mine.number, open_number, other)]
+    assert [len(desk.working_set.booked(key)) for key in keys] == [1, 1, 0]
+
+
+def test_the_list_is_read_over_all_times(desk: InvoiceDesk) -> None:
+    old, future = desk.add(make_invoice()), desk.add(make_invoice())
+    book(desk, invnumber=old.number, transdate="1900-01-01")
+    book(desk, invnumber=future.number, transdate="2999-12-31")
+    lookup(desk).read_list()
+    assert [len(desk.working_set.booked(document.key)) for document in (old, future)] == [1, 1]
+
+
+def test_what_is_found_is_compared_with_the_document_of_its_number(desk: InvoiceDesk) -> None:
+    document = desk.add(make_invoice())
+    book(desk, invnumber=document.number.lower(), customernumber="K-002")
+    lookup(desk).read_list()
+    (comparison,) = desk.working_set.booked(document.key)
+    assert comparison.differences == ("customernumber: meant K-001, booked K-002",)
+
+
+def test_what_no_valid_document_stands_for_is_not_compared(desk: InvoiceDesk) -> None:
+    number = book(desk)
+    desk.leave(number, JournalState.UNKNOWN)
+    lookup(desk).read_list()
+    (comparison,) = desk.working_set.booked(number.casefold())
+    assert (comparison.differences, comparison.unchecked) == ((), ("everything",))
+
+
+def test_each_number_is_asked_for_once_a_known_one_is_found(desk: InvoiceDesk) -> None:
+    known, open_number = book(desk), "R-open"
+    document = desk.add(make_invoice())
+    desk.leave(open_number, JournalState.UNKNOWN)
+    desk.client.calls.clear()
+    assert lookup(desk).ask_by_number(["R-none", known])
+    assert [number for _, number in desk.client.calls] == ["R-none", known, document.number, open_number]
+
+
+def test_a_look_up_that_finds_no_known_number_is_not_trusted(desk: InvoiceDesk) -> None:
+    desk.add(make_invoice())
+    assert not lookup(desk).ask_by_number(["R-none"])
+    assert [number for _, number in desk.client.calls] == ["R-none"]
+
+
+@pytest.mark.parametrize("known", ["R 1", "R/1", "Ü-1"])
+def test_a_known_number_that_no_path_can_carry_proves_nothing(desk: InvoiceDesk, known: str) -> None:
+    book(desk, invnumber=known)
+    desk.add(make_invoice())
+    desk.client.calls.clear()
+    assert not lookup(desk).ask_by_number([known])
+    assert desk.client.calls == []
+
+
+def test_one_number_that_no_path_can_carry_spoils_the_look_up(desk: InvoiceDesk) -> None:
+    known = book(desk)
+    desk.add(make_invoice())
+    desk.add(make_invoice(invnumber="R/77 ü"))
+    desk.client.calls.clear()
+    assert not lookup(desk).ask_by_number([known])
+    assert desk.client.calls == []
+
+
+def test_a_look_up_that_fails_is_no_absence(desk: InvoiceDesk) -> None:
+    known = book(desk)
+    desk.add(make_invoice())
+    desk.client.errors["get_invoice"] = [None, ServerError("out of order")]
+    with pytest.raises(ServerError):
+        lookup(desk).ask_by_number([known])
