@@ -88,6 +88,7 @@ PEERS ?= $(BIN)/python
 .PHONY: bench
 bench: $(INSTALLED) ## measure; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.billing_throughput
+	$(BIN)/python -m benchmarks.billing_planning
 	$(BIN)/python -m benchmarks.billing_lost_reply --peers $(PEERS)
 	$(BIN)/python -m benchmarks.ledger_decode --samples 3
 	$(BIN)/python -m benchmarks.ledger_load --peers $(PEERS)
