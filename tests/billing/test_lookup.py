@@ -10,6 +10,7 @@ from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 from airflow_provider_rma.billing.lookup import Lookup
 from airflow_provider_rma.exceptions import ServerError
+from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY
 from tests.support.billing_desk import Desk
 from tests.support.invoices import make_invoice
 
@@ -38,8 +39,8 @@ def test_of_the_list_only_numbers_of_the_run_and_open_rows_are_kept(desk: Invoic
 
 def test_the_list_is_read_over_all_times(desk: InvoiceDesk) -> None:
     old, future = desk.add(make_invoice()), desk.add(make_invoice())
-    book(desk, invnumber=old.number, transdate="1900-01-01")
-    book(desk, invnumber=future.number, transdate="2999-12-31")
+    for document, day in ((old, EARLIEST_DAY), (future, LATEST_DAY)):
+        desk.client.create_invoice(document.invoice | {"transdate": day})
     lookup(desk).read_list()
     assert [len(desk.working_set.booked(document.key)) for document in (old, future)] == [1, 1]
 
