@@ -3,8 +3,8 @@
 After each lie, either the run says that the month is not proven and the old month is still there, or the warehouse
 holds what the books hold. Lies that no figure can show say so, with the reason.
 
-``LIES=all`` tells each lie in both forms and into each kind of warehouse, and lets an honest run follow; so does
-``make test-all``.
+``LIES=all`` tells each lie in both forms into DuckDB and in one form into the other kinds of warehouses, and lets an
+honest run follow where it was refused; so does ``make test-all``.
 """
 
 from __future__ import annotations
@@ -93,15 +93,16 @@ def told(books: Recorded, liar: Liar, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def _cases() -> Iterator[object]:
-    """Each lie in both situations; a usual run tells it in one form each, and a harmless one only once."""
+    """Each lie in both situations; a usual run tells it in one form each, a harmless one only once."""
     for number, entry in enumerate(LIES):
         for place, situation in enumerate(SITUATIONS):
             if not ALL and entry.finding(situation) in (HARMLESS, TAKEN) and place == number % 2:
                 continue
-            for form in FORMS if ALL else [FORMS[(number + place) % 2]]:
+            for form in FORMS:
+                is_usual = form == FORMS[(number + place) % 2]
                 failing = expected_failure(entry.name, situation, form)
                 marks = [pytest.mark.xfail(strict=True, reason=failing)] if failing else []
-                for kind in KINDS:
+                for kind in KINDS if is_usual else KINDS[:ALL]:
                     name = f"{entry.name}-{situation}-{form}-{kind}"
                     yield pytest.param(_usual(entry), situation, form, kind, marks=marks, id=name)
 
@@ -126,7 +127,8 @@ def test_a_lie_is_refused_or_the_warehouse_holds_the_books(
     if not (finding.unseen and run.is_proven):
         read = {month: picture for month, picture in old.items() if _is_within(month, entry)}
         check_warehouse(run, warehouse, read, told.books.files["now"], unlinked=finding.unlinked)
-    if ALL and not (finding.unseen and run.is_proven):
+    # Where the lie was taken, the truth may contradict it: an account that seemed to be a contra account is none.
+    if ALL and not run.is_proven:
         told.load(warehouse, "now")
 
 
