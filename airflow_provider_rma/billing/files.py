@@ -6,10 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, RunSummary
+from airflow_provider_rma.schemas.problems import printable_name
 
 PLAN = "plan.ndjson"
 PLAN_SUMMARY = "plan.md"
@@ -99,7 +101,10 @@ def folder_name(name: str) -> str:
 
 def to_line(values: Mapping[str, Any]) -> bytes:
     """Encode a line of NDJSON."""
-    return (json.dumps(values, ensure_ascii=False) + "\n").encode()
+    try:
+        return (json.dumps(values, ensure_ascii=False) + "\n").encode()
+    except UnicodeEncodeError:  # half a character, which JSON can escape
+        return (json.dumps(values) + "\n").encode()
 
 
 def read_refused_numbers(outcomes: Iterable[bytes]) -> dict[str, str]:
@@ -117,7 +122,43 @@ def read_refused_numbers(outcomes: Iterable[bytes]) -> dict[str, str]:
 
 def hash_record(record: Mapping[str, Any]) -> bytes:
     """Encode a record of the input in the form over which inputs are hashed."""
-    return json.dumps(record, default=str, sort_keys=True).encode() + b"\n"
+    return dump_record(record, sort_keys=True).encode() + b"\n"
+
+
+def dump_record(record: Any, *, sort_keys: bool = False) -> str:
+    """Write a record of the input as JSON in ASCII, whatever it holds: also one that no schema accepts has its place in
+    the files of the run. What JSON does not know is written as its text, what has no text as the name of its type.
+    """
+    try:
+        return json.dumps(record, default=str, sort_keys=sort_keys)
+    except Exception:  # noqa: BLE001 - a user's object may raise anything, and hold itself
+        return json.dumps(_Simplifier().simplify(record), sort_keys=sort_keys)
+
+
+class _Simplifier:
+    """Reduces any object to what JSON knows, up to a number of values, and of levels."""
+
+    def __init__(self) -> None:
+        self._left = 10_000
+
+    def simplify(self, value: Any, levels: int = 20) -> Any:
+        self._left -= 1
+        if levels and self._left > 0:
+            if isinstance(value, Mapping):
+                with suppress(Exception):
+                    return {self._to_text(key): self.simplify(inner, levels - 1) for key, inner in value.items()}
+            elif isinstance(value, list | tuple):
+                return [self.simplify(inner, levels - 1) for inner in value[: max(self._left, 0)]]
+            elif value is None or isinstance(value, bool | float):
+                return value
+        return self._to_text(value)
+
+    @staticmethod
+    def _to_text(value: Any) -> str:
+        if not isinstance(value, Mapping | list | tuple):
+            with suppress(Exception):
+                return str(value)
+        return f"<{printable_name(type(value).__name__)}>"
 
 
 def hash_records(records: Iterable[Mapping[str, Any]]) -> str:

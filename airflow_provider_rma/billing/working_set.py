@@ -18,6 +18,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Generic, Self
 
+from airflow_provider_rma.billing.files import dump_record
 from airflow_provider_rma.billing.kinds.base import Comparison, D
 from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome
@@ -104,7 +105,7 @@ class WorkingSet(Generic[D]):
         self.record_result(result)
 
     def _insert(self, position: int, number: str, record: Mapping[str, Any], planned: str | None) -> None:
-        source = json.dumps(record, default=str, ensure_ascii=False)
+        source = dump_record(record)
         self._db.execute(
             "INSERT INTO record (position, key, number, source, planned) VALUES (?, ?, ?, ?, ?)",
             (position, normalize_number(number), number, source, planned),

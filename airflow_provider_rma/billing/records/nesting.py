@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from numbers import Number
 from typing import Any
 
+from airflow_provider_rma.billing.numbers import read_number
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
+from airflow_provider_rma.schemas.problems import printable_name
 
 #: Fields of an invoice that hold lists, each row of a flat source giving one line.
 LIST_FIELDS = ("parts", "incomeentries", "taxentries")
@@ -29,7 +31,7 @@ def nest_rows(rows: Iterable[Any], *, key: str) -> Iterator[Record | RefusedReco
             record, is_line = _nest(row, position, key)
             number = _read_key(record.get(key)) if isinstance(record, dict) and is_line else ""
             if current is not None and number and _read_key(current.get(key)) == number:
-                _merge(current, record, f"row {position} ({key} {number})")
+                _merge(current, record, f"row {position} ({key} {printable_name(number)})")
                 continue
             if current is not None:
                 yield current
@@ -38,7 +40,7 @@ def nest_rows(rows: Iterable[Any], *, key: str) -> Iterator[Record | RefusedReco
                 yield record
                 continue
             if number and not seen.add(number):
-                problem = f"rows of {number} appear again after rows of another record"
+                problem = f"rows of {printable_name(number)} appear again after rows of another record"
                 raise InvalidInputError([FieldProblem(f"row {position}: {key}", problem, f"order the rows by {key}")])
             current = record
         if current is not None:
@@ -85,9 +87,10 @@ def _nest(row: Any, position: int, key: str) -> tuple[dict[str, Any] | RefusedRe
     whole = {name for name in LIST_FIELDS if row.get(name) is not None}
     mixed = (nested.keys() & row.keys()) | (whole if nested.keys() & set(LIST_FIELDS) else set())
     if mixed:
-        number = _read_key(row.get(key))
+        number = read_number(row, key)
+        names = ", ".join(map(printable_name, sorted(mixed)))
         reason = (
-            f"{f'{key} {number}' if number else f'record {position}'}: {', '.join(sorted(mixed))}: "
+            f"{f'{key} {number}' if number else f'record {position}'}: {names}: "
             "nested fields and columns with __ are mixed; give all lines in lists, or one line per row in columns"
         )
         return RefusedRecord(number, Outcome.INVALID, (reason,), row), False
@@ -115,7 +118,10 @@ def _group_columns(row: dict[Any, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _read_key(value: Any) -> str:
-    return str(value) if isinstance(value, str | Number) else ""
+    if isinstance(value, str | Number):
+        with suppress(Exception):
+            return str(value)
+    return ""
 
 
 def _merge(record: dict[str, Any], row: Any, where: str) -> None:
@@ -125,7 +131,9 @@ def _merge(record: dict[str, Any], row: Any, where: str) -> None:
             record[name] = [*(record.get(name) or ()), *(row.get(name) or ())]
         elif not _is_same(record.get(name), row.get(name)):
             remedy = "give every row of a record the same value in the columns that are not lines"
-            raise InvalidInputError([FieldProblem(f"{where}: {name}", "differs from the rows before", remedy)])
+            raise InvalidInputError(
+                [FieldProblem(f"{where}: {printable_name(name)}", "differs from the rows before", remedy)]
+            )
 
 
 def _is_same(first: Any, second: Any) -> bool:
