@@ -6,11 +6,12 @@ from requests import PreparedRequest
 from requests.auth import AuthBase
 
 from airflow_provider_rma.client.config import AuthScheme, ClientConfig
-from airflow_provider_rma.client.redaction import hide_key_in_logs
+from airflow_provider_rma.client.redaction import hide_in_logs
 
 
 def make_auth(config: ClientConfig) -> AuthBase:
     """The scheme that a connection asks for."""
+    hide_in_logs(config.token)
     return _SCHEMES[config.auth_scheme](config.token)
 
 
@@ -41,7 +42,6 @@ class QueryKeyAuth(AuthBase):
 
     def __init__(self, token: str) -> None:
         self._token = token
-        hide_key_in_logs()
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.prepare_url(request.url or "", {"api_key": self._token})

@@ -7,6 +7,7 @@ as ``datetime.date``; see :mod:`airflow_provider_rma.schemas`.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -38,7 +39,8 @@ class RunMyAccountsClient:
     :param config: the connection.
     :param retry: policy for reads.
     :param sleep: how to wait between tries.
-    :ivar unknown_fields: paths of fields that responses held and nobody has documented, e.g. ``invoice.parts.colour``.
+    :ivar unknown_fields: paths of fields that responses held and nobody has documented, e.g. ``invoice.parts.colour``;
+        the first hundred.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class RunMyAccountsClient:
     ) -> None:
         self.config = config
         self.unknown_fields: set[str] = set()
+        self._reports = 0
         self._lock = threading.Lock()
         self._transport = Transport(config, retry=retry, sleep=sleep)
 
@@ -299,12 +302,26 @@ class RunMyAccountsClient:
         return entity
 
     def _report_unknown(self, entity: str, found: set[str]) -> None:
-        paths = {f"{entity}.{path}" for path in found}
         with self._lock:
-            new = paths - self.unknown_fields
-            self.unknown_fields |= new
-        for path in sorted(new):
-            log.warning("The service sends a field that is not documented: %s. It is kept as it is.", path)
+            new = sorted({f"{entity}.{path}" for path in found} - self.unknown_fields)
+            new = new[: _MOST_KEPT - len(self.unknown_fields)]
+            self.unknown_fields.update(new)
+            is_quiet = self._reports >= _MOST_REPORTS
+            self._reports += bool(new)
+        if new and not is_quiet:
+            shown = dict.fromkeys(_show_path(path) for path in new[:_MOST_SHOWN])
+            more = f" and {len(new) - _MOST_SHOWN} more" if len(new) > _MOST_SHOWN else ""
+            log.warning("The service sends a field that is not documented: %s%s. It is kept.", ", ".join(shown), more)
+
+
+#: Most paths of undocumented fields that a client keeps, warnings about them, and paths that a warning shows.
+_MOST_KEPT, _MOST_REPORTS, _MOST_SHOWN = 100, 5, 5
+_FIELD_NAME = re.compile(r"@?[A-Za-z_][A-Za-z0-9_-]{0,31}")
+
+
+def _show_path(path: str) -> str:
+    """A path for the log. A name that is none of a field may be anything, a person's name too: it is not shown."""
+    return ".".join(name if _FIELD_NAME.fullmatch(name) else "(unusual name)" for name in path.split("."))
 
 
 def _invoice_query(

@@ -12,6 +12,7 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from airflow_provider_rma.client.codecs.wire import ContentType
+from airflow_provider_rma.client.origin import OriginError, canonical_origin
 from airflow_provider_rma.exceptions import ConfigurationError
 
 AuthScheme = Literal["bearer", "rma_key", "query"]
@@ -24,7 +25,8 @@ class ClientConfig:
     """Settings of one tenant's connection.
 
     :param host: scheme, name and port of the service; no scheme means https. No path: ``/api/…`` is added.
-    :param tenant: the client name issued with the key (RMA: "Mandant").
+    :param tenant: the client name issued with the key (RMA: "Mandant"), exactly as it stands in the service's
+        addresses: upper and lower case count, and two spellings are two tenants.
     :param token: the API key, ``pat_…`` since 2025 (documented). Never shown by ``repr``.
     :param auth_scheme: ``bearer`` (the only one the live service accepts since 2026-04-01, documented), ``rma_key``
         (header ``X-RMA-KEY``), ``query`` (``api_key`` in the URL; needs ``allow_key_in_url``).
@@ -74,9 +76,9 @@ class ClientConfig:
 
     @property
     def origin(self) -> str:
-        """Scheme, name and port of the service, e.g. ``https://service.runmyaccounts.com``."""
-        host = self.host.strip().rstrip("/")
-        return host if "://" in host else f"https://{host}"
+        """The only name of the service, e.g. ``https://service.runmyaccounts.com``, however the host is written; see
+        :func:`~airflow_provider_rma.client.origin.canonical_origin`."""
+        return canonical_origin(self.host)
 
     @property
     def base_url(self) -> str:
@@ -90,26 +92,19 @@ class ClientConfig:
 
     def _wrong_host(self) -> Iterator[str]:
         try:
-            parts = urlsplit(self.origin)
-            name, _ = parts.hostname, parts.port
-        except ValueError:
-            yield "host is no address; give a name such as service.runmyaccounts.com, with :port if needed"
+            parts = urlsplit(canonical_origin(self.host) if isinstance(self.host, str) else "")
+        except OriginError as error:
+            yield f"host {error}"
             return
-        if parts.scheme not in ("https", "http"):
-            yield "host has an unknown scheme; use https://"
-        elif not name or re.search(r"[\s\\]", self.origin):
-            yield "host is no address; give a name such as service.runmyaccounts.com"
-        elif parts.username is not None or parts.password is not None:
-            yield "host holds a user or password; put the token into the password field"
-        elif parts.path or parts.query or parts.fragment or "?" in self.origin or "#" in self.origin:
-            yield "host has a path or query; give scheme, name and port only"
-        elif parts.scheme == "http" and not self.allow_http and not _is_loopback(name):
+        if not parts.hostname:
+            yield "host is no text; give a name such as service.runmyaccounts.com"
+        elif parts.scheme == "http" and not self.allow_http and not _is_loopback(parts.hostname):
             yield "host uses http://, which sends the token in clear text; use https:// (or set allow_http)"
 
     def _wrong_tenant(self) -> Iterator[str]:
         if not isinstance(self.tenant, str) or not self.tenant.strip():
             yield "tenant is missing; give the client name issued with the key (field schema)"
-        elif self.tenant in (".", "..") or re.search(r"[\s/\\?#%\x00-\x1f\x7f]", self.tenant):
+        elif self.tenant in (".", "..") or re.search(r"[\s/\\?#%;]", self.tenant) or not self.tenant.isprintable():
             yield "tenant has characters that no client name has; give the name alone, without blanks or slashes"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.api_version or ""):
             yield "api_version is no version; use latest"

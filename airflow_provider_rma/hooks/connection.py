@@ -93,7 +93,7 @@ def client_config(connection: ConnectionLike, *, content_type: str | None = None
         {"content_type": content_type} if content_type else {}
     )
     environment = settings.pop("environment", "live")
-    settings["host"] = _host(connection, conn_id) or HOSTS[environment]
+    settings["host"] = _host(connection, conn_id, environment)
     settings["tenant"] = str(connection.schema or "").strip()
     settings["token"] = _token(connection, conn_id)
     try:
@@ -103,23 +103,41 @@ def client_config(connection: ConnectionLike, *, content_type: str | None = None
         raise ConfigurationError(f"connection {conn_id}: {error.message}", advice=error.advice) from None
 
 
-def _host(connection: ConnectionLike, conn_id: str) -> str | None:
-    """The host as it was given, with the field Port put into it; the client judges the rest."""
-    host = str(connection.host or "").strip().rstrip("/")
-    port = connection.port
-    if not port:
-        return host or None
-    if not host:
-        raise _field_error(conn_id, "Port", "is set without a Host", "Fill in Host, or empty Port.")
+def _host(connection: ConnectionLike, conn_id: str, environment: str) -> str:
+    """The host as it was given, or that of the environment, with the field Port put into it; the client judges the
+    rest."""
+    host = str(connection.host or "").strip().rstrip("/") or HOSTS[environment]
+    if connection.port:
+        host = _with_port(host, int(connection.port), conn_id)
+    if environment == "sandbox" and _is_live(host):
+        raise _field_error(
+            conn_id,
+            "extra 'environment'",
+            "says sandbox, and Host is the address of the live service",
+            f"Empty Host to use {HOSTS['sandbox']}, or set environment to live if the real books are meant.",
+        )
+    return host
+
+
+def _with_port(host: str, port: int, conn_id: str) -> str:
     try:
         named = urlsplit(host if "://" in host else f"//{host}").port
     except ValueError:
         return host
     if named is None:
-        return f"{host}:{port}"
-    if named != int(port):
+        return f"{host.rstrip(':')}:{port}"
+    if named != port:
         raise _field_error(conn_id, "Host", "names another port than the field Port", "Give the port once.")
     return host
+
+
+def _is_live(host: str) -> bool:
+    from airflow_provider_rma.client.origin import OriginError, canonical_origin
+
+    try:
+        return urlsplit(canonical_origin(host)).hostname == urlsplit(HOSTS["live"]).hostname
+    except OriginError:
+        return False
 
 
 def _token(connection: ConnectionLike, conn_id: str) -> str:
@@ -223,7 +241,7 @@ class Extras:
             return True
         if word in _FALSE:
             return False
-        raise self._extra_error(name, "is neither true nor false")
+        raise self._extra_error(name, "is neither true nor false", "Write true or false.")
 
     def choice(self, name: str, allowed: Collection[str]) -> str | None:
         """One of the allowed words, in any case."""
@@ -232,7 +250,7 @@ class Extras:
             return None
         if isinstance(value, str) and value.casefold() in allowed:
             return value.casefold()
-        raise self._extra_error(name, f"is none of {', '.join(allowed)}")
+        raise self._extra_error(name, f"is none of {', '.join(allowed)}", "Choose one of these words.")
 
     def seconds(self, name: str) -> float | None:
         """A time in seconds, greater than zero."""
@@ -247,7 +265,7 @@ class Extras:
                 number = math.nan
         if math.isfinite(number) and number > 0:
             return number
-        raise self._extra_error(name, "is not a number of seconds greater than 0")
+        raise self._extra_error(name, "is not a number of seconds greater than 0", "Write a number such as 30.")
 
     def count(self, name: str) -> int | None:
         """A whole number, at least 1."""
@@ -258,7 +276,7 @@ class Extras:
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
             return value
-        raise self._extra_error(name, "is not a whole number of at least 1")
+        raise self._extra_error(name, "is not a whole number of at least 1", "Write a number such as 1.")
 
     def day(self, name: str) -> datetime.date | None:
         """A calendar day written ``YYYY-MM-DD``."""
@@ -270,14 +288,14 @@ class Extras:
                 return datetime.date.fromisoformat(value)
             except ValueError:
                 pass
-        raise self._extra_error(name, "is not a day written YYYY-MM-DD")
+        raise self._extra_error(name, "is not a day written YYYY-MM-DD", "Write it like 2025-12-31.")
 
     def text(self, name: str) -> str | None:
         """A text, without blanks around it."""
         value = self.get(name)
         if value is None or isinstance(value, str):
             return value
-        raise self._extra_error(name, "is not a text")
+        raise self._extra_error(name, "is not a text", "Write it in double quotes.")
 
     def verification(self, name: str) -> bool | str | None:
         """Whether certificates are verified, or the path of the file to verify them with."""
@@ -298,7 +316,11 @@ class Extras:
         if not value:
             return None
         if not isinstance(value, dict) or not set(value) <= {"http", "https"}:
-            raise self._extra_error(name, 'is neither an address nor a JSON object with the names "http" and "https"')
+            raise self._extra_error(
+                name,
+                'is neither an address nor a JSON object with the names "http" and "https"',
+                "Write it as http://proxy.example.com:3128.",
+            )
         return {scheme: self._proxy(name, address) for scheme, address in value.items() if address} or None
 
     def _proxy_text(self, name: str, text: str) -> Any:
@@ -307,7 +329,9 @@ class Extras:
         try:
             return json.loads(text)
         except ValueError:
-            raise self._extra_error(name, "is no JSON object") from None
+            raise self._extra_error(
+                name, "is no JSON object", 'Write it as {"https": "http://proxy.example.com:3128"}.'
+            ) from None
 
     def _proxy(self, name: str, address: Any) -> str:
         try:

@@ -58,6 +58,30 @@ def test_unknown_fields_are_kept_and_reported_once(caplog: pytest.LogCaptureFixt
     assert "red" not in caplog.text
 
 
+def test_names_of_unknown_fields_are_shown_only_where_they_look_like_names(caplog: pytest.LogCaptureFixture) -> None:
+    names = ["a\\nINFO all well", "\\u001b[31mred", "hans@muster.example", "Frau Muster", "x" * 40, "colour"]
+    body = (INVOICE % "".join(f', "{name}": "1"' for name in names)).encode()
+    server, client = serve(respond(200, body))
+    with server, client, caplog.at_level(logging.WARNING):
+        client.get_invoice("R-1")
+    (line,) = caplog.messages
+    assert "invoice.colour" in line
+    assert "(unusual name)" in line
+    assert line.isprintable()
+    for hidden in ("INFO", "31m", "uster", "xx"):
+        assert hidden not in line
+    assert "invoice.Frau Muster" in client.unknown_fields
+
+
+def test_a_response_full_of_unknown_fields_makes_a_handful_of_warnings(caplog: pytest.LogCaptureFixture) -> None:
+    listed = ", ".join(INVOICE % f', "field_{index}": 1, "other_{index}": 2' for index in range(500))
+    server, client = serve(respond(200, f'{{"invoice": [{listed}]}}'.encode()))
+    with server, client, caplog.at_level(logging.WARNING):
+        assert len(client.list_invoices(from_date=date(2026, 1, 1))) == 500
+    assert len(caplog.messages) == 5
+    assert len(client.unknown_fields) == 100
+
+
 def test_filters_of_invoices() -> None:
     server, client = serve(respond(200, b"null"))
     with server, client:

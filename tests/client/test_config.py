@@ -86,6 +86,22 @@ def test_all_problems_are_named_at_once() -> None:
         config(host="https://rma.example/x", tenant="", token="")
 
 
+@pytest.mark.parametrize("host", [None, 5, b"rma.example"])
+def test_a_host_that_is_no_text_is_refused(host: Any) -> None:
+    with pytest.raises(ConfigurationError, match="host is no text"):
+        config(host=host)
+
+
+@pytest.mark.parametrize("tenant", ["demo\u200b", "de\u00admo", "a%2Fb", "a;b", "a b", "a\u00a0b"])
+def test_a_tenant_with_what_no_name_has_is_refused(tenant: str) -> None:
+    with pytest.raises(ConfigurationError, match="tenant has characters"):
+        config(tenant=tenant)
+
+
+def test_tenants_are_named_as_they_are_written() -> None:
+    assert config(tenant="Demo").base_url != config(tenant="demo").base_url
+
+
 def test_clear_text_can_be_allowed() -> None:
     assert config(host="http://rma.example", allow_http=True).origin == "http://rma.example"
 

@@ -167,13 +167,48 @@ def test_a_file_of_certificates_that_does_not_exist_is_named_when_the_client_is_
         ("sandbox", None, "https://service.int.runmyaccounts.com"),
         ("Sandbox", " ", "https://service.int.runmyaccounts.com"),
         ("live", "service.int.runmyaccounts.com", "https://service.int.runmyaccounts.com"),
-        ("sandbox", "https://service.runmyaccounts.com/", "https://service.runmyaccounts.com"),
+        ("sandbox", "https://rma.example.com/", "https://rma.example.com"),
     ],
 )
 def test_the_environment_gives_the_host_only_where_none_is_set(
     connect: Connect, environment: str | None, host: str | None, origin: str
 ) -> None:
     assert connect.config(host=host, extra={"environment": environment}).origin == origin
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [
+        ("https://service.runmyaccounts.com", None),
+        ("SERVICE.runmyaccounts.com.:443", None),
+        ("service.runmyaccounts.com", 443),
+        ("service.runmyaccounts.com", 8443),
+    ],
+)
+def test_the_live_service_is_no_sandbox(connect: Connect, host: str, port: int | None) -> None:
+    text = connect.refusal(host=host, port=port, extra={"environment": "sandbox"})
+    assert "says sandbox, and Host is the address of the live service" in text
+    assert "Empty Host" in text
+
+
+@pytest.mark.parametrize(
+    ("environment", "port", "origin"),
+    [
+        ("live", 443, "https://service.runmyaccounts.com"),
+        ("sandbox", 443, "https://service.int.runmyaccounts.com"),
+        ("sandbox", 8443, "https://service.int.runmyaccounts.com:8443"),
+        (None, 8443, "https://service.runmyaccounts.com:8443"),
+    ],
+)
+def test_a_port_without_a_host_is_the_environments(
+    connect: Connect, environment: str | None, port: int, origin: str
+) -> None:
+    assert connect.config(port=port, extra={"environment": environment}).origin == origin
+
+
+@pytest.mark.parametrize("host", ["RMA.example", "rma.example:443", "rma.example.", "HTTPS://rma.example/"])
+def test_two_connections_to_one_service_have_one_origin(connect: Connect, host: str) -> None:
+    assert connect.config(host=host).origin == connect.config(host="rma.example").origin
 
 
 @pytest.mark.parametrize(
@@ -210,7 +245,6 @@ def test_the_call_wins_over_the_connection_in_its_content_type(connect: Connect)
         ({"password": None}, "token"),
         ({"password": "***"}, "mask"),
         ({"password": f"Bearer {TOKEN}"}, "token"),
-        ({"port": 8443}, "Port"),
         ({"host": "rma.example.com:9000", "port": 8443}, "port"),
         ({"host": "ftp://rma.example.com"}, "scheme"),
         ({"host": "http://rma.example.com"}, "allow_http"),
@@ -267,6 +301,7 @@ def test_a_wrong_field_is_named(connect: Connect, fields: dict[str, Any], said: 
 def test_a_wrong_extra_is_named_and_not_quoted(connect: Connect, name: str, value: Any) -> None:
     text = connect.refusal(extra={name: value})
     assert name in text
+    assert any(remedy in text for remedy in ("Write ", "Choose ", "use latest", "Correct the connection"))
 
 
 @pytest.mark.parametrize("name", [name for name in EXTRAS if name != "verify"])
