@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.kinds import kind_of_test, order_by_length
 from tests.support.payloads import Payloads, payload_sets
-from tests.support.postgres import PostgresServer, find_binaries
+from tests.support.postgres import Pooler, PostgresServer, find_binaries, find_pooler
 from tests.support.temporary import prefer_memory
 
 # How long an example takes says more about the machine than about the code.
@@ -103,6 +103,19 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip(reason)
     with PostgresServer(binaries) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pooler(postgres: PostgresServer) -> Iterator[Pooler]:
+    """A pgbouncer in transaction mode before the throw-away PostgreSQL, once per test process."""
+    binary = find_pooler()
+    if binary is None:
+        reason = "no pgbouncer on this machine: install the package pgbouncer"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with Pooler(binary, postgres) as pooler:
+        yield pooler
 
 
 @pytest.fixture(scope="session")

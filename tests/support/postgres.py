@@ -178,6 +178,81 @@ class PostgresServer:
             raise RuntimeError(f"{name} failed:\n{done.stdout}{done.stderr}")
 
 
+def find_pooler() -> Path | None:
+    """Return the path of ``pgbouncer``, None if it is not installed."""
+    found = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    return Path(found) if found else None
+
+
+class Pooler:
+    """A running pgbouncer in transaction mode before a server; a context manager that stops the process it started.
+
+    Two sessions serve all clients in turn, so that consecutive transactions of a client meet another session.
+
+    :param binary: ``pgbouncer``.
+    """
+
+    def __init__(self, binary: Path, server: PostgresServer) -> None:
+        self._binary = binary
+        self._server = server
+        self._identity = _unprivileged() if os.geteuid() == 0 else {}
+        self._folder = Path()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    def __enter__(self) -> Pooler:
+        self._folder = Path(tempfile.mkdtemp(prefix="rma-pooler-"))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        (self._folder / "users").write_text(f'"{USER}" "{PASSWORD}"\n')
+        target = f"host=127.0.0.1 port={self._server.port} user={USER} password={PASSWORD}"
+        settings = {
+            "listen_addr": "127.0.0.1",
+            "listen_port": self.port,
+            "unix_socket_dir": "",
+            "auth_type": "plain",
+            "auth_file": self._folder / "users",
+            "pool_mode": "transaction",
+            "default_pool_size": 2,
+            "server_round_robin": 1,
+        }
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        (self._folder / "pooler.ini").write_text("\n".join(["[databases]", f"* = {target}", "[pgbouncer]", *lines, ""]))
+        for path in (self._folder, *self._folder.iterdir()):
+            path.chmod(0o755)
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [self._binary, self._folder / "pooler.ini"],
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                start_new_session=True,
+                **self._identity,
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return self
+            time.sleep(0.02)
+        self.__exit__(None, None, None)
+        raise RuntimeError("pgbouncer did not start")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(STOP_SECONDS)
+            self._process = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def url(self, database: str, *, driver: str) -> str:
+        """SQLAlchemy URL of a database behind the pooler."""
+        return f"postgresql+{driver}://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+
 def _unprivileged() -> dict[str, Any]:
     for name in ("postgres", "nobody"):
         try:

@@ -2,15 +2,19 @@
 
 A write on SQLite takes the database's write lock before it reads (``BEGIN IMMEDIATE``): two writers wait for each other
 instead of finding out at the commit.
+
+PostgreSQL may be behind a pooler that hands every transaction to another session. So no statement is prepared on the
+server, and every setting is one of its transaction.
 """
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,8 +25,16 @@ from sqlalchemy.pool import QueuePool
 
 from airflow_provider_rma.exceptions import JournalError
 
+log = logging.getLogger(__name__)
+
 #: Seconds for which a writer waits for another one on SQLite, and a thread for a free connection.
 BUSY_SECONDS = 30
+
+#: Seconds after which a log says what is waited for.
+SILENT_SECONDS = 2.0
+
+#: Milliseconds for which SQLite itself waits while a log is kept, and otherwise.
+_WATCHED_BUSY, _BUSY = 100, BUSY_SECONDS * 1000
 
 #: What libpq understands: found out soon that the database is gone, and named in the database's list of sessions.
 _LIBPQ: dict[str, Any] = {
@@ -87,49 +99,110 @@ def _sqlite_options(url: sa.engine.URL) -> dict[str, Any]:
     return {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     # A claim must survive a power cut: it is all that stands between a crash and a second POST.
-    for pragma in (f"busy_timeout={BUSY_SECONDS * 1000}", "journal_mode=WAL", "synchronous=FULL"):
-        _execute_when_unlocked(connection, f"PRAGMA {pragma}")
+    pragmas = (f"PRAGMA {pragma}" for pragma in ("journal_mode=WAL", "synchronous=FULL"))
+    _execute_when_unlocked(connection, *pragmas, deadline=time.monotonic() + BUSY_SECONDS)
 
 
-def _execute_when_unlocked(connection: Any, statement: str) -> None:
-    """Repeat while the database is locked: switching a new file to WAL does not wait for the busy time-out."""
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            connection.execute(statement).close()
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+def _execute_when_unlocked(connection: sqlite3.Connection, *statements: str, deadline: float) -> None:
+    """Execute statements that need a lock, waiting until a deadline while others hold it.
+
+    SQLite's own waiting tells nobody, and switching a new file to WAL does not wait at all.
+
+    :raises JournalError: if the database is locked beyond the deadline.
+    """
+    started = time.monotonic()
+    announced = False
+    connection.execute(f"PRAGMA busy_timeout={_WATCHED_BUSY}").close()
+    try:
+        for statement in statements:
+            while not _is_executed(connection, statement):
+                now = time.monotonic()
+                if now > deadline:
+                    raise _locked(connection)
+                if not announced and now - started > SILENT_SECONDS:
+                    announced = True
+                    left = deadline - now
+                    log.warning(
+                        "Waiting for the journal %s: another process has it locked. At most %.0f s more.",
+                        _file_name(connection),
+                        left,
+                    )
+                time.sleep(0.02)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={_BUSY}").close()
+
+
+def _is_executed(connection: sqlite3.Connection, statement: str) -> bool:
+    """Execute a statement; False if the database is locked."""
+    try:
+        connection.execute(statement).close()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        return False
+    return True
+
+
+def _locked(connection: sqlite3.Connection) -> JournalError:
+    return JournalError(
+        f"the journal {_file_name(connection)} is locked by another process, for {BUSY_SECONDS} s now",
+        advice="Nothing is posted without it. Find the process that has the file open (`fuser`, `lsof`) and end it, "
+        "then run again.",
+        retryable=True,
+    )
+
+
+def _file_name(connection: sqlite3.Connection) -> str:
+    try:
+        return str(connection.execute("PRAGMA database_list").fetchone()[2])
+    except sqlite3.Error:
+        return "(SQLite)"
 
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    # A server that acknowledges before it has written would forget a claim when it crashes.
-    cursor.execute(
-        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-    )
-    cursor.close()
-    connection.commit()
+    # psycopg prepares what it sees five times; behind a pooler the next transaction may meet another session.
+    if hasattr(connection, "prepare_threshold"):
+        connection.prepare_threshold = None
+
+
+#: A server that acknowledges before it has written would forget a claim when it crashes.
+_COMMIT_DURABLY = (
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
 
 
 @contextmanager
 def write_transaction(engine: sa.Engine) -> Iterator[sa.engine.Connection]:
     """Open a transaction that is committed at the end and rolled back on an error."""
-    sqlite = engine.dialect.name == "sqlite"
-    with _writer_lock(engine) if sqlite else nullcontext(), engine.begin() as connection:
-        if sqlite:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if engine.dialect.name != "sqlite":
+        with engine.begin() as connection:
+            connection.exec_driver_sql(_COMMIT_DURABLY)
+            yield connection
+        return
+    deadline = time.monotonic() + BUSY_SECONDS
+    with _writer_turn(engine), engine.begin() as connection:
+        database: Any = connection.connection.dbapi_connection
+        _execute_when_unlocked(database, "BEGIN IMMEDIATE", deadline=deadline)
         yield connection
 
 
-def _writer_lock(engine: sa.Engine) -> threading.Lock:
+@contextmanager
+def _writer_turn(engine: sa.Engine) -> Iterator[None]:
+    """Wait for the other threads of this process."""
     with _registry:
-        return _sqlite_writers.setdefault(engine, threading.Lock())
+        lock = _sqlite_writers.setdefault(engine, threading.Lock())
+    if not lock.acquire(timeout=BUSY_SECONDS):
+        raise JournalError(
+            f"the journal is busy: other threads of this task have written to it for {BUSY_SECONDS} s",
+            advice="Nothing is posted without it. Run again.",
+            retryable=True,
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def db_now(engine: sa.Engine) -> sa.ColumnElement[float]:

@@ -7,16 +7,51 @@ bears being repeated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
+from airflow_provider_rma.billing.journal.canonical import move_rows_to_canonical_keys
 from airflow_provider_rma.billing.journal.engine import db_now, journal_errors, write_transaction
 from airflow_provider_rma.billing.journal.tables import STEP
 from airflow_provider_rma.exceptions import JournalError
 
-#: SQL that SQLite and PostgreSQL both understand, one tuple of statements for each step.
-STEPS: tuple[tuple[str, ...], ...] = (
+#: SQL that SQLite and PostgreSQL both understand, or a function where there is no such SQL.
+Statement = str | Callable[[sa.engine.Connection], None]
+
+#: Characters that columns have since step 4: any number that is accepted, any tenant, any host.
+_WIDTHS = {
+    "rma_journal": {"base_url": 300, "tenant": 255, "key": 256, "document_id": 255, "currency": 16},
+    "rma_journal_event": {"base_url": 300, "tenant": 255, "key": 256},
+    "rma_evidence": {"service": 300, "tenant": 255, "path": 4096},
+}
+
+
+def _widen_columns(connection: sa.engine.Connection) -> None:
+    for table, widths in _WIDTHS.items():
+        if connection.dialect.name == "postgresql":
+            changes = (f"ALTER COLUMN {column} TYPE VARCHAR({width})" for column, width in widths.items())
+            connection.exec_driver_sql(f"ALTER TABLE {table} {', '.join(changes)}")
+        else:
+            _rebuild_wider(connection, table, widths)
+
+
+def _rebuild_wider(connection: sa.engine.Connection, table: str, widths: dict[str, int]) -> None:
+    """Copy a table of SQLite, which cannot change the type of a column."""
+    query = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
+    made: str = connection.execute(query, {"name": table}).scalar_one()
+    for column, width in widths.items():
+        made = re.sub(rf"\b{column} VARCHAR\(\d+\)", f"{column} VARCHAR({width})", made)
+    body = made[made.index("(") :]
+    connection.exec_driver_sql(f"CREATE TABLE {table}_wide {body}")
+    connection.exec_driver_sql(f"INSERT INTO {table}_wide SELECT * FROM {table}")  # noqa: S608 - our own names
+    connection.exec_driver_sql(f"DROP TABLE {table}")
+    connection.exec_driver_sql(f"ALTER TABLE {table}_wide RENAME TO {table}")
+
+
+#: The statements of each step.
+STEPS: tuple[tuple[Statement, ...], ...] = (
     (
         """
         CREATE TABLE IF NOT EXISTS rma_journal (
@@ -59,6 +94,12 @@ STEPS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    (
+        _widen_columns,
+        "CREATE INDEX IF NOT EXISTS rma_journal_state ON rma_journal (state, tenant)",
+        # Rows are found under the service's only name and the number's only normal form.
+        move_rows_to_canonical_keys,
+    ),
 )
 
 #: The last step this version of the code knows.
@@ -77,10 +118,10 @@ def read_step(engine: sa.Engine) -> int:
         return _read_step(connection)
 
 
-def migrate(engine: sa.Engine, steps: Sequence[Sequence[str]] = STEPS) -> None:
+def migrate(engine: sa.Engine, steps: Sequence[Sequence[Statement]] = STEPS) -> None:
     """Bring a database up to date: take the steps that it has not taken yet.
 
-    :param steps: SQL statements of each step, from the first.
+    :param steps: statements of each step, from the first.
     :raises JournalError: if the database was written by a newer version, or cannot be used.
     """
     if _is_current(read_step(engine), len(steps)):
@@ -97,7 +138,10 @@ def migrate(engine: sa.Engine, steps: Sequence[Sequence[str]] = STEPS) -> None:
         now = connection.execute(sa.select(db_now(engine))).scalar_one()
         for number, statements in enumerate(steps[taken:], start=taken + 1):
             for statement in statements:
-                connection.execute(sa.text(statement))
+                if callable(statement):
+                    statement(connection)
+                else:
+                    connection.execute(sa.text(statement))
             connection.execute(sa.insert(STEP).values(step=number, taken_at=now))
 
 

@@ -61,7 +61,7 @@ class Journal:
         self._engine = engine
         self.scope = Scope(base_url, tenant, kind)
         self._scope_columns = asdict(self.scope)
-        self.run = run[:255]
+        self.run = _clean(run, 255)
         # No two attempts share an owner, not even two tries of one task: the first may be alive still.
         self._owner = uuid.uuid4().hex
         self._clock = clock
@@ -163,7 +163,7 @@ class Journal:
 
     def import_booked(self, document: BookedDocument, content_hash: str) -> None:
         """Record a document that was found in the books without having been journalled."""
-        values = _booked_columns(document, content_hash) | {"number": document.number, "attempts": 0}
+        values = _booked_columns(document, content_hash) | {"number": _clean(document.number, 128), "attempts": 0}
         self._insert(document.number, values, "found in the books")
 
     def import_many(self, documents: Iterable[tuple[BookedDocument, str]], *, note: str) -> ImportCounts:
@@ -264,10 +264,10 @@ class Journal:
         note: str,
     ) -> bool:
         """Add or change a row; False if a run has added it since it was read."""
-        values = values | {"run": self.run, "updated_at": now, "note": note[:255]}
+        values = values | {"run": self.run, "updated_at": now, "note": _clean(note, 255)}
         key = normalize_number(number)
         if seen is None:
-            added = {"number": number, "key": key, "version": 1, "attempts": 0, "created_at": now}
+            added = {"number": _clean(number, 128), "key": key, "version": 1, "attempts": 0, "created_at": now}
             try:
                 with connection.begin_nested():
                     connection.execute(sa.insert(JOURNAL).values(**self._scope_columns, **values, **added))
@@ -283,7 +283,8 @@ class Journal:
         """Add a row; None if there is one already."""
         now = self._now()
         key = normalize_number(number)
-        row = {"key": key, "version": 1, "run": self.run, "created_at": now, "updated_at": now, "note": note}
+        row = {"key": key, "version": 1, "run": self.run, "created_at": now, "updated_at": now}
+        row["note"] = _clean(note, 255) if note else None
         try:
             with journal_errors(), write_transaction(self._engine) as connection:
                 connection.execute(sa.insert(JOURNAL).values(**self._scope_columns, **{**values, **row}))
@@ -304,7 +305,7 @@ class Journal:
             "version": seen.version + 1,
             "run": self.run,
             "updated_at": self._now(),
-            "note": note[:255] if note else None,
+            "note": _clean(note, 255) if note else None,
         }
         statement = (
             sa.update(JOURNAL)
@@ -328,7 +329,7 @@ class Journal:
             sa.literal(str(seen.state) if seen else None, sa.String),
             row.state,
             row.attempts,
-            sa.literal(note[:1000] if note else None, sa.String),
+            sa.literal(_clean(note, 1_000) if note else None, sa.String),
         ]
         query = sa.select(*copied, *added).where(*self._in_scope(JOURNAL), row.key == key)
         connection.execute(sa.insert(EVENT).from_select([column.name for column in EVENT.c], query))
@@ -359,11 +360,16 @@ def _booked_columns(document: BookedDocument, content_hash: str) -> dict[str, An
 
 def _document_columns(document: BookedDocument | None) -> dict[str, Any]:
     return {
-        "document_id": document.document_id if document else None,
+        "document_id": _clean(document.document_id, 255) if document and document.document_id else None,
         "net": _to_text(document.net if document else None),
         "gross": _to_text(document.gross if document else None),
-        "currency": document.currency if document else None,
+        "currency": _clean(document.currency, 16) if document and document.currency else None,
     }
+
+
+def _clean(text: str, width: int) -> str:
+    """Return what of a text a database takes: no NUL, no half character, no more than the column holds."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()[:width]
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

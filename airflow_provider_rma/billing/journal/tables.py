@@ -6,15 +6,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from airflow_provider_rma.billing.numbers import MAX_KEY_LENGTH
+
 _metadata = sa.MetaData()
 
 
 def _key_columns() -> list[sa.Column[Any]]:
     return [
-        sa.Column("base_url", sa.String(200), primary_key=True),
-        sa.Column("tenant", sa.String(64), primary_key=True),
+        sa.Column("base_url", sa.String(300), primary_key=True),
+        sa.Column("tenant", sa.String(255), primary_key=True),
         sa.Column("kind", sa.String(16), primary_key=True),
-        sa.Column("key", sa.String(128), primary_key=True),
+        sa.Column("key", sa.String(MAX_KEY_LENGTH), primary_key=True),
     ]
 
 
@@ -30,10 +32,10 @@ JOURNAL = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("owner", sa.String(64)),
     sa.Column("settles_at", sa.Float),
-    sa.Column("document_id", sa.String(32)),
+    sa.Column("document_id", sa.String(255)),
     sa.Column("net", sa.String(32)),
     sa.Column("gross", sa.String(32)),
-    sa.Column("currency", sa.String(3)),
+    sa.Column("currency", sa.String(16)),
     sa.Column("run", sa.String(255)),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("updated_at", sa.Float, nullable=False),
@@ -58,11 +60,11 @@ EVENT = sa.Table(
 EVIDENCE = sa.Table(
     "rma_evidence",
     _metadata,
-    sa.Column("service", sa.String(200), primary_key=True),
-    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("service", sa.String(300), primary_key=True),
+    sa.Column("tenant", sa.String(255), primary_key=True),
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("hash", sa.String(64), nullable=False),
-    sa.Column("path", sa.String(1000), nullable=False),
+    sa.Column("path", sa.String(4096), nullable=False),
     sa.Column("at", sa.Float, nullable=False),
 )
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from airflow_provider_rma.billing.journal.engine import open_engine
+from airflow_provider_rma.billing.booked import BookedDocument
+from airflow_provider_rma.billing.journal import engine as engine_module
+from airflow_provider_rma.billing.journal.engine import open_engine, write_transaction
+from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal.store import Journal
+from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.exceptions import JournalError
 from tests.support.journal_databases import DATABASES, empty_database
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import Pooler, PostgresServer
 
 
 @pytest.fixture(params=DATABASES)
@@ -75,7 +83,7 @@ def test_sqlite_keeps_what_was_committed_through_a_power_cut(tmp_path: Path) -> 
 def test_postgresql_keeps_what_was_committed_through_a_power_cut(postgres: PostgresServer) -> None:
     name = postgres.create_database()
     postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
-    with open_engine(postgres.url(name)).connect() as connection:
+    with write_transaction(open_engine(postgres.url(name))) as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
 
 
@@ -86,3 +94,92 @@ def test_an_error_does_not_quote_what_was_written(url: str) -> None:
     with pytest.raises(JournalError) as caught:
         one.claim("R-4711", "0" * 64, None, settle_after=60)
     assert "R-4711" not in f"{caught.value} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_a_journal_behind_a_pooler_in_transaction_mode(
+    postgres: PostgresServer, pooler: Pooler, driver: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    empty_database(driver, request, tmp_path)  # skips what SQLAlchemy does not know
+    url = pooler.url(postgres.create_database(), driver=driver)
+    engines = [open_engine(url), open_engine(url)]
+    worker = journal(engines[0])
+    # Two transactions at once make the pooler open two sessions, which it then uses in turn.
+    with engines[0].connect() as here, engines[1].connect() as there:
+        sessions = {connection.exec_driver_sql("SELECT pg_backend_pid()").scalar() for connection in (here, there)}
+    assert len(sessions) == 2
+    for number in range(31):
+        row = worker.claim(f"R-{number}", "0" * 64, None, settle_after=60)
+        assert row is not None
+        assert worker.record(row, JournalState.CREATED)
+        assert worker.get([row.key])[row.key].state == JournalState.CREATED
+    assert len(worker.newest_booked(100)) == 31
+
+
+def test_a_pooler_keeps_no_setting_of_ours(postgres: PostgresServer, pooler: Pooler) -> None:
+    name = postgres.create_database()
+    postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    engine = open_engine(pooler.url(name, driver="psycopg2"))
+    for _ in range(4):
+        with write_transaction(engine) as connection:
+            assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "off"
+
+
+def test_a_journal_that_is_locked_for_good_says_what_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(engine_module, "BUSY_SECONDS", 1)
+    monkeypatch.setattr(engine_module, "SILENT_SECONDS", 0.2)
+    path = tmp_path / "journal.db"
+    worker = journal(open_engine(f"sqlite:///{path}"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        with pytest.raises(JournalError, match=r"journal\.db is locked by another process.*fuser") as caught:
+            worker.claim("R-1", "0" * 64, None, settle_after=60)
+    assert caught.value.retryable
+    assert time.monotonic() - started < 20
+    assert f"Waiting for the journal {path}: another process has it locked" in caplog.text
+    assert worker.claim("R-1", "0" * 64, None, settle_after=60)
+
+
+def test_a_new_journal_that_is_locked_for_good_is_our_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "BUSY_SECONDS", 1)
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JournalError, match="locked by another process"):
+            journal(open_engine(f"sqlite:///{path}"))
+
+
+def test_threads_wait_for_each_other_for_a_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'journal.db'}")
+    worker = journal(engine)
+    monkeypatch.setattr(engine_module, "BUSY_SECONDS", 1)
+    with write_transaction(engine), ThreadPoolExecutor(1) as pool:
+        future = pool.submit(worker.claim, "R-1", "0" * 64, None, settle_after=60)
+        with pytest.raises(JournalError, match="the journal is busy"):
+            future.result()
+
+
+@pytest.mark.parametrize(
+    "number", ["\N{GREEK SMALL LETTER IOTA WITH DIALYTIKA AND TONOS}" * 64, "\ufb03" * 64, "ß" * 64, "𝔘" * 64]
+)
+def test_any_accepted_number_is_a_key(url: str, number: str) -> None:
+    worker = journal(open_engine(url))
+    row = worker.claim(number, "0" * 64, None, settle_after=60)
+    assert row is not None
+    assert (row.number, row.key) == (number, normalize_number(number))
+    assert len(worker.history(number)) == 1
+
+
+def test_what_others_write_into_texts_is_no_error_of_the_database(url: str) -> None:
+    worker = Journal(open_engine(url), base_url="http://127.0.0.1", tenant="d" * 255, kind="invoice", run="a\0b\ud83d")
+    row = worker.claim("R-1", "0" * 64, None, settle_after=60)
+    assert row is not None
+    booked = BookedDocument("R-1", document_id="9" * 300, currency="F" * 20)
+    assert worker.record(row, JournalState.CREATED, booked=booked, note="x\0" * 2_000 + "\ud83d")
+    assert worker.history("R-1")[-1].run == "ab?"
