@@ -223,7 +223,7 @@ class MonthRun:
         :param moved: accounts whose balances moved meanwhile; if there are any, nothing can be proven.
         """
         run = self.run
-        with run.destination.stage(run.tenant, self.window, fresh=not self.is_loaded) as stage:
+        with run.destination.stage(run.tenant, self.window) as stage:
             reading = read_postings(received, self.plan, batches, stage.write, compared=self.is_loaded)
             proof = unsettled_proof(moved, self.moves, run.convention) if moved else self._prove(reading, statement)
             with run.destination.keep_open():

@@ -115,7 +115,6 @@ class Stage(ABC):
         Nothing may be written afterwards.
 
         :param columns: columns of ``postings``, in the order that the batches shall have.
-        :raises RuntimeError: the stage was made for a fresh window, which has nothing to be compared with.
         """
         self._is_complete = True
         return self._read_staged(columns)
@@ -283,12 +282,8 @@ class Destination(ABC):
         """
 
     @abstractmethod
-    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> Stage:
-        """Begin to replace a window.
-
-        :param fresh: the window was never loaded, so it most likely will be now; nothing that takes long comes between
-            the first write and the decision.
-        """
+    def stage(self, tenant: str, window: Window) -> Stage:
+        """Begin to replace a window."""
 
     @abstractmethod
     def _replace_accounts(self, tenant: str, accounts: pa.Table, load_id: str) -> None:

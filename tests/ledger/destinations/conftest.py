@@ -13,7 +13,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     return make_warehouse(request.param, tmp_path, request)
 
 
-@pytest.fixture(params=[kind.name for kind in WAREHOUSES.values() if kind.has_tables and kind.name != "postgres-fresh"])
+@pytest.fixture(params=[kind.name for kind in WAREHOUSES.values() if kind.has_tables])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """Every kind of warehouse with tables."""
     return make_warehouse(request.param, tmp_path, request)

@@ -318,7 +318,7 @@ def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse
     with warehouse.open() as destination:
         load_window(destination, [posting("9999", 1)], window=JULY)
         assert taken(destination.loaded_batches(TENANT, AUGUST, columns)) == []
-        with destination.stage(TENANT, AUGUST, fresh=False) as stage:
+        with destination.stage(TENANT, AUGUST) as stage:
             for row in TWO:
                 stage.write(batch(row))
             # Left in the middle, as where reading what is compared with fails.
@@ -330,7 +330,7 @@ def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse
                 WindowTables(balances=arrow_schemas.empty_table("balances"), proofs=proofs(), load=load_row(2))
             )
         loaded = taken(destination.loaded_batches(TENANT, AUGUST, columns))
-        with destination.stage(TENANT, AUGUST, fresh=False) as stage:
+        with destination.stage(TENANT, AUGUST) as stage:
             assert taken(stage.staged_batches(columns)) == []
     assert staged == [loaded, loaded]
     assert loaded == [(raw(-100), 1, "1000", None), (raw(100), 1, "3200", None)]
@@ -372,8 +372,7 @@ def _accounts_of(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 
 def test_two_runs_on_the_same_window_leave_the_last_one(warehouse: Warehouse) -> None:
     with warehouse.open() as one, warehouse.open() as two:
-        # The second of a window that was never loaded may wait for the first, which is this very thread.
-        with one.stage(TENANT, AUGUST, fresh=False) as first, two.stage(TENANT, AUGUST, fresh=False) as second:
+        with one.stage(TENANT, AUGUST) as first, two.stage(TENANT, AUGUST) as second:
             first.write(batch(*TWO))
             second.write(batch(posting("6500", -7, load="L2")))
             second.commit(

@@ -67,7 +67,7 @@ class MemoryDestination(Destination):
     def _replace_accounts(self, tenant: str, accounts: pa.Table, load_id: str) -> None:
         self.accounts[tenant] = accounts.to_pylist()
 
-    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> MemoryStage:
+    def stage(self, tenant: str, window: Window) -> MemoryStage:
         return MemoryStage(self, tenant, window)
 
     def all_postings(self) -> list[dict[str, Any]]:

@@ -116,17 +116,6 @@ def postgres_warehouse(url: str) -> Warehouse:
     return _database("postgres", partial(open_destination, url), lambda: _connect(url, "rma"), "", "%s", address=url)
 
 
-def fresh_postgres_warehouse(url: str) -> Warehouse:
-    """Every window is copied as if it had never been loaded, which must come to the same."""
-
-    def opened(**options: Any) -> Destination:
-        destination = open_destination(url, **options)
-        destination.stage = partial(destination.stage, fresh=True)  # type: ignore[method-assign]
-        return destination
-
-    return replace(postgres_warehouse(url), name="postgres-fresh", open=opened)
-
-
 def dbapi_postgres_warehouse(url: str) -> Warehouse:
     opened = partial(DbapiDestination, lambda: psycopg2.connect(url), "postgresql", "postgresql://somewhere")
     return _database("dbapi-postgres", opened, lambda: _connect(url, "public"), "rma_", "%s")
@@ -146,7 +135,6 @@ WAREHOUSES = {
         WarehouseKind("parquet", lambda folder, _: parquet_folder(folder / "new" / "ledger"), has_tables=False),
         WarehouseKind("parquet-objects", lambda *_: parquet_objects(), has_tables=False),
         WarehouseKind("postgres", lambda _, new_database: postgres_warehouse(new_database())),
-        WarehouseKind("postgres-fresh", lambda _, new_database: fresh_postgres_warehouse(new_database())),
         WarehouseKind("dbapi-sqlite", lambda folder, _: sqlite_warehouse(folder / "ledger.db")),
         WarehouseKind("dbapi-postgres", lambda _, new_database: dbapi_postgres_warehouse(new_database())),
     )

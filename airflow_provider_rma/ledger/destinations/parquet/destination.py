@@ -122,7 +122,7 @@ class ParquetDestination(Destination):
         entry = write_table(self.fs, folder, "accounts", load_id, accounts)
         self.publish(folder, read_manifest(self.fs, folder), Manifest({"tenant": tenant}, {"accounts": [entry]}))
 
-    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> ParquetStage:
+    def stage(self, tenant: str, window: Window) -> ParquetStage:
         return ParquetStage(self, tenant, window)
 
     def folder(self, tenant: str, window: Window | None = None) -> str:

@@ -67,7 +67,7 @@ class RelationalDestination(Destination):
             transaction.delete("conventions", tenant=tenant)
             transaction.insert_row("conventions", tenant=tenant, convention=json.dumps(convention, sort_keys=True))
 
-    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> Stage:
+    def stage(self, tenant: str, window: Window) -> Stage:
         return RelationalStage(self, tenant, window)
 
     def _replace_accounts(self, tenant: str, accounts: pa.Table, load_id: str) -> None:
@@ -140,7 +140,9 @@ class RelationalStage(Stage):
             _insert(transaction, "postings", batches, columns)
         loaded = transaction.count(self.tenant, self.window)
         if loaded != self.staged_rows:
-            raise rows_lost(self.staged_rows, loaded)
+            raise DestinationError(
+                f"{self.staged_rows} postings were staged and {loaded} arrived; nothing was changed."
+            )
 
     def _supersede(self, transaction: WarehouseTransaction, tables: WindowTables) -> Supersession:
         """Move the postings that vanish into the history."""
@@ -178,8 +180,3 @@ def _insert(
     """
     transaction.insert(table, columns or schema(table), batches)
     reach("table.written", table=table, transaction=transaction)
-
-
-def rows_lost(staged: int, loaded: int) -> DestinationError:
-    """Return the error for a database that holds another number of postings than it was given."""
-    return DestinationError(f"{staged} postings were staged and {loaded} arrived; nothing was changed.")

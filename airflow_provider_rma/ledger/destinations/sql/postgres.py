@@ -7,10 +7,6 @@ which the service is read (it would keep every vacuum of the database from clean
 rows as the old window had, which autovacuum makes room of; the table of postings asks for it earlier than the server's
 default would.
 
-A window that was never loaded is copied while it is decoded, so that the server works beside the worker; its answers
-have arrived by then. Other loads of the window wait for as long. If it is refused all the same, the copy is undone, and
-leaves as many dead rows.
-
 Rows travel as CSV that Arrow writes, so no row becomes a Python object.
 """
 
@@ -22,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import psycopg
@@ -32,8 +28,7 @@ from pyarrow import csv
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.arrow_schemas import cast_batch
-from airflow_provider_rma.ledger.destinations.base import WindowTables
-from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination, RelationalStage, rows_lost
+from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination
 from airflow_provider_rma.ledger.destinations.sql.session import Dialect, Row, WarehouseTransaction
 from airflow_provider_rma.ledger.destinations.views import load as views
 from airflow_provider_rma.ledger.windows import Window
@@ -100,11 +95,6 @@ class PostgresDestination(RelationalDestination):
                     self._connection.close()
             self._connection = None
 
-    def stage(self, tenant: str, window: Window, *, fresh: bool = False) -> RelationalStage:
-        # With history, a row says since when it is known, which is not known yet.
-        kind = FreshStage if fresh and not self.history else RelationalStage
-        return kind(self, tenant, window)
-
     @contextmanager
     def transaction(self, *purpose: str) -> Iterator[PostgresTransaction]:
         """Return a transaction, which ends with the block.
@@ -168,83 +158,12 @@ class PostgresDestination(RelationalDestination):
         )
 
 
-class FreshStage(RelationalStage):
-    """A window that most likely was never loaded: it is copied to its place as it comes, in the transaction that
-    decides."""
-
-    _destination: PostgresDestination
-    _opened: PostgresTransaction | None = None
-    _write_rows: Callable[[pa.RecordBatch], None]
-
-    def _write(self, batch: pa.RecordBatch) -> None:
-        with self._undo_on_error():
-            if self._opened is None:
-                self._open = ExitStack()
-                self._opened = self._open.enter_context(self._destination.transaction(self.tenant, self.window.name))
-                # Another run may have loaded the window since it was looked at.
-                self._opened.delete("postings", **self._key)
-                self._copying = self._open.enter_context(ExitStack())
-                self._write_rows = self._copying.enter_context(self._opened.copying("postings", batch.schema))
-            self._write_rows(batch)
-
-    def _read_staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        raise RuntimeError("A window that was never loaded has nothing to be compared with.")
-
-    def _confirm(self, tables: WindowTables) -> None:
-        self._discard()
-        super()._confirm(tables)
-
-    def _reject(self, tables: WindowTables) -> None:
-        self._discard()
-        super()._reject(tables)
-
-    def _discard(self) -> None:
-        if self._opened is not None:
-            with suppress(_UndoneError), self._undo_on_error():
-                raise _UndoneError
-        super()._discard()
-
-    def _exchange_postings(self, transaction: WarehouseTransaction, tables: WindowTables) -> None:
-        if self._opened is None:
-            super()._exchange_postings(transaction, tables)
-        elif self._opened.copied != self.staged_rows:
-            raise rows_lost(self.staged_rows, self._opened.copied)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[WarehouseTransaction]:
-        if self._opened is None:
-            with super()._transaction() as transaction:
-                yield transaction
-            return
-        with self._undo_on_error():
-            self._copying.close()
-            yield self._opened
-            self._opened = None
-            self._open.close()
-
-    @contextmanager
-    def _undo_on_error(self) -> Iterator[None]:
-        """End the transaction with an error of the block; it translates the error."""
-        try:
-            yield
-        except BaseException as error:
-            self._opened = None
-            self._open.__exit__(type(error), error, error.__traceback__)
-            raise
-
-
-class _UndoneError(Exception):
-    """A copy is not wanted any more."""
-
-
 class PostgresTransaction(WarehouseTransaction):
     """A transaction in PostgreSQL."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         super().__init__(_DIALECT)
         self.connection = connection
-        #: Rows that the server says it took from the last copy.
-        self.copied = 0
 
     def begin(self, schema: str, lock_timeout: float) -> None:
         """Apply settings to this transaction alone: a pooler may hand the session to others."""
@@ -278,42 +197,29 @@ class PostgresTransaction(WarehouseTransaction):
         return [name for (name,) in found]
 
     def insert(self, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        with self.copying(table, schema) as write:
-            for batch in batches:
-                write(batch)
-
-    @contextmanager
-    def copying(self, table: str, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBatch], None]]:
-        """Return a function that adds rows batch by batch; the transaction can do nothing else until the block ends.
-
-        A thread sends them: the next ones are made while the server takes the ones before.
-        """
-        # A text is quoted, be it empty; null is nothing at all.
+        """Add rows by COPY. A thread sends them: the next ones are made while the server takes the ones before."""
+        # A text is quoted, even if empty; null is nothing at all.
         options = csv.WriteOptions(include_header=False)
         place = f"{self.quote_table(table)} ({self.quote_columns(schema.names)})"
         command = f"COPY {place} FROM STDIN (FORMAT csv, ENCODING 'UTF8')"
         sent: deque[Future[None]] = deque()
-        cursor = self.connection.cursor()
-        with cursor.copy(command.encode()) as copy, ThreadPoolExecutor(1, "rma-copy") as sender:
+        with self.connection.cursor().copy(command.encode()) as copy, ThreadPoolExecutor(1, "rma-copy") as sender:
 
             def send(batch: pa.RecordBatch) -> None:
                 with pa.BufferOutputStream() as sink:
                     csv.write_csv(batch, sink, options)
                     copy.write(memoryview(sink.getvalue()))
 
-            def write(batch: pa.RecordBatch) -> None:
-                if len(sent) >= _WAITING:
-                    sent.popleft().result()
-                sent.append(sender.submit(send, batch))
-
             try:
-                yield write
+                for batch in batches:
+                    if len(sent) >= _WAITING:
+                        sent.popleft().result()
+                    sent.append(sender.submit(send, batch))
                 for future in sent:
                     future.result()
             except BaseException:
                 sender.shutdown(cancel_futures=True)
                 raise
-        self.copied = cursor.rowcount
 
     def read(self, table: str, schema: pa.Schema, tenant: str, window: Window) -> Iterator[pa.RecordBatch]:
         command = f"COPY ({self.select_window(table, schema.names)}) TO STDOUT (FORMAT csv, ENCODING 'UTF8')"
