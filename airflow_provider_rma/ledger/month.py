@@ -97,7 +97,7 @@ class ExtractRun:
     def convention(self) -> SignConvention:
         """The sign convention, as it was stored at first."""
         if self._convention is None:
-            self._convention = SignConvention.from_dict(self.destination.convention(self.tenant))
+            self._convention = SignConvention.from_dict(self.destination.read_convention(self.tenant))
         return self._convention
 
     def read_chart(self) -> None:
@@ -158,7 +158,7 @@ class MonthRun:
         statement, result = self._read_statement(), None
         with run.destination.keep_open():
             run.store_chart()
-            self.rows_before = run.destination.rows(run.tenant, self.window)
+            self.rows_before = run.destination.count_postings(run.tenant, self.window)
             self.is_loaded = run.destination.is_loaded(run.tenant, self.window)
             since = self._unchanged_since(statement)
             if since is not None:
@@ -184,7 +184,7 @@ class MonthRun:
         """Leave the month as it is loaded, and mark it."""
         run, reason = self.run, not_read_reason(since)
         result = self._result(MonthState.SKIPPED, Proof(Verdict.BALANCES_ONLY, (reason,)), self.rows_before)
-        loaded = run.destination.table("proofs", run.tenant, self.window)
+        loaded = run.destination.read_table("proofs", run.tenant, self.window)
         proofs = mark_balances_only(loaded, run.load_id, reasons_json([reason]))
         balances = balances_table(self.load, statement, self._names(statement), run.convention)
         with run.destination.stage(run.tenant, self.window) as stage:
@@ -290,7 +290,7 @@ class MonthRun:
         if not (proof.verdict.is_proven or run.keep_unproven):
             return MonthState.REJECTED
         # Looked up now: while a month is read, which can take minutes, another run may have replaced it.
-        if self.is_loaded and run.destination.fingerprints(run.tenant, self.window) == reading.fingerprints:
+        if self.is_loaded and run.destination.read_fingerprints(run.tenant, self.window) == reading.fingerprints:
             return MonthState.UNCHANGED
         return MonthState.CHANGED
 
@@ -302,11 +302,11 @@ class MonthRun:
             return nullcontext()
         destination = self.run.destination
         return compare_readings(
-            destination.loaded_batches(self.run.tenant, self.window, COLUMNS),
-            stage.staged_batches(COLUMNS),
+            destination.read_loaded(self.run.tenant, self.window, COLUMNS),
+            stage.read_staged(COLUMNS),
             load=self.load,
             lines=self.rows_before + reading.postings.rows,
-            folder=destination.spool_folder,
+            folder=destination.buffer_folder,
         )
 
     def _closed_month_alarm(self, changes: Changes) -> Iterator[Reason]:

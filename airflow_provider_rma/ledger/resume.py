@@ -61,17 +61,17 @@ class ResumePolicy:
         return done
 
     def _result(self, destination: Destination, tenant: str, window: Window) -> WindowResult | None:
-        reading = last_reading(destination.table("loads", tenant, window))
+        reading = last_reading(destination.read_table("loads", tenant, window))
         if reading is None or not self._counts(window, reading["started_at"]):
             return None
-        rows = destination.rows(tenant, window)
+        rows = destination.count_postings(tenant, window)
         if rows != reading["rows"]:
             log.warning(
                 "%s: %d postings were loaded, and %d are there; the month is read again.", window, reading["rows"], rows
             )
             return None
         verdict = Verdict(reading["verdict"])
-        proofs = destination.table("proofs", tenant, window).to_pylist()
+        proofs = destination.read_table("proofs", tenant, window).to_pylist()
         return WindowResult(
             window=window,
             state=MonthState.DONE,
@@ -124,11 +124,11 @@ def unchanged_since(
     :param now: the present, with a zone.
     :returns: when that reading began.
     """
-    reading = last_reading(destination.table("loads", tenant, window))
+    reading = last_reading(destination.read_table("loads", tenant, window))
     started: datetime | None = reading["started_at"] if reading is not None else None
     if started is None or not timedelta(0) <= now - started < FULL_EVERY:
         return None
-    stored = _stored_balances(destination.table("balances", tenant, window))
+    stored = _stored_balances(destination.read_table("balances", tenant, window))
     return started if stored == dict(statement.accounts) else None
 
 

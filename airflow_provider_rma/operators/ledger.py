@@ -163,7 +163,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
 
         def rows(table: str) -> Iterator[dict[str, Any]]:
             for month in result.windows:
-                yield from destination.table(table, result.tenant, month.window).to_pylist()
+                yield from destination.read_table(table, result.tenant, month.window).to_pylist()
 
         folder = run_folder(result.tenant, "ledger", ti, self.output_path)
         folder.mkdir(parents=True, exist_ok=True)

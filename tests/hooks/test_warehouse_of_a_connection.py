@@ -21,7 +21,7 @@ def _connection(monkeypatch: pytest.MonkeyPatch, **fields: object) -> None:
 def _loads(destination: Destination) -> None:
     with destination:
         load_window(destination, [posting("1000", 1), posting("3200", -1)])
-        assert destination.rows(TENANT, AUGUST) == 2
+        assert destination.count_postings(TENANT, AUGUST) == 2
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def extract(company: Company, destination: Any, **settings: Any) -> LedgerResult
 
 
 def kept(destination: Any) -> list[Row]:
-    found: list[Row] = destination.table("changes", "demo", Window.of(date(2026, 1, 1))).to_pylist()
+    found: list[Row] = destination.read_table("changes", "demo", Window.of(date(2026, 1, 1))).to_pylist()
     return found
 
 
@@ -237,7 +237,7 @@ def test_vouchers_are_only_looked_at_where_a_month_has_changed(
     company: Company, memory: MemoryDestination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[str] = []
-    for place in (MemoryDestination, "loaded_batches"), (MemoryStage, "staged_batches"):
+    for place in (MemoryDestination, "read_loaded"), (MemoryStage, "read_staged"):
         real = getattr(*place)
         monkeypatch.setattr(*place, lambda *given, real=real, name=place[1]: (looked.append(name), real(*given))[1])
     company.voucher("GL-1", "2026-01-02", "1020", "2800", "1000")
@@ -245,7 +245,7 @@ def test_vouchers_are_only_looked_at_where_a_month_has_changed(
     assert (extract(company, memory).months("changed"), looked) == ([], [])
     company.voucher("GL-2", "2026-01-02", "1020", "2800", "1000")
     assert extract(company, memory).months("changed") == ["2026-01"]
-    assert sorted(looked) == ["loaded_batches", "staged_batches"]
+    assert sorted(looked) == ["read_loaded", "read_staged"]
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_run_that_is_told_to_stop_is_continued_by_the_next_without_reading_any
 
 def rows_of(destination: Any, window: Window) -> list[dict[str, Any]]:
     """Loads of a month."""
-    return list(destination.table("loads", "demo", window).to_pylist())
+    return list(destination.read_table("loads", "demo", window).to_pylist())
 
 
 def test_only_what_was_read_since_counts(trading: Company, memory: MemoryDestination) -> None:

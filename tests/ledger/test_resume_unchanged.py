@@ -54,15 +54,15 @@ def test_a_month_whose_balances_stand_is_not_read_and_marked(books: Company, des
     )  # fmt: skip
     assert result["calls"] == 6
     for window in (JANUARY, FEBRUARY):
-        assert destination.rows("demo", window) == 2, "what is loaded stays"
-        proofs = destination.table("proofs", "demo", window).to_pylist()
+        assert destination.count_postings("demo", window) == 2, "what is loaded stays"
+        proofs = destination.read_table("proofs", "demo", window).to_pylist()
         assert {row["verdict"] for row in proofs} == {"balances_only"}
         assert {row["load_id"] for row in proofs} == {second.load_id}
         (whole,) = (row for row in proofs if row["accno"] is None)
         assert [reason["code"] for reason in json.loads(whole["reasons"])] == ["not_read"]
         (bank,) = (row for row in proofs if row["accno"] == "1020")
         assert bank["movements"] == (Decimal(-1000) if window is JANUARY else Decimal("10.55"))
-        loads = destination.table("loads", "demo", window)
+        loads = destination.read_table("loads", "demo", window)
         assert loads.schema == arrow_schemas.schema("loads")
         assert sorted((row["verdict"], row["rows"], row["calls"]) for row in loads.to_pylist())[0] == (
             "balances_only", 2, 3,

@@ -110,14 +110,14 @@ class Stage(ABC):
             self.staged_rows += checked.num_rows
 
     @final
-    def staged_batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def read_staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read the postings that were written, from the beginning; as often as needed, one reading after the other.
         Nothing may be written afterwards.
 
         :param columns: columns of ``postings``, in the order that the batches shall have.
         """
         self._is_complete = True
-        return self._read_staged(columns)
+        return self._read_back(columns)
 
     @final
     def commit(self, tables: WindowTables) -> None:
@@ -161,8 +161,8 @@ class Stage(ABC):
         """Keep postings until the decision, out of sight of readers. The batch is checked and not empty."""
 
     @abstractmethod
-    def _read_staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """See :meth:`staged_batches`."""
+    def _read_back(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See :meth:`read_staged`."""
 
     @abstractmethod
     def _commit(self, tables: WindowTables) -> None:
@@ -226,12 +226,12 @@ class Destination(ABC):
     :ivar kind: ``duckdb``, ``parquet``, ``postgresql``, or the name of another database.
     :ivar location: where it is, without secrets; for logs and results.
     :ivar unknown: fields of postings that were met and are not columns; they are in the column ``extra``.
-    :ivar spool_folder: folder with room for temporary files; None for the system's folder.
+    :ivar buffer_folder: folder with room for temporary files; None for the system's folder.
     """
 
     kind: str
     location: str
-    spool_folder: str | os.PathLike[str] | None = None
+    buffer_folder: str | os.PathLike[str] | None = None
 
     def __init__(self, *, history: bool = False) -> None:
         self.history = history
@@ -248,7 +248,7 @@ class Destination(ABC):
         """Release what is kept open between two calls."""
 
     @abstractmethod
-    def rows(self, tenant: str, window: Window) -> int:
+    def count_postings(self, tenant: str, window: Window) -> int:
         """Count the postings that are loaded for a window; 0 if it was never loaded."""
 
     @abstractmethod
@@ -256,7 +256,7 @@ class Destination(ABC):
         """Return whether a window was ever loaded, even if empty."""
 
     @abstractmethod
-    def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def read_loaded(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Read the postings that are loaded for a window, in no particular order. The warehouse may be locked until the
         last batch was taken.
 
@@ -264,14 +264,14 @@ class Destination(ABC):
         """
 
     @abstractmethod
-    def table(self, name: str, tenant: str, window: Window) -> pa.Table:
+    def read_table(self, name: str, tenant: str, window: Window) -> pa.Table:
         """Read the rows of a window in one of the small tables.
 
         :param name: ``balances``, ``proofs``, ``loads`` or ``changes``.
         """
 
     @abstractmethod
-    def convention(self, tenant: str) -> dict[str, Any] | None:
+    def read_convention(self, tenant: str) -> dict[str, Any] | None:
         """Read the sign convention of the tenant's balances; None if it was never saved."""
 
     @abstractmethod
@@ -305,10 +305,10 @@ class Destination(ABC):
         self.close()
 
     @final
-    def fingerprints(self, tenant: str, window: Window) -> dict[str, Fingerprint]:
+    def read_fingerprints(self, tenant: str, window: Window) -> dict[str, Fingerprint]:
         """Compute the fingerprints of what is loaded from the rows themselves, by account number."""
         fingerprinter = Fingerprinter()
-        for batch in self.loaded_batches(tenant, window, BUSINESS_COLUMNS):
+        for batch in self.read_loaded(tenant, window, BUSINESS_COLUMNS):
             fingerprinter.add(batch)
         return fingerprinter.result()
 

@@ -45,7 +45,7 @@ def test_a_column_of_a_later_contract_is_added(database: Warehouse, later: Any, 
         load_window(destination, [posting("1000", 9)], window=JULY)
     later()
     with database.open(**before) as destination:
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
         load_window(destination, [posting("1000", 2, project="P-7")], tenant="other")
         if history:
             load_window(destination, [posting("2000", 1, project="P-8")], load="L2", window=JULY)
@@ -71,8 +71,8 @@ def test_a_warehouse_of_the_first_contract_gets_the_table_of_changes(warehouse: 
             load_window(destination, [posting("1000", 1)])
             load_window(destination, [posting("1000", 9)], window=JULY)
     with warehouse.open() as destination:
-        assert destination.rows(TENANT, AUGUST) == 1
-        assert destination.table("changes", TENANT, AUGUST).num_rows == 0
+        assert destination.count_postings(TENANT, AUGUST) == 1
+        assert destination.read_table("changes", TENANT, AUGUST).num_rows == 0
         load_window(destination, [posting("1000", 2)], load="L2", changes=[change(7)])
     assert warehouse.read("changes") == [change(7)]
     assert warehouse.read("postings", window=JULY)[0]["amount"] == raw(9)
@@ -85,7 +85,7 @@ def test_parquet_files_of_an_older_contract_are_read_beside_newer_ones(tmp_path:
         load_window(destination, [posting("1000", 1)])
     later()
     with warehouse.open() as destination:
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
         load_window(destination, [posting("1000", 2, project="P-7")], tenant="other")
     assert [row["project"] for row in warehouse.read("postings")] == [None]
     assert warehouse.query("SELECT tenant, project FROM postings ORDER BY 1") == [(TENANT, None), ("other", "P-7")]

@@ -41,7 +41,7 @@ def test_a_window_takes_one_connection_and_one_commit(tmp_path: Path) -> None:
         Counted.commits = 0
         load_window(destination, [posting("1000", number, entry_id=number) for number in range(12_000)])
         assert (Counted.made, Counted.commits) == (1, 1)
-        assert destination.rows(TENANT, AUGUST) == 12_000
+        assert destination.count_postings(TENANT, AUGUST) == 12_000
 
 
 def test_views_that_the_database_does_not_take_are_left_out_and_named(
@@ -78,7 +78,7 @@ def test_drivers_with_other_marks(postgres: PostgresServer, driver: str) -> None
     url = postgres_url(postgres)
     with DbapiDestination(lambda: module.connect(url), "postgresql", "here") as destination:
         load_window(destination, [posting("1000", 1), posting("1000", 2)])
-        assert destination.fingerprints(TENANT, AUGUST)["1000"].count == 2
+        assert destination.read_fingerprints(TENANT, AUGUST)["1000"].count == 2
 
 
 @pytest.mark.parametrize("style", ["qmark", "numeric", "named"])
@@ -87,7 +87,7 @@ def test_marks_of_a_driver_may_be_given(tmp_path: Path, style: str) -> None:
     with DbapiDestination(connect, "sqlite", "here", paramstyle=style) as destination:
         destination.save_convention(TENANT, {"a": 1})
         load_window(destination, [posting("1000", 1, memo="wie? so!")])
-        assert destination.convention(TENANT) == {"a": 1}
+        assert destination.read_convention(TENANT) == {"a": 1}
 
 
 def test_what_is_no_connection_or_no_name_is_refused(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_failed_replacement_leaves_the_old_window(tmp_path: Path) -> None:
         with at("table.written", fail), pytest.raises(DestinationError, match="OperationalError") as caught:
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
         assert caught.value.retryable
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
 
 
 def test_tables_that_another_run_creates_at_the_same_moment_are_taken(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_tables_that_another_run_creates_at_the_same_moment_are_taken(tmp_path: 
 
     destination = DbapiDestination(connect, "sqlite", "here", retry_waits=(0.01,))
     with at("tables.looked_up", create_meanwhile), destination:
-        assert destination.rows(TENANT, AUGUST) == 0
+        assert destination.count_postings(TENANT, AUGUST) == 0
     assert len(connections) == 2
 
 

@@ -44,10 +44,10 @@ def _loaded(warehouse: Warehouse, **where: Any) -> list[tuple[str, Decimal, str]
 
 def test_a_new_warehouse_is_empty(warehouse: Warehouse) -> None:
     with warehouse.open() as destination:
-        assert destination.rows(TENANT, AUGUST) == 0
+        assert destination.count_postings(TENANT, AUGUST) == 0
         assert not destination.is_loaded(TENANT, AUGUST)
-        assert destination.fingerprints(TENANT, AUGUST) == {}
-        assert destination.convention(TENANT) is None
+        assert destination.read_fingerprints(TENANT, AUGUST) == {}
+        assert destination.read_convention(TENANT) is None
 
 
 def test_a_window_arrives_with_everything_that_belongs_to_it(warehouse: Warehouse) -> None:
@@ -56,7 +56,7 @@ def test_a_window_arrives_with_everything_that_belongs_to_it(warehouse: Warehous
             for row in TWO:
                 stage.write(batch(row))
             stage.commit(WindowTables(balances=balances(("1000", "5", "105")), proofs=proofs("1000"), load=load_row(2)))
-        assert destination.rows(TENANT, AUGUST) == 2
+        assert destination.count_postings(TENANT, AUGUST) == 2
         assert destination.is_loaded(TENANT, AUGUST)
     assert warehouse.read("postings") == table("postings", TWO).to_pylist()
     assert warehouse.read("balances") == balances(("1000", "5", "105")).to_pylist()
@@ -76,7 +76,7 @@ def test_a_window_is_replaced_as_a_whole(warehouse: Warehouse) -> None:
     with warehouse.open() as destination:
         load_window(destination, TWO, stated=balances(("1000", "5", "105")))
         load_window(destination, [posting("6500", -7)], load="L2", stated=balances(("6500", None, None), load="L2"))
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
     assert _loaded(warehouse) == [("6500", raw(-7), "L2")]
     assert [row["load_id"] for row in warehouse.read("balances")] == ["L2"]
     assert [row["load_id"] for row in warehouse.read("proofs")] == ["L2"]
@@ -87,9 +87,9 @@ def test_a_window_may_become_empty(warehouse: Warehouse) -> None:
     with warehouse.open() as destination:
         load_window(destination, TWO, stated=balances(("1000", "5", "105")))
         load_window(destination, [], load="L2")
-        assert destination.rows(TENANT, AUGUST) == 0
+        assert destination.count_postings(TENANT, AUGUST) == 0
         assert destination.is_loaded(TENANT, AUGUST)
-        assert destination.fingerprints(TENANT, AUGUST) == {}
+        assert destination.read_fingerprints(TENANT, AUGUST) == {}
     assert _loaded(warehouse) == []
     assert warehouse.read("balances") == []
     assert [(row["load_id"], row["loaded"]) for row in warehouse.read("proofs")] == [("L2", True)]
@@ -101,9 +101,9 @@ def test_only_its_own_tenant_and_month_are_replaced(warehouse: Warehouse) -> Non
         load_window(destination, TWO, window=JULY)
         load_window(destination, TWO, tenant="other & sons/2")
         load_window(destination, [], load="L2")
-        assert destination.rows(TENANT, AUGUST) == 0
-        assert destination.rows(TENANT, JULY) == 2
-        assert destination.rows("other & sons/2", AUGUST) == 2
+        assert destination.count_postings(TENANT, AUGUST) == 0
+        assert destination.count_postings(TENANT, JULY) == 2
+        assert destination.count_postings("other & sons/2", AUGUST) == 2
     assert len(warehouse.read("postings", tenant="other & sons/2")) == 2
     assert [row["load_id"] for row in warehouse.read("loads", tenant="other & sons/2")] == ["L1"]
 
@@ -116,7 +116,7 @@ def test_leaving_without_a_decision_changes_nothing(warehouse: Warehouse) -> Non
         with contextlib.suppress(ZeroDivisionError), destination.stage(TENANT, AUGUST) as stage:
             stage.write(batch(posting("9999", 1, load="L3")))
             raise ZeroDivisionError
-        assert destination.rows(TENANT, AUGUST) == 2
+        assert destination.count_postings(TENANT, AUGUST) == 2
     assert len(_loaded(warehouse)) == 2
     assert [row["load_id"] for row in warehouse.read("loads")] == ["L1"]
 
@@ -126,7 +126,7 @@ def test_a_refused_attempt_is_recorded_beside_what_is_loaded(warehouse: Warehous
         load_window(destination, TWO, stated=balances(("1000", "5", "105")))
         reject_window(destination, load="L2", verdict="broken")
         reject_window(destination, load="L3", verdict="unsettled")
-        assert destination.rows(TENANT, AUGUST) == 2
+        assert destination.count_postings(TENANT, AUGUST) == 2
     assert [load for _, _, load in _loaded(warehouse)] == ["L1", "L1"]
     assert [row["load_id"] for row in warehouse.read("balances")] == ["L1"]
     window_rows = [row for row in warehouse.read("proofs") if row["accno"] is None]
@@ -141,7 +141,7 @@ def test_a_window_refused_before_it_was_ever_loaded_is_not_loaded(warehouse: War
     with warehouse.open() as destination:
         reject_window(destination)
         assert not destination.is_loaded(TENANT, AUGUST)
-        assert destination.rows(TENANT, AUGUST) == 0
+        assert destination.count_postings(TENANT, AUGUST) == 0
     assert _loaded(warehouse) == []
     assert len(warehouse.read("proofs")) == 2
 
@@ -167,7 +167,7 @@ def test_an_unchanged_window_is_confirmed_without_touching_its_postings(warehous
                     load=load_row(2, load="L2"),
                 )
             )
-        assert destination.rows(TENANT, AUGUST) == 2
+        assert destination.count_postings(TENANT, AUGUST) == 2
     assert [load for _, _, load in _loaded(warehouse)] == ["L1", "L1"]
     assert [row["load_id"] for row in warehouse.read("balances")] == ["L2"]
     assert [row["verdict"] for row in warehouse.read("proofs")] == ["tolerated"]
@@ -195,7 +195,7 @@ def test_what_loads_found_changed_is_kept_for_good(warehouse: Warehouse) -> None
     first, second = change(7, "removed", reference=None), change(8, load="L3", module=None, lines_after=2**31 - 1)
     with warehouse.open() as destination:
         load_window(destination, TWO)
-        assert destination.table("changes", TENANT, AUGUST).num_rows == 0
+        assert destination.read_table("changes", TENANT, AUGUST).num_rows == 0
         load_window(destination, TWO, load="L2", changes=[first])
         reject_window(destination, load="L9")
         with destination.stage(TENANT, AUGUST) as stage:
@@ -209,7 +209,7 @@ def test_what_loads_found_changed_is_kept_for_good(warehouse: Warehouse) -> None
         load_window(destination, [], load="L3", changes=[second])
         load_window(destination, TWO, load="L4")
         load_window(destination, TWO, window=JULY, load="L2", changes=[change(9, window=JULY)])
-        assert destination.table("changes", TENANT, AUGUST).schema == arrow_schemas.schema("changes")
+        assert destination.read_table("changes", TENANT, AUGUST).schema == arrow_schemas.schema("changes")
     assert sorted(warehouse.read("changes"), key=lambda row: row["load_id"]) == [first, second]
     assert sorted(warehouse.query("SELECT load_id, voucher_id FROM changes")) == [("L2", 7), ("L2", 9), ("L3", 8)]
 
@@ -221,7 +221,7 @@ def test_changes_of_something_else_are_refused_and_nothing_is_loaded(warehouse: 
         # DuckDB takes rows from a thread of its own and has its own error for what is wrong with them.
         with pytest.raises((ValueError, DestinationError)):
             load_window(destination, [], load="L2", changes=[change(7), change(8, **wrong)])
-        assert destination.rows(TENANT, AUGUST) == 2
+        assert destination.count_postings(TENANT, AUGUST) == 2
     assert [row["load_id"] for row in warehouse.read("loads")] == ["L1"]
     assert warehouse.read("changes") == []
 
@@ -248,9 +248,9 @@ def test_everything_is_still_there_when_it_is_opened_again(warehouse: Warehouse)
         destination.save_convention("other", {"signs": {}})
         destination.save_convention(TENANT, {"signs": {"1000": 1}, "wort": "Überschuss"})
     with warehouse.open() as destination:
-        assert destination.rows(TENANT, AUGUST) == 2
-        assert destination.convention(TENANT) == {"signs": {"1000": 1}, "wort": "Überschuss"}
-        assert destination.convention("other") == {"signs": {}}
+        assert destination.count_postings(TENANT, AUGUST) == 2
+        assert destination.read_convention(TENANT) == {"signs": {"1000": 1}, "wort": "Überschuss"}
+        assert destination.read_convention("other") == {"signs": {}}
 
 
 def test_amounts_dates_nulls_and_texts_arrive_as_they_were(warehouse: Warehouse) -> None:
@@ -289,7 +289,7 @@ def test_fingerprints_of_what_is_loaded_equal_those_of_what_was_read(warehouse: 
     with warehouse.open() as destination:
         load_window(destination, reversed(rows))
         load_window(destination, TWO, window=JULY)
-        assert destination.fingerprints(TENANT, AUGUST) == read.result()
+        assert destination.read_fingerprints(TENANT, AUGUST) == read.result()
     assert set(read.result()) == {"1000", "3200"}
 
 
@@ -305,8 +305,8 @@ def test_many_batches_make_one_window(warehouse: Warehouse) -> None:
             stage.commit(
                 WindowTables(balances=arrow_schemas.empty_table("balances"), proofs=proofs(), load=load_row(60 * rows))
             )
-        assert destination.rows(TENANT, AUGUST) == 60 * rows
-        assert destination.fingerprints(TENANT, AUGUST)["1000"].sum == raw(60 * sum(range(rows)))
+        assert destination.count_postings(TENANT, AUGUST) == 60 * rows
+        assert destination.read_fingerprints(TENANT, AUGUST)["1000"].sum == raw(60 * sum(range(rows)))
 
 
 def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse) -> None:
@@ -317,21 +317,21 @@ def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse
 
     with warehouse.open() as destination:
         load_window(destination, [posting("9999", 1)], window=JULY)
-        assert taken(destination.loaded_batches(TENANT, AUGUST, columns)) == []
+        assert taken(destination.read_loaded(TENANT, AUGUST, columns)) == []
         with destination.stage(TENANT, AUGUST) as stage:
             for row in TWO:
                 stage.write(batch(row))
             # Left in the middle, as where reading what is compared with fails.
-            assert next(stage.staged_batches(columns)).num_rows > 0
-            staged = [taken(stage.staged_batches(columns)) for _ in range(2)]
+            assert next(stage.read_staged(columns)).num_rows > 0
+            staged = [taken(stage.read_staged(columns)) for _ in range(2)]
             with pytest.raises(RuntimeError, match="has been read"):
                 stage.write(batch(*TWO))
             stage.commit(
                 WindowTables(balances=arrow_schemas.empty_table("balances"), proofs=proofs(), load=load_row(2))
             )
-        loaded = taken(destination.loaded_batches(TENANT, AUGUST, columns))
+        loaded = taken(destination.read_loaded(TENANT, AUGUST, columns))
         with destination.stage(TENANT, AUGUST) as stage:
-            assert taken(stage.staged_batches(columns)) == []
+            assert taken(stage.read_staged(columns)) == []
     assert staged == [loaded, loaded]
     assert loaded == [(raw(-100), 1, "1000", None), (raw(100), 1, "3200", None)]
     assert len(_loaded(warehouse)) == 2
@@ -385,7 +385,7 @@ def test_two_runs_on_the_same_window_leave_the_last_one(warehouse: Warehouse) ->
             first.commit(
                 WindowTables(balances=arrow_schemas.empty_table("balances"), proofs=proofs(), load=load_row(2))
             )
-        assert two.rows(TENANT, AUGUST) == 2
+        assert two.count_postings(TENANT, AUGUST) == 2
     assert [load for _, _, load in _loaded(warehouse)] == ["L1", "L1"]
     assert [row["load_id"] for row in warehouse.read("proofs")] == ["L1"]
 

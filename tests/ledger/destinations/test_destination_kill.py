@@ -69,7 +69,7 @@ def _die_at(warehouse: Warehouse, point: str, about: str) -> str:
     assert [row["load_id"] for row in warehouse.read("changes")] == (["L2"] if left == "L2" else [])
     with warehouse.open() as destination:
         load_window(destination, [posting("1000", 3), posting("1000", 4)], load="L3")
-        assert destination.rows(TENANT, AUGUST) == 2
+        assert destination.count_postings(TENANT, AUGUST) == 2
     assert _check_whole(warehouse) == "L3"
     return left
 

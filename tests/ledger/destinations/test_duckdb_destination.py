@@ -38,7 +38,7 @@ def path(tmp_path: Path) -> Path:
 def test_it_waits_for_a_process_that_holds_the_file(path: Path, who: str) -> None:
     def count_rows() -> int:
         with open_destination(str(path), lock_timeout=120) as destination:
-            return destination.rows(TENANT, AUGUST)
+            return destination.count_postings(TENANT, AUGUST)
 
     with python(_HOLD, str(path), "600", who) as process, ThreadPoolExecutor() as pool:
         says(process, "held")
@@ -62,7 +62,7 @@ def test_it_gives_up_waiting_with_an_error_that_says_so(path: Path) -> None:
 
 def test_a_thread_that_holds_the_file_too_long_is_given_up_as_well(path: Path) -> None:
     with DuckDbDestination(path) as holder, holder.transaction(), pytest.raises(DestinationError, match="held"):
-        DuckDbDestination(path, lock_timeout=0.1).rows(TENANT, AUGUST)
+        DuckDbDestination(path, lock_timeout=0.1).count_postings(TENANT, AUGUST)
 
 
 def test_the_file_is_free_while_a_window_is_being_read(path: Path) -> None:
@@ -76,7 +76,7 @@ print("loaded", flush=True)
         stage.write(batch(posting("1000", 1)))
         with python(program, str(path)) as process:
             says(process, "loaded")
-        assert destination.rows("other", AUGUST) == 7
+        assert destination.count_postings("other", AUGUST) == 7
 
 
 def test_processes_take_turns(path: Path) -> None:
@@ -90,7 +90,7 @@ print("done", flush=True)
         says(first, "done")
         says(second, "done")
     with open_destination(str(path)) as destination:
-        assert [destination.rows(tenant, AUGUST) for tenant in (TENANT, "one", "two")] == [1, 14, 14]
+        assert [destination.count_postings(tenant, AUGUST) for tenant in (TENANT, "one", "two")] == [1, 14, 14]
 
 
 def test_the_contract_version_is_kept_and_a_newer_one_refused(path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_failed_replacement_leaves_the_old_window(path: Path) -> None:
     with open_destination(str(path)) as destination:
         with at("table.written", fail), pytest.raises(DestinationError, match="IOException"):
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
 
 
 def test_a_replacement_that_lost_rows_is_undone(path: Path) -> None:
@@ -158,7 +158,7 @@ def test_a_replacement_that_lost_rows_is_undone(path: Path) -> None:
             pytest.raises(DestinationError, match="2 postings were staged and 0 arrived"),
         ):
             load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
 
 
 def test_space_of_replaced_windows_is_used_again(path: Path) -> None:
@@ -182,4 +182,4 @@ def test_threads_of_one_process_may_share_the_file(path: Path) -> None:
     for thread in threads:
         thread.join()
     with open_destination(str(path)) as destination:
-        assert [destination.rows(f"t{n}", AUGUST) for n in range(4)] == [20] * 4
+        assert [destination.count_postings(f"t{n}", AUGUST) for n in range(4)] == [20] * 4

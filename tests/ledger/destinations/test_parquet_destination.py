@@ -336,7 +336,7 @@ def test_a_missing_file_is_named(root: Path) -> None:
     with pytest.raises(DestinationError, match="missing"):
         read_window(FS, str(root), TENANT, AUGUST)
     with ParquetDestination(FS, str(root)) as destination, pytest.raises(DestinationError, match="missing"):
-        destination.fingerprints(TENANT, AUGUST)
+        destination.read_fingerprints(TENANT, AUGUST)
 
 
 def test_a_damaged_file_is_named(root: Path) -> None:

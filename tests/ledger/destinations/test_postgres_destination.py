@@ -62,7 +62,7 @@ def test_a_load_waits_for_another_of_the_same_window_and_for_no_other(url: str) 
             assert connection.execute("SELECT count(*) FROM rma.postings WHERE load_id = 'L2'").fetchone() == (0,)
     waiting.join(120)
     with open_destination(url) as destination:
-        assert destination.rows(TENANT, AUGUST) == 2
+        assert destination.count_postings(TENANT, AUGUST) == 2
     holder.__exit__(None, None, None)
 
 
@@ -102,7 +102,7 @@ def test_a_connection_that_was_lost_while_the_service_was_read_is_made_anew(url:
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         stage.commit(WindowTables(balances=empty_table("balances"), proofs=proofs(), load=load_row(1)))
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
 
 
 def test_a_connection_that_is_lost_in_the_middle_leaves_the_old_window(url: str) -> None:
@@ -115,7 +115,7 @@ def test_a_connection_that_is_lost_in_the_middle_leaves_the_old_window(url: str)
         with at("table.written", terminate), pytest.raises(DestinationError) as caught:
             load_window(destination, [posting("1000", 2), posting("1000", 3)], load="L2")
         assert caught.value.retryable
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
 
 
 def test_no_connection_is_left_open(url: str, postgres: PostgresServer) -> None:
@@ -136,9 +136,9 @@ def test_settings_of_the_server_do_not_matter(url: str) -> None:
     warehouse = postgres_warehouse(url)
     with warehouse.open(history=True) as destination:
         load_window(destination, [posting("1000", 1, transdate=AUGUST.start.replace(day=3))])
-        before = destination.fingerprints(TENANT, AUGUST)
+        before = destination.read_fingerprints(TENANT, AUGUST)
         load_window(destination, [posting("1000", 1, transdate=AUGUST.start.replace(day=3))], load="L2")
-        assert destination.fingerprints(TENANT, AUGUST) == before
+        assert destination.read_fingerprints(TENANT, AUGUST) == before
     assert [row["transdate"].day for row in warehouse.read("postings")] == [3]
     assert warehouse.read("postings_history") == []
 
@@ -151,7 +151,7 @@ def test_a_user_who_may_only_write_rows_can_load_what_is_there(url: str) -> None
         admin.execute("GRANT SELECT, INSERT, DELETE ON ALL TABLES IN SCHEMA rma TO loader")
     with open_destination(url.replace("//rma:", "//loader:")) as destination:
         load_window(destination, [posting("1000", 1)])
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
 
 
 def test_views_whose_columns_have_changed_are_made_anew(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +173,7 @@ def test_a_text_that_postgresql_cannot_hold_is_refused_without_being_quoted(url:
             load_window(destination, [posting("1000", 1, memo="geheim\0")], load="L2")
         assert "geheim" not in str(caught.value)
         assert not caught.value.retryable
-        assert destination.rows(TENANT, AUGUST) == 1
+        assert destination.count_postings(TENANT, AUGUST) == 1
 
 
 def test_a_factory_of_another_driver_is_refused(url: str) -> None:
@@ -201,4 +201,4 @@ print("done", flush=True)
         says(first, "done")
         says(second, "done")
     with open_destination(url) as destination:
-        assert [destination.rows(tenant, AUGUST) for tenant in ("one", "two")] == [14, 14]
+        assert [destination.count_postings(tenant, AUGUST) for tenant in ("one", "two")] == [14, 14]

@@ -38,18 +38,18 @@ class MemoryDestination(Destination):
     def close(self) -> None:
         pass
 
-    def rows(self, tenant: str, window: Window) -> int:
+    def count_postings(self, tenant: str, window: Window) -> int:
         table = self.postings.get((tenant, window.name))
         return table.num_rows if table is not None else 0
 
     def is_loaded(self, tenant: str, window: Window) -> bool:
         return (tenant, window.name) in self.postings
 
-    def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def read_loaded(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         if (tenant, window.name) in self.postings:
             yield from self.postings[tenant, window.name].select(list(columns)).to_batches()
 
-    def table(self, name: str, tenant: str, window: Window) -> pa.Table:
+    def read_table(self, name: str, tenant: str, window: Window) -> pa.Table:
         kept: Any = {
             "balances": self.balances.get((tenant, window.name), []),
             "proofs": self.proofs.get((tenant, window.name), []) + self.refused.get((tenant, window.name), []),
@@ -58,7 +58,7 @@ class MemoryDestination(Destination):
         }
         return pa.Table.from_pylist(kept[name], schema(name))
 
-    def convention(self, tenant: str) -> dict[str, Any] | None:
+    def read_convention(self, tenant: str) -> dict[str, Any] | None:
         return self.conventions.get(tenant)
 
     def save_convention(self, tenant: str, convention: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ class MemoryStage(Stage):
     def _write(self, batch: pa.RecordBatch) -> None:
         self._batches.append(batch)
 
-    def _read_staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _read_back(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         return (batch.select(list(columns)) for batch in self._batches)
 
     def _commit(self, tables: WindowTables) -> None:
@@ -97,7 +97,7 @@ class MemoryStage(Stage):
         self._accept("commit", tables)
 
     def _confirm(self, tables: WindowTables) -> None:
-        loaded = self._destination.rows(self.tenant, self.window)
+        loaded = self._destination.count_postings(self.tenant, self.window)
         if self._key not in self._destination.postings or loaded != tables.rows:
             raise changed_meanwhile(tables.rows, loaded)
         self._accept("confirm", tables)

@@ -91,7 +91,7 @@ class ParquetDestination(Destination):
     def close(self) -> None:
         """Do nothing: nothing is kept open between two calls."""
 
-    def rows(self, tenant: str, window: Window) -> int:
+    def count_postings(self, tenant: str, window: Window) -> int:
         manifest = read_manifest(self.fs, self.folder(tenant, window))
         return manifest.rows("postings") if manifest else 0
 
@@ -99,17 +99,17 @@ class ParquetDestination(Destination):
         manifest = read_manifest(self.fs, self.folder(tenant, window))
         return bool(manifest and manifest.files.get("proofs"))
 
-    def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def read_loaded(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         folder = self.folder(tenant, window)
         manifest = read_manifest(self.fs, folder)
         names = manifest.names("postings") if manifest else ()
         return read_batches(self.fs, folder, names, select_columns("postings", columns))
 
-    def table(self, name: str, tenant: str, window: Window) -> pa.Table:
+    def read_table(self, name: str, tenant: str, window: Window) -> pa.Table:
         folder = self.folder(tenant, window)
         return read_table(self.fs, folder, read_manifest(self.fs, folder), name)
 
-    def convention(self, tenant: str) -> dict[str, Any] | None:
+    def read_convention(self, tenant: str) -> dict[str, Any] | None:
         return read_json(self.fs, f"{self.folder(tenant)}/convention.json")
 
     def save_convention(self, tenant: str, convention: Mapping[str, Any]) -> None:
@@ -151,7 +151,7 @@ class ParquetStage(Stage):
         self._fs, self._folder = destination.fs, destination.folder(tenant, window)
         self._files: list[FileWriter] = []
         self._postings = self._new_file("postings")
-        self._buffer = BatchBuffer(schema("postings"), destination.spool_folder) if destination.history else None
+        self._buffer = BatchBuffer(schema("postings"), destination.buffer_folder) if destination.history else None
         self._incoming = IncomingHashes()
 
     def _new_file(self, kind: str, load_id: str = "") -> FileWriter:
@@ -166,7 +166,7 @@ class ParquetStage(Stage):
             self._buffer.write(batch)
             self._incoming.add(batch)
 
-    def _read_staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _read_back(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         if self._buffer is not None:
             return (batch.select(list(columns)) for batch in self._buffer.batches())
         names = [entry["name"] for entry in self._postings.finish()]

@@ -41,23 +41,23 @@ class RelationalDestination(Destination):
             create_or_upgrade(transaction, self.location, history=self.history)
         return self
 
-    def rows(self, tenant: str, window: Window) -> int:
+    def count_postings(self, tenant: str, window: Window) -> int:
         with self.transaction() as transaction:
-            return transaction.count(tenant, window)
+            return transaction.count_postings(tenant, window)
 
     def is_loaded(self, tenant: str, window: Window) -> bool:
         with self.transaction() as transaction:
             return transaction.is_loaded(tenant, window)
 
-    def loaded_batches(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def read_loaded(self, tenant: str, window: Window, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         with self.transaction() as transaction:
             yield from transaction.read("postings", select_columns("postings", columns), tenant, window)
 
-    def table(self, name: str, tenant: str, window: Window) -> pa.Table:
+    def read_table(self, name: str, tenant: str, window: Window) -> pa.Table:
         with self.transaction() as transaction:
             return pa.Table.from_batches(transaction.read(name, schema(name), tenant, window), schema(name))
 
-    def convention(self, tenant: str) -> dict[str, Any] | None:
+    def read_convention(self, tenant: str) -> dict[str, Any] | None:
         with self.transaction() as transaction:
             found = transaction.select("conventions", ["convention"], tenant=tenant)
         return json.loads(found[0][0]) if found else None
@@ -82,7 +82,7 @@ class RelationalStage(Stage):
     def __init__(self, destination: RelationalDestination, tenant: str, window: Window) -> None:
         super().__init__(tenant, window, destination.unknown)
         self._destination = destination
-        self._buffer = BatchBuffer(schema("postings"), destination.spool_folder)
+        self._buffer = BatchBuffer(schema("postings"), destination.buffer_folder)
         self._incoming = IncomingHashes()
         self._key = {"tenant": tenant, "month": window.start}
 
@@ -91,7 +91,7 @@ class RelationalStage(Stage):
         if self._destination.history:
             self._incoming.add(batch)
 
-    def _read_staged(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def _read_back(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         for batch in self._buffer.batches():
             yield batch.select(list(columns))
 
@@ -102,7 +102,7 @@ class RelationalStage(Stage):
 
     def _confirm(self, tables: WindowTables) -> None:
         with self._transaction() as transaction:
-            loaded = transaction.count(self.tenant, self.window)
+            loaded = transaction.count_postings(self.tenant, self.window)
             if loaded != tables.rows or not transaction.is_loaded(self.tenant, self.window):
                 raise changed_meanwhile(tables.rows, loaded)
             self._store(transaction, tables)
@@ -138,7 +138,7 @@ class RelationalStage(Stage):
         reach("postings.deleted")
         if self.staged_rows:
             _insert(transaction, "postings", batches, columns)
-        loaded = transaction.count(self.tenant, self.window)
+        loaded = transaction.count_postings(self.tenant, self.window)
         if loaded != self.staged_rows:
             raise DestinationError(
                 f"{self.staged_rows} postings were staged and {loaded} arrived; nothing was changed."
@@ -154,7 +154,7 @@ class RelationalStage(Stage):
         )
         history = schema("postings_history")
         # A database cannot always be read and written at the same time within one transaction.
-        superseded = BatchBuffer(history, self._destination.spool_folder)
+        superseded = BatchBuffer(history, self._destination.buffer_folder)
         try:
             for batch in supersession.superseded_batches(tables.load_id):
                 superseded.write(batch)

@@ -65,7 +65,7 @@ class DuckDbDestination(RelationalDestination):
         #: The connection of the thread that holds the file.
         self._mine = threading.local()
         # Beside the warehouse: there is room for the data, and /tmp may be memory.
-        self.spool_folder = self.path.parent
+        self.buffer_folder = self.path.parent
 
     def __enter__(self) -> Self:
         try:

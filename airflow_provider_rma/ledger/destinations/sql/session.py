@@ -129,7 +129,7 @@ class WarehouseTransaction(ABC):
         condition = self.where("tenant", "month")
         return f"SELECT {self.quote_columns(columns)} FROM {self.quote_table(table)} {condition}"  # noqa: S608
 
-    def count(self, tenant: str, window: Window) -> int:
+    def count_postings(self, tenant: str, window: Window) -> int:
         """Count the postings of a window."""
         query = f"SELECT count(*) FROM {self.quote_table('postings')} {self.where('tenant', 'month')}"  # noqa: S608
         return int(self.fetch(query, [tenant, window.start])[0][0])
