@@ -59,7 +59,7 @@ test-all: $(INSTALLED) ## run everything, however long it takes; prints counts a
 
 # How many examples `make fuzz` tries of each property.
 FUZZ_EXAMPLES ?= 5000
-FUZZED := tests/client/codecs tests/ledger/postings/decode/test_reader_paths_agree.py tests/ledger/destinations/test_ledger_history.py
+FUZZED := tests/client/codecs tests/ledger/postings/decode/test_reader_paths_agree.py tests/ledger/destinations/test_history.py
 
 .PHONY: fuzz
 fuzz: $(INSTALLED) ## feed damaged and made-up answers to the decoders, some minutes

@@ -12,7 +12,7 @@ duckdb = pytest.importorskip("duckdb")
 from airflow_provider_rma.ledger import contract, dbt  # noqa: E402
 from airflow_provider_rma.ledger.destinations.open import open_destination  # noqa: E402
 from airflow_provider_rma.ledger.destinations.views import load as views  # noqa: E402
-from tests.ledger.destinations.test_ledger_statements import fill_year_end  # noqa: E402
+from tests.support.ledger.books_for_views import fill_year_end  # noqa: E402
 from tests.support.ledger.warehouses import duckdb_warehouse  # noqa: E402
 from tests.support.reference import ROOT  # noqa: E402
 

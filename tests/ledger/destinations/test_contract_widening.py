@@ -1,8 +1,7 @@
-"""A later version of the contract finds the tables of an earlier one; fields that none of them knows are kept."""
+"""A later version of the contract finds the tables of an earlier one."""
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from airflow_provider_rma.ledger import arrow_schemas, contract
 from airflow_provider_rma.ledger.destinations.parquet import manifest
 from airflow_provider_rma.ledger.destinations.views import load as views
 from tests.support.ledger.warehouses import Warehouse, parquet_warehouse
-from tests.support.ledger.window_fixtures import AUGUST, JULY, TENANT, batch, change, load_window, posting, raw
+from tests.support.ledger.window_fixtures import AUGUST, JULY, TENANT, change, load_window, posting, raw
 
 
 @pytest.fixture
@@ -106,25 +105,3 @@ def test_columns_of_the_user_are_left_alone(database: Warehouse) -> None:
         database.query("ALTER TABLE postings ADD COLUMN my_note VARCHAR(20)")
         load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
     assert database.query("SELECT my_note FROM postings") == [(None,), (None,)]
-
-
-def test_unknown_fields_are_kept_and_reported_once(warehouse: Warehouse, caplog: pytest.LogCaptureFixture) -> None:
-    texts = ['{"neu": 1}', '{"neu": 2, "chart": {"farbe": "rot"}}', None, '{"neu": 3}']
-    rows = [posting("1000", number, entry_id=number, extra=text) for number, text in enumerate(texts)]
-    with caplog.at_level(logging.WARNING), warehouse.open() as destination:
-        load_window(destination, rows)
-        load_window(destination, rows, load="L2")
-        assert destination.unknown.names == {"neu", "chart.farbe"}
-    told = [record.getMessage() for record in caplog.records if "does not know" in record.getMessage()]
-    assert len(told) == 1
-    assert told[0].endswith("chart.farbe, neu.")
-    assert [row["extra"] for row in warehouse.read("postings")] == texts
-
-
-def test_a_field_that_appears_later_is_reported_then(warehouse: Warehouse, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING)
-    with warehouse.open() as destination, destination.stage(TENANT, AUGUST) as stage:
-        for name in ("eins", "zwei", "eins"):
-            stage.write(batch(posting("1000", 1, extra=f'{{"{name}": {{}}}}')))
-    told = [record.getMessage() for record in caplog.records if "does not know" in record.getMessage()]
-    assert [text.rpartition(": ")[2] for text in told] == ["eins.", "zwei."]

@@ -6,10 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from airflow_provider_rma.ledger.windows import Window
+from tests.support.ledger.books_for_views import fill_company
 from tests.support.ledger.warehouses import Warehouse
 from tests.support.ledger.window_fixtures import (
     AUGUST,
@@ -20,76 +19,7 @@ from tests.support.ledger.window_fixtures import (
     load_window,
     posting,
     reject_window,
-    table,
 )
-
-NOVEMBER = Window.of(date(2026, 11, 1))
-
-
-def _stated(*rows: tuple[str, str | None, str | None], window: Window, signs: dict[str, int | None]) -> pa.Table:
-    return pa.concat_tables(balances(row, window=window, sign=signs.get(row[0])) for row in rows)
-
-
-def fill_company(warehouse: Warehouse) -> None:
-    """Bank 1020 opens at 1000 (raw -1000), loan 2100 at 1000 (raw 1000) and never moves, so its sign is unknown and is
-    that of 2000, which moves.
-
-    July: sale 300 on credit (1100/3200). August: the customer pays 300, a supplier invoices 50 (6500/2000). September
-    is empty. November, after a gap: the supplier is paid 50.
-    """
-    signs: dict[str, int | None] = {"1020": -1, "1100": -1, "2000": 1}
-    july = _stated(("1020", "1000", "1000"), ("1100", None, "300"), ("2100", "1000", "1000"), window=JULY, signs={})
-    august = _stated(("1020", "1000", "1300"), ("1100", "300", "0"), ("2000", None, "50"), window=AUGUST, signs=signs)
-    november = _stated(
-        ("1020", "1300", "1250"), ("2000", "50", "0"), ("2100", "1000", "1000"), window=NOVEMBER, signs=signs
-    )
-    with warehouse.open() as destination:
-        load_window(
-            destination,
-            [
-                posting("1100", -300, module="ar", transdate=date(2026, 7, 10), entry_id=1),
-                posting("3200", 300, module="ar", transdate=date(2026, 7, 10), entry_id=2),
-            ],
-            window=JULY,
-            stated=july,
-        )
-        load_window(
-            destination,
-            [
-                posting("1020", -100, module="ar", transdate=date(2026, 8, 20), entry_id=7, reference="B"),
-                posting("1020", -200, module="ar", transdate=date(2026, 8, 20), entry_id=9, reference="A"),
-                posting("1100", 300, module="ar", transdate=date(2026, 8, 20), entry_id=8),
-                posting("6500", -50, module="ap", transdate=date(2026, 8, 25), entry_id=10),
-                posting("2000", 50, module="ap", transdate=date(2026, 8, 25), entry_id=11),
-            ],
-            stated=august,
-            verdict="tolerated",
-        )
-        load_window(destination, [], window=SEPTEMBER)
-        load_window(
-            destination,
-            [posting("1020", 50, window=NOVEMBER, entry_id=12), posting("2000", -50, window=NOVEMBER, entry_id=13)],
-            window=NOVEMBER,
-            stated=november,
-            verdict="unproven",
-        )
-        destination.save_accounts(
-            TENANT,
-            table(
-                "accounts",
-                [
-                    {
-                        "tenant": TENANT,
-                        "accno": "1020",
-                        "description": "Bank",
-                        "kind": "balance_sheet",
-                        "kind_source": "first_digit",
-                        "load_id": "L1",
-                    }
-                ],
-            ),
-            "L1",
-        )
 
 
 def test_the_trial_balance_runs_on_from_month_to_month(with_views: Warehouse) -> None:

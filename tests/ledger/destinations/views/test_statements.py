@@ -12,76 +12,18 @@ import pytest
 
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.windows import Window
-from tests.ledger.destinations.test_ledger_views import NOVEMBER, fill_company
+from tests.support.ledger.books_for_views import (
+    DECEMBER,
+    NOVEMBER,
+    fill_company,
+    fill_year_end,
+    journal_entry,
+)
 from tests.support.ledger.company import Company
 from tests.support.ledger.warehouses import Warehouse, duckdb_warehouse
-from tests.support.ledger.window_fixtures import TENANT, balances, load_window, posting, table
+from tests.support.ledger.window_fixtures import balances, load_window, posting
 
-OCTOBER, DECEMBER, JANUARY = (Window.of(date(year, month, 1)) for year, month in ((2025, 10), (2025, 12), (2026, 1)))
-LATE_NOVEMBER = Window.of(date(2025, 11, 1))
 D = Decimal
-
-
-def _account(accno: str, kind: str, source: str = "first_digit") -> dict[str, Any]:
-    return {
-        "tenant": TENANT,
-        "accno": accno,
-        "description": f"Account {accno}",
-        "kind": kind,
-        "kind_source": source,
-        "load_id": "L1",
-    }
-
-
-def fill_year_end(warehouse: Warehouse) -> None:
-    """Loaded are October 2025 to January 2026. Before October, 500 of profit were made, which are in the bank (1020).
-
-    October: sale 300 (1020/3200). November: costs 80 (6500/1020). December: sale 100, on the 31st an accrual of 20
-    (6500/2300), and the closing, which carries 800 into 2990: 900 of 3200, of which 500 are from before October, less
-    100 of 6500. January: sale 10, and 40 on 7910, which a mapping calls an account of the balance sheet.
-    """
-    with warehouse.open() as destination:
-        load_window(
-            destination,
-            _entry(1, date(2025, 10, 5), ("1020", -300), ("3200", 300)),
-            window=OCTOBER,
-            stated=balances(("1020", "500", "800"), window=OCTOBER, sign=-1),
-        )
-        load_window(destination, _entry(2, date(2025, 11, 5), ("6500", -80), ("1020", 80)), window=LATE_NOVEMBER)
-        load_window(
-            destination,
-            [
-                *_entry(3, date(2025, 12, 5), ("1020", -100), ("3200", 100)),
-                *_entry(4, date(2025, 12, 31), ("6500", -20), ("2300", 20), reference="ACC"),
-                *_entry(
-                    5, date(2025, 12, 31), ("3200", -900), ("6500", 100), ("2990", 800), reference="C-5", source="C-5"
-                ),
-            ],
-            window=DECEMBER,
-        )
-        load_window(
-            destination,
-            [
-                *_entry(6, date(2026, 1, 5), ("1020", -10), ("3200", 10)),
-                *_entry(7, date(2026, 1, 6), ("7910", -40), ("1020", 40)),
-            ],
-            window=JANUARY,
-            verdict="tolerated",
-            stated=balances(("7910", None, "40"), window=JANUARY, sign=-1),
-        )
-        accounts = [
-            *(_account(accno, "balance_sheet") for accno in ("1020", "2300", "2990")),
-            *(_account(accno, "income_statement") for accno in ("3200", "6500")),
-            _account("7910", "balance_sheet", "mapping"),
-        ]
-        destination.save_accounts(TENANT, table("accounts", accounts), "L1")
-
-
-def _entry(number: int, day: date, *lines: tuple[str, int], **values: Any) -> list[dict[str, Any]]:
-    return [
-        posting(accno, amount, voucher_id=number, transdate=day, entry_id=10 * number + place, **values)
-        for place, (accno, amount) in enumerate(lines)
-    ]
 
 
 def test_profit_and_loss_leaves_the_year_end_closing_out(with_views: Warehouse) -> None:
@@ -149,7 +91,7 @@ def test_what_only_resembles_a_closing_counts(
     with_views: Warehouse, day: date, lines: list[tuple[str, int]], source: str | None, module: str
 ) -> None:
     with with_views.open() as destination:
-        rows = _entry(1, day, *lines, reference="X", source=source, module=module)
+        rows = journal_entry(1, day, *lines, reference="X", source=source, module=module)
         load_window(destination, rows, window=DECEMBER)
     assert with_views.query("SELECT * FROM year_end_vouchers") == []
     assert with_views.query("SELECT sum(result) FROM profit_and_loss") == [(D(-5),)]

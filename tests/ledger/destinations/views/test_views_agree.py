@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_rma.ledger.destinations.views import load as views
-from tests.ledger.destinations.test_ledger_statements import fill_year_end
-from tests.ledger.destinations.test_ledger_views import fill_company
+from tests.support.ledger.books_for_views import fill_company, fill_year_end
 from tests.support.ledger.warehouses import (
     Warehouse,
     dbapi_postgres_warehouse,
