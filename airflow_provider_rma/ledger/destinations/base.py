@@ -172,8 +172,8 @@ class Stage(ABC):
     def _confirm(self, tables: WindowTables) -> None:
         """See :meth:`confirm`. The tables are checked.
 
-        :raises DestinationError: :func:`changed_meanwhile`, if the window is not loaded or ``tables.rows`` is not the
-            number of its postings.
+        :raises DestinationError: :func:`changed_meanwhile_error`, if the window is not loaded or holds another number of
+            postings than ``tables.rows``.
         """
 
     @abstractmethod
@@ -325,7 +325,7 @@ class Destination(ABC):
         self._replace_accounts(tenant, accounts, load_id)
 
 
-def changed_meanwhile(expected: int, loaded: int) -> DestinationError:
+def changed_meanwhile_error(expected: int, loaded: int) -> DestinationError:
     """Return the error for a window that is not the one that was compared with."""
     return DestinationError(
         f"The window was to be confirmed with {expected} postings, but {loaded} are loaded: another run replaced it.",

@@ -299,8 +299,8 @@ def test_many_batches_make_one_window(warehouse: Warehouse) -> None:
     many = [whole] * 60
     with warehouse.open() as destination:
         with destination.stage(TENANT, AUGUST) as stage:
-            for one in many:
-                stage.write(one)
+            for part in many:
+                stage.write(part)
             stage.write(whole.slice(0, 0))
             stage.commit(
                 WindowTables(balances=arrow_schemas.empty_table("balances"), proofs=proofs(), load=load_row(60 * rows))
@@ -313,7 +313,7 @@ def test_postings_are_read_back_before_and_after_they_count(warehouse: Warehouse
     columns = ("amount", "voucher_id", "accno", "memo")
 
     def taken(batches: Iterable[pa.RecordBatch]) -> list[tuple[Any, ...]]:
-        return sorted(tuple(row[name] for name in one.schema.names) for one in batches for row in one.to_pylist())
+        return sorted(tuple(row[name] for name in part.schema.names) for part in batches for row in part.to_pylist())
 
     with warehouse.open() as destination:
         load_window(destination, [posting("9999", 1)], window=JULY)
@@ -371,8 +371,8 @@ def _accounts_of(warehouse: Warehouse) -> list[tuple[Any, ...]]:
 
 
 def test_two_runs_on_the_same_window_leave_the_last_one(warehouse: Warehouse) -> None:
-    with warehouse.open() as one, warehouse.open() as two:
-        with one.stage(TENANT, AUGUST) as first, two.stage(TENANT, AUGUST) as second:
+    with warehouse.open() as destination, warehouse.open() as other:
+        with destination.stage(TENANT, AUGUST) as first, other.stage(TENANT, AUGUST) as second:
             first.write(batch(*TWO))
             second.write(batch(posting("6500", -7, load="L2")))
             second.commit(
@@ -385,7 +385,7 @@ def test_two_runs_on_the_same_window_leave_the_last_one(warehouse: Warehouse) ->
             first.commit(
                 WindowTables(balances=arrow_schemas.empty_table("balances"), proofs=proofs(), load=load_row(2))
             )
-        assert two.count_postings(TENANT, AUGUST) == 2
+        assert other.count_postings(TENANT, AUGUST) == 2
     assert [load for _, _, load in _loaded(warehouse)] == ["L1", "L1"]
     assert [row["load_id"] for row in warehouse.read("proofs")] == ["L1"]
 

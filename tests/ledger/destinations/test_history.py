@@ -1,4 +1,4 @@
-"""What a replacement supersedes is kept on request, and nothing else."""
+"""What a supersession supersedes is kept on request, and nothing else."""
 
 from __future__ import annotations
 
@@ -198,10 +198,10 @@ def test_the_superseded_are_the_difference_of_the_two(before: Any, after: Any, c
             nulls = pa.nulls(part.num_rows, arrow_schemas.schema("postings_history").field("valid_from").type)
             yield part.append_column("valid_from", nulls)
 
-    arrivals = IncomingHashes()
-    arrivals.add(_batch(after))
-    found = Supersession(read, {"L1": FIRST}, arrivals.result(), SECOND).superseded_batches("L2")
-    gone = Counter((row["accno"][0], row["amount"]) for one in found for row in one.to_pylist())
+    incoming = IncomingHashes()
+    incoming.add(_batch(after))
+    found = Supersession(read, {"L1": FIRST}, incoming.result(), SECOND).superseded_batches("L2")
+    gone = Counter((row["accno"][0], row["amount"]) for part in found for row in part.to_pylist())
     assert gone == Counter((name, raw(amount)) for name, amount in before) - Counter(
         (name, raw(amount)) for name, amount in after
     )
@@ -215,13 +215,13 @@ def test_every_state_can_be_asked_for_afterwards(states: list[Any], cut: int) ->
     past: list[dict[str, Any]] = []
     for number, (lines, moment) in enumerate(zip(states, moments, strict=True)):
         arriving = _batch(lines)
-        arrivals = IncomingHashes()
-        arrivals.add(arriving)
-        replacement = Supersession(lambda: iter(loaded), {}, arrivals.result(), moment)  # noqa: B023 - called at once
-        past += [row for one in replacement.superseded(f"L{number}") for row in one.to_pylist()]
+        incoming = IncomingHashes()
+        incoming.add(arriving)
+        supersession = Supersession(lambda: iter(loaded), {}, incoming.result(), moment)  # noqa: B023 - called at once
+        past += [row for part in supersession.superseded_batches(f"L{number}") for row in part.to_pylist()]
         pieces = [arriving.slice(start, cut) for start in range(0, arriving.num_rows, cut)]
-        loaded = list(replacement.dated_batches(iter(pieces)))
-    present = [row | {"valid_to": None} for one in loaded for row in one.to_pylist()]
+        loaded = list(supersession.dated_batches(iter(pieces)))
+    present = [row | {"valid_to": None} for part in loaded for row in part.to_pylist()]
     for lines, moment in zip(states, moments, strict=True):
         known = [
             (row["accno"][0], row["amount"])

@@ -130,7 +130,7 @@ class Carried:
         state = self.state()
         which = []
         for month in MONTHS:
-            fitting = [number for number, one in enumerate(allowed) if one.get(month, []) == state.get(month, [])]
+            fitting = [number for number, books in enumerate(allowed) if books.get(month, []) == state.get(month, [])]
             assert fitting, f"{month} is neither the old one nor a new one: {state.get(month)}"
             which.append(fitting[0])
         return which

@@ -8,7 +8,7 @@ from typing import Any, Self
 import pyarrow as pa
 
 from airflow_provider_rma.ledger.arrow_schemas import schema
-from airflow_provider_rma.ledger.destinations.base import Destination, Stage, WindowTables, changed_meanwhile
+from airflow_provider_rma.ledger.destinations.base import Destination, Stage, WindowTables, changed_meanwhile_error
 from airflow_provider_rma.ledger.windows import Window
 
 Key = tuple[str, str]
@@ -99,7 +99,7 @@ class MemoryStage(Stage):
     def _confirm(self, tables: WindowTables) -> None:
         loaded = self._destination.count_postings(self.tenant, self.window)
         if self._key not in self._destination.postings or loaded != tables.rows:
-            raise changed_meanwhile(tables.rows, loaded)
+            raise changed_meanwhile_error(tables.rows, loaded)
         self._accept("confirm", tables)
 
     def _reject(self, tables: WindowTables) -> None:

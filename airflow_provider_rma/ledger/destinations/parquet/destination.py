@@ -37,7 +37,7 @@ from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.arrow_schemas import dated_postings, schema, select_columns
 from airflow_provider_rma.ledger.batch_buffer import BatchBuffer
 from airflow_provider_rma.ledger.contract import HISTORY
-from airflow_provider_rma.ledger.destinations.base import Destination, Stage, WindowTables, changed_meanwhile
+from airflow_provider_rma.ledger.destinations.base import Destination, Stage, WindowTables, changed_meanwhile_error
 from airflow_provider_rma.ledger.destinations.history import IncomingHashes, Supersession
 from airflow_provider_rma.ledger.destinations.parquet.files import (
     FileWriter,
@@ -188,7 +188,7 @@ class ParquetStage(Stage):
         old = self._read_manifest()
         new = self._new_manifest(old, tables)
         if old is None or not old.files.get("proofs") or old.rows("postings") != tables.rows:
-            raise changed_meanwhile(tables.rows, old.rows("postings") if old else 0)
+            raise changed_meanwhile_error(tables.rows, old.rows("postings") if old else 0)
         self._store(old, new, tables)
         self._destination.publish(self._folder, old, new)
 

@@ -18,7 +18,7 @@ from airflow_provider_rma.fault_points import reach
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.arrow_schemas import dated_postings, schema, select_columns
 from airflow_provider_rma.ledger.batch_buffer import BatchBuffer
-from airflow_provider_rma.ledger.destinations.base import Destination, Stage, WindowTables, changed_meanwhile
+from airflow_provider_rma.ledger.destinations.base import Destination, Stage, WindowTables, changed_meanwhile_error
 from airflow_provider_rma.ledger.destinations.history import IncomingHashes, Supersession
 from airflow_provider_rma.ledger.destinations.sql.ddl import create_or_upgrade
 from airflow_provider_rma.ledger.destinations.sql.session import WarehouseTransaction
@@ -104,7 +104,7 @@ class RelationalStage(Stage):
         with self._transaction() as transaction:
             loaded = transaction.count_postings(self.tenant, self.window)
             if loaded != tables.rows or not transaction.is_loaded(self.tenant, self.window):
-                raise changed_meanwhile(tables.rows, loaded)
+                raise changed_meanwhile_error(tables.rows, loaded)
             self._store(transaction, tables)
 
     def _reject(self, tables: WindowTables) -> None:

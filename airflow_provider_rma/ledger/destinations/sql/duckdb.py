@@ -109,7 +109,7 @@ class DuckDbDestination(RelationalDestination):
             connection.execute("COMMIT")
             is_done = True
         except duckdb.Error as error:
-            raise self._refusal(error) from error
+            raise self._error_for(error) from error
         finally:
             if not is_done:
                 with suppress(duckdb.Error):
@@ -121,7 +121,7 @@ class DuckDbDestination(RelationalDestination):
         with _process_locks_guard:
             lock = _process_locks.setdefault(key, threading.Lock())
         if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise self._busy()
+            raise self._busy_error()
         try:
             yield
         finally:
@@ -137,9 +137,9 @@ class DuckDbDestination(RelationalDestination):
                 return connection
             except duckdb.Error as error:
                 if not any(marker in str(error) for marker in _BUSY):
-                    raise self._refusal(error) from error
+                    raise self._error_for(error) from error
                 if time.monotonic() + wait > deadline:
-                    raise self._busy() from error
+                    raise self._busy_error() from error
             if not is_announced:
                 log.info("Waiting for %s, which another process holds.", self.location)
                 is_announced = True
@@ -147,14 +147,14 @@ class DuckDbDestination(RelationalDestination):
             time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             wait = min(2 * wait, _LONGEST_WAIT)
 
-    def _busy(self) -> DestinationError:
+    def _busy_error(self) -> DestinationError:
         return DestinationError(
             f"{self.location} was held by another process for {self.lock_timeout:g} seconds.",
             advice="DuckDB allows one writer and no reader beside it: close what has the file open, or try again.",
             retryable=True,
         )
 
-    def _refusal(self, error: Exception) -> DestinationError:
+    def _error_for(self, error: Exception) -> DestinationError:
         # DuckDB's own text may quote values, so the message names only the kind; the cause is chained.
         return DestinationError(
             f"DuckDB refused to work on {self.location} ({type(error).__name__}).",

@@ -124,7 +124,7 @@ class DbapiDestination(RelationalDestination):
                 connection.commit()
                 is_done = True
             except driver.error as error:
-                raise self._refusal(error, driver) from error
+                raise self._error_for(error, driver) from error
             finally:
                 self._used = time.monotonic()
                 if not is_done:
@@ -142,7 +142,7 @@ class DbapiDestination(RelationalDestination):
             self._connection = connection
         return self._connection, self._driver
 
-    def _refusal(self, error: Exception, driver: _Driver) -> DestinationError:
+    def _error_for(self, error: Exception, driver: _Driver) -> DestinationError:
         # The database's own text may quote values, so the message names only the kind; the cause is chained.
         return DestinationError(
             f"The database refused to work on {self.location} ({type(error).__name__}).",

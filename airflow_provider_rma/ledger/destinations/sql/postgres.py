@@ -114,7 +114,7 @@ class PostgresDestination(RelationalDestination):
                 connection.commit()
                 is_done = True
             except psycopg.Error as error:
-                raise self._refusal(error) from error
+                raise self._error_for(error) from error
             finally:
                 self._used = time.monotonic()
                 if not is_done:
@@ -129,7 +129,7 @@ class PostgresDestination(RelationalDestination):
             try:
                 connection = self._connect()
             except psycopg.Error as error:
-                raise self._refusal(error) from error
+                raise self._error_for(error) from error
             if not isinstance(connection, psycopg.Connection):
                 raise ConfigurationError(
                     "Connections to PostgreSQL must be of psycopg 3.",
@@ -141,7 +141,7 @@ class PostgresDestination(RelationalDestination):
             self._connection = connection
         return self._connection
 
-    def _refusal(self, error: psycopg.Error) -> DestinationError:
+    def _error_for(self, error: psycopg.Error) -> DestinationError:
         # PostgreSQL's own text may quote values, so the message names only the kind; the cause is chained.
         state = error.sqlstate or ""
         is_lost = not state and isinstance(error, psycopg.OperationalError)
