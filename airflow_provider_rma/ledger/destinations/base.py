@@ -172,8 +172,8 @@ class Stage(ABC):
     def _confirm(self, tables: WindowTables) -> None:
         """See :meth:`confirm`. The tables are checked.
 
-        :raises DestinationError: :func:`changed_meanwhile_error`, if the window is not loaded or holds another number of
-            postings than ``tables.rows``.
+        :raises DestinationError: see :func:`changed_meanwhile_error`; the window is not loaded, or holds another number
+            of postings than ``tables.rows``.
         """
 
     @abstractmethod
