@@ -114,18 +114,19 @@ def test_a_failed_replacement_leaves_the_old_window(tmp_path: Path) -> None:
 
 
 def test_tables_that_another_run_creates_at_the_same_moment_are_taken(tmp_path: Path) -> None:
-    address = f"sqlite:///{tmp_path / 'ledger.db'}"
-    connections = []
+    connections: list[sqlite3.Connection] = []
+    others = []
 
     def connect() -> sqlite3.Connection:
         connections.append(sqlite3.connect(tmp_path / "ledger.db"))
         return connections[-1]
 
     def create_meanwhile() -> None:
-        if len(connections) == 1:
-            # The other run creates what this one has just found absent; SQLite lets it in before the first write.
+        if not others:
+            others.append(open_destination(f"sqlite:///{tmp_path / 'ledger.db'}"))
+            # SQLite lets nobody else create what this run has just found absent while its transaction is open.
             connections[0].rollback()
-            with open_destination(address):
+            with others[0]:
                 pass
 
     destination = DbapiDestination(connect, "sqlite", "here", retry_waits=(0.01,))
