@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, RunSummary
-from airflow_provider_rma.schemas.problems import printable_name
 
 PLAN = "plan.ndjson"
 PLAN_SUMMARY = "plan.md"
@@ -158,7 +157,7 @@ class _Simplifier:
         if not isinstance(value, Mapping | list | tuple):
             with suppress(Exception):
                 return str(value)
-        return f"<{printable_name(type(value).__name__)}>"
+        return f"<{type(value).__name__[:64]}>"
 
 
 def hash_records(records: Iterable[Mapping[str, Any]]) -> str:

@@ -9,6 +9,7 @@ import sys
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psycopg2
@@ -268,6 +269,28 @@ def test_rows_that_cannot_be_read_by_column_are_refused(
 ) -> None:
     with pytest.raises(ConfigurationError, match="Remove the kind of cursor from the extra"):
         list(driver(FakeCursor([row])))
+
+
+@pytest.mark.parametrize("module", ["pymysql", "MySQLdb"])
+def test_mysql_is_asked_for_the_cursor_that_leaves_rows_on_the_server(
+    erp: None, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    asked: list[Any] = []
+
+    class Database(FakeDatabase):
+        def cursor(self, *kinds: Any) -> FakeCursor:
+            asked.extend(kinds)
+            return super().cursor()
+
+    Database.__module__ = f"{module}.connections"
+    cursors = ModuleType(f"{module}.cursors")
+    cursors.SSCursor = "SSCursor"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module, ModuleType(module))
+    monkeypatch.setitem(sys.modules, f"{module}.cursors", cursors)
+    hook = BaseHook.get_connection("erp").get_hook()
+    monkeypatch.setattr(type(hook), "get_conn", lambda _: Database(FakeCursor([("K-1", "A")])))
+    assert list(query("erp", "SELECT 1", None)) == [{"customernumber": "K-1", "name": "A"}]
+    assert asked == ["SSCursor"]
 
 
 def test_names_in_capitals_are_those_of_the_fields(

@@ -162,14 +162,16 @@ def _check_size(metadata: pq.FileMetaData, where: str) -> None:
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         if group.total_byte_size > MAX_GROUP:
-            raise _too_large_error(where, group.total_byte_size)
+            raise _too_large_error(where, f"{group.total_byte_size:,} bytes unpacked")
         for position in range(group.num_columns):
             column = group.column(position)
-            is_nested = "." in column.path_in_schema
-            if column.total_uncompressed_size > MAX_CHUNK or (is_nested and column.num_values > MAX_NESTED):
-                raise _too_large_error(f"{where}: {column.path_in_schema}", column.total_uncompressed_size)
+            place = f"{where}: {column.path_in_schema}"
+            if column.total_uncompressed_size > MAX_CHUNK:
+                raise _too_large_error(place, f"{column.total_uncompressed_size:,} bytes unpacked")
+            if "." in column.path_in_schema and column.num_values > MAX_NESTED:
+                raise _too_large_error(place, f"{column.num_values:,} values")
 
 
-def _too_large_error(where: str, size: int) -> Exception:
-    problem = f"holds too much in one row group ({size:,} bytes unpacked)"
+def _too_large_error(where: str, size: str) -> Exception:
+    problem = f"holds too much in one row group ({size})"
     return unreadable_error(where, problem, "write smaller row groups, e.g. row_group_size=50_000")
