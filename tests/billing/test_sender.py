@@ -121,19 +121,23 @@ def test_a_refusal_that_speaks_of_a_closed_period_is_one(desk: InvoiceDesk, text
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "state", "note"),
     [
-        ConnectionNotMadeError("refused"),
-        AuthenticationError("token", status=401),
-        WritesNotAllowedError("read-only"),
+        (ConnectionNotMadeError("refused"), JournalState.RELEASED, "not sent"),
+        (WritesNotAllowedError("read-only"), JournalState.RELEASED, "not sent"),
+        (AuthenticationError("token", status=401, is_final=True), JournalState.RELEASED, "the token was refused"),
+        (AuthenticationError("a page", status=403, is_final=False), JournalState.UNKNOWN, "the token was refused"),
     ],
 )
-def test_a_document_that_was_not_sent_is_released(desk: InvoiceDesk, error: Exception) -> None:
+def test_a_document_that_was_not_sent_is_released_and_one_that_may_have_been_is_not(
+    desk: InvoiceDesk, error: Exception, state: JournalState, note: str
+) -> None:
     record = make_invoice()
     desk.client.errors["create_invoice"] = [error]
     with pytest.raises(type(error)):
         send(desk, record)
-    assert (desk.row(record["invnumber"]).state, desk.row(record["invnumber"]).note) == ("released", "not sent")
+    row = desk.row(record["invnumber"])
+    assert (row.state, row.note) == (state, note)
 
 
 def test_a_document_booked_otherwise_than_meant_is_a_conflict(desk: InvoiceDesk) -> None:

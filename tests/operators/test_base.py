@@ -1,0 +1,42 @@
+"""The parts that operators have in common."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_rma.exceptions import ConfigurationError, ServerError
+from airflow_provider_rma.operators.base import RecordList, airflow_errors, task_run, wrap_records
+
+
+@pytest.mark.parametrize(("map_index", "name"), [(-1, "dag/run/task"), (0, "dag/run/task[0]")])
+def test_a_task_run_is_named_over_all_its_tries(map_index: int, name: str) -> None:
+    ti = SimpleNamespace(dag_id="dag", run_id="run", task_id="task", map_index=map_index, try_number=3)
+    assert task_run(ti) == name
+
+
+def test_an_error_that_a_retry_cannot_help_against_fails_the_task_for_good() -> None:
+    with pytest.raises(AirflowFailException, match="tenant: is missing") as caught, airflow_errors():
+        raise ConfigurationError("tenant: is missing")
+    assert isinstance(caught.value.__cause__, ConfigurationError)
+
+
+@pytest.mark.parametrize("error", [ServerError("out of order"), ValueError("not ours")])
+def test_any_other_error_is_left_to_airflow(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, airflow_errors():
+        raise error
+    assert caught.value is error
+
+
+def test_records_are_shown_by_their_number_only() -> None:
+    records = wrap_records([{"name": "Frau Beispiel"}, {}])
+    assert (str(records), records.serialize(), len(records)) == ("<2 records>", "<2 records>", 2)
+    assert list(wrap_records({"name": "Frau Beispiel"})) == [{"name": "Frau Beispiel"}]
+
+
+def test_the_result_of_an_upstream_task_is_not_wrapped_before_it_is_there() -> None:
+    upstream = RecordList([])
+    assert wrap_records(upstream) is upstream
+    assert wrap_records(None) is None
