@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic
 
+from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.journal.model import JournalRow
 from airflow_provider_rma.billing.kinds.base import Comparison, D, DocumentKind, Entity
-from airflow_provider_rma.billing.numbers import is_plain_number
+from airflow_provider_rma.billing.numbers import is_plain_number, normalize_number
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.exceptions import NotFoundError
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a reading of the books is worth, and what it shows beside the numbers of the run.
+
+    :param unproven: why nothing that was not found is proven absent, empty if it is.
+    :param unproven_keys: keys that alone are not proven absent, though nothing was found under them.
+    :param repeated: documents that stand under one number of the journal which the run does not carry, by key.
+    """
+
+    unproven: str = ""
+    unproven_keys: frozenset[str] = frozenset()
+    repeated: Mapping[str, list[BookedDocument]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -28,13 +44,81 @@ class Lookup(Generic[D]):
     working_set: WorkingSet[D]
     open_rows: Mapping[str, JournalRow]
 
-    def read_list(self) -> None:
-        """Read the whole list once and keep what it holds under the numbers of the run."""
-        read = 0
+    def read_list(self, journalled: AbstractSet[str], newest: Iterable[str] = ()) -> Findings:
+        """Read the whole list once and keep what it holds under the numbers of the run.
+
+        A list proves absence only as far as it shows what is known to be there. If it holds none of the numbers that
+        the journal knows as booked, it proves nothing. If it lacks some, they are asked for by themselves; if one of
+        them is there after all, the list is incomplete, and each number of the run is asked for as well.
+
+        :param journalled: keys that the journal knows as booked.
+        :param newest: numbers that were booked last; a list that lags lacks these first.
+        """
+        count, seen, control = 0, dict[str, BookedDocument](), ""
+        repeated = dict[str, list[BookedDocument]]()
         for entity in self.kind.list_booked():
-            read += 1
-            self._keep(entity)
-        log.info("Read %d %s from the books.", read, self.kind.plural)
+            count += 1
+            booked = self.kind.to_booked(entity)
+            self._keep(entity, booked)
+            control = booked.number if is_plain_number(booked.number) else control
+            if booked.key in seen:
+                repeated.setdefault(booked.key, [seen[booked.key]]).append(booked)
+            elif booked.key in journalled:
+                seen[booked.key] = booked
+        log.info("Read %d %s from the books.", count, self.kind.plural)
+        newest = list(newest)
+        if journalled and not seen and not self._are_gone(journalled, newest, control):
+            reason = (
+                f"the list of {self.kind.plural} holds none of the {len(journalled)} that the journal knows as booked, "
+                "so it does not prove that anything is absent; check the tenant, then run again. If they were removed "
+                "on purpose, say so with rma journal resolve"
+            )
+            log.error("Nothing is sent: %s.", reason)
+            return Findings(unproven=reason)
+        lacking = journalled - seen.keys()
+        others = {key: found for key, found in repeated.items() if not self.working_set.carries(key)}
+        if not (lacking and self._finds_lacking(lacking, newest)):
+            return Findings(repeated=others)
+        log.warning("The list lacks numbers that exist: each number of this run is asked for by itself.")
+        return Findings(repeated=others, unproven_keys=self._ask_for_pending())
+
+    def _are_gone(self, journalled: AbstractSet[str], newest: list[str], control: str) -> bool:
+        """Whether all numbers of a small journal are proven to be gone, by asking for each.
+
+        :param control: a number of the list. Only while it is found by asking, "not found" proves anything.
+        """
+        numbers = [number for number in newest if is_plain_number(number)]
+        if not control or {normalize_number(number) for number in numbers} != journalled:
+            return False
+        return self._finds_known([control]) and not self._finds_known(numbers)
+
+    def _finds_lacking(self, lacking: AbstractSet[str], newest: Iterable[str]) -> bool:
+        """Ask for numbers that the list lacks: those of the run, and of the others the newest."""
+        mine = {document.key: document.number for document in self.working_set.pending() if document.key in lacking}
+        others = [number for number in newest if normalize_number(number) in lacking - mine.keys()]
+        found = False
+        for number in filter(is_plain_number, [*mine.values(), *others]):
+            with suppress(NotFoundError):
+                entity = self.kind.get_booked(number)
+                self._keep(entity, self.kind.to_booked(entity))
+                found = True
+        return found
+
+    def _ask_for_pending(self) -> frozenset[str]:
+        """Ask for each number of the run that was not found; return the keys that cannot be asked for."""
+        numbers = {key: row.number for key, row in self.open_rows.items()}
+        numbers |= {document.key: document.number for document in self.working_set.pending()}
+        unproven = set()
+        for key, number in numbers.items():
+            if self.working_set.booked(key):
+                continue
+            if not is_plain_number(number):
+                unproven.add(key)
+                continue
+            with suppress(NotFoundError):
+                entity = self.kind.get_booked(number)
+                self._keep(entity, self.kind.to_booked(entity))
+        return frozenset(unproven)
 
     def ask_by_number(self, known: Iterable[str]) -> bool:
         """Ask for each number of the run by itself, and keep what the books hold.
@@ -57,7 +141,8 @@ class Lookup(Generic[D]):
             return False
         for number in numbers.values():
             with suppress(NotFoundError):
-                self._keep(self.kind.get_booked(number))
+                entity = self.kind.get_booked(number)
+                self._keep(entity, self.kind.to_booked(entity))
         log.info("Looked %d numbers up in the books.", len(numbers))
         return True
 
@@ -68,8 +153,7 @@ class Lookup(Generic[D]):
                 return True
         return False
 
-    def _keep(self, entity: Entity) -> None:
-        booked = self.kind.to_booked(entity)
+    def _keep(self, entity: Entity, booked: BookedDocument) -> None:
         document = self.working_set.document(booked.key)
         if document is not None:
             self.working_set.add_booked(self.kind.compare(document, entity))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Generic
 
 from airflow_provider_rma.billing.booked import BookedDocument
-from airflow_provider_rma.billing.journal.model import JournalRow, JournalState
+from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.base import Comparison, D, DocumentKind
-from airflow_provider_rma.billing.lookup import Lookup
+from airflow_provider_rma.billing.lookup import Findings, Lookup
 from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome
 from airflow_provider_rma.billing.results import (
     blocked_result,
@@ -25,9 +25,18 @@ from airflow_provider_rma.billing.results import (
     unsettled_result,
     vanished_result,
 )
-from airflow_provider_rma.billing.working_set import WorkingSet
+from airflow_provider_rma.billing.working_set import WorkingSet, in_chunks
 
 log = logging.getLogger(__name__)
+
+#: Documents of earlier runs that are named if they are in the books more than once; the others are counted.
+MAX_NAMED = 20
+
+#: Reason of a number that cannot be asked for by itself while the list is known to be incomplete.
+LIST_INCOMPLETE = (
+    "the list lacks documents that exist, and this number cannot be asked for by itself, so it is not proven absent; "
+    "run again later"
+)
 
 
 @dataclass
@@ -36,6 +45,7 @@ class Planner(Generic[D]):
 
     :ivar seen: the journal's rows on which decisions to send rest, by key.
     :ivar alarms: what is wrong in the books with documents of earlier runs that this run's input does not carry.
+    :ivar findings: what the reading of the books is worth.
     :ivar retry_at: when the last document in doubt resolves itself (seconds since 1970), None without any doubt.
     """
 
@@ -44,6 +54,7 @@ class Planner(Generic[D]):
     working_set: WorkingSet[D]
     seen: dict[str, JournalRow] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
     retry_at: float | None = None
 
     def run(self) -> None:
@@ -56,10 +67,11 @@ class Planner(Generic[D]):
         # What was sent of a kind that overwrites is not proven by its presence, so only its own record resolves it.
         open_rows = {} if self.kind.overwrites else {row.key: row for row in self.journal.open_rows()}
         if open_rows or next(self.working_set.pending(), None) is not None:
-            self._read_books(open_rows)
+            self.findings = self._read_books(open_rows)
         self._resolve_others(open_rows, started)
+        self._name_repeated()
         sending = False
-        for documents in _chunks(self.working_set.pending(), 200):
+        for documents in in_chunks(self.working_set.pending(), 200):
             rows = self.journal.get(document.key for document in documents)
             for document in documents:
                 sending |= self._plan(document, rows.get(document.key), started)
@@ -71,11 +83,22 @@ class Planner(Generic[D]):
             for position in positions:
                 self.working_set.record_result(repeated_result(self.kind.number_field, position, number, positions))
 
-    def _read_books(self, open_rows: Mapping[str, JournalRow]) -> None:
+    def _read_books(self, open_rows: Mapping[str, JournalRow]) -> Findings:
         lookup = Lookup(self.kind, self.working_set, open_rows)
-        known = self.journal.newest_booked() if self.kind.policy.absence_check == "by_number" else ()
-        if not (known and lookup.ask_by_number(known)):
-            lookup.read_list()
+        newest = self.journal.newest_booked()
+        if newest and self.kind.policy.absence_check == "by_number" and lookup.ask_by_number(newest):
+            return Findings()
+        # The journal before the books: what it knows by now must be in a list that is read from now on.
+        return lookup.read_list(self.journal.booked_keys(), newest)
+
+    def _name_repeated(self) -> None:
+        """Name documents of earlier runs that are in the books more than once."""
+        for booked in islice(self.findings.repeated.values(), MAX_NAMED):
+            self.alarms.append(f"{self.kind.name} {booked[0].number}: {describe_duplicate(booked)}")
+        if (others := len(self.findings.repeated) - MAX_NAMED) > 0:
+            self.alarms.append(f"{others} more {self.kind.plural} are in the books more than once")
+        for alarm in self.alarms:
+            log.error("In the books more than once: %s.", alarm)
 
     def _resolve_others(self, open_rows: Mapping[str, JournalRow], started: float) -> None:
         """Resolve what earlier runs left open and this run's input does not carry."""
@@ -85,13 +108,15 @@ class Planner(Generic[D]):
             booked = [comparison.booked for comparison in self.working_set.booked(key)]
             if len(booked) > 1:
                 self._record_booked(row, booked[0], "duplicate")
-                self.alarms.append(f"{self.kind.name} {row.number} of an earlier run: {describe_duplicate(booked)}")
+                self.alarms.append(f"{self.kind.name} {row.number}: {describe_duplicate(booked)}")
             elif booked:
                 self._record_booked(row, booked[0], "found by a later run")
                 log.info("%s %s of an earlier run is in the books.", self.kind.name.capitalize(), row.number)
             elif row.settles_at is not None and row.settles_at > started:
                 self._wait_for(row)
-            elif self.journal.record(row, JournalState.RELEASED, note="proven absent by a later run"):
+            elif self._is_proven_absent(key) and self.journal.record(
+                row, JournalState.RELEASED, note="proven absent by a later run"
+            ):
                 log.warning(
                     "%s %s of an earlier run (%s) was never booked; send it again.",
                     self.kind.name.capitalize(),
@@ -125,8 +150,21 @@ class Planner(Generic[D]):
             return None if update else self.kind.booked_result(document, found[-1], Outcome.UNCHANGED), update
         if found:
             return self._decide_booked(document, row, found), None
+        if not self._is_proven_absent(document.key):
+            return self._decide_unproven(document, row), None
         by_journal = None if row is None else self._decide_by_journal(document, row, started)
         return by_journal or self._decide_by_date(document), None
+
+    def _is_proven_absent(self, key: str) -> bool:
+        """Whether a key under which nothing was found is proven to be absent."""
+        return not self.findings.unproven and key not in self.findings.unproven_keys
+
+    def _decide_unproven(self, document: D, row: JournalRow | None) -> DocumentResult:
+        """Decide about a document that was not found, and is not proven absent either."""
+        reason = self.findings.unproven or LIST_INCOMPLETE
+        if row is not None and row.state in OPEN:
+            return unknown_result(document, f"sent by run {row.run or '?'} without a reliable response; {reason}")
+        return held_result(document, reason)
 
     def _decide_booked(self, document: D, row: JournalRow | None, found: list[Comparison[D]]) -> DocumentResult:
         booked = found[0].booked
@@ -174,9 +212,3 @@ class Planner(Generic[D]):
 
     def _wait_for(self, row: JournalRow) -> None:
         self.retry_at = max(self.retry_at or 0.0, row.settles_at or 0.0)
-
-
-def _chunks(documents: Iterable[D], size: int) -> Iterator[list[D]]:
-    iterator = iter(documents)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

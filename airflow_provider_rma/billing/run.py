@@ -187,4 +187,6 @@ class BillingRun(Generic[D]):
         try:
             queue.run(count)
         finally:
+            # A second interruption may have cut the first waiting short.
+            queue.finish()
             summary.stopped = queue.stopped

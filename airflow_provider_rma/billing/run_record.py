@@ -112,6 +112,7 @@ class RunRecord:
             input_hash=self.summary.input_hash,
             approver=self.provenance.approver,
             stopped=self.stopped,
+            alarms=tuple(self.summary.alarms),
             brakes={"max_count": self.policy.max_count, "max_amount": str(self.policy.max_amount)},
             versions=self.provenance.versions,
         )
@@ -133,13 +134,14 @@ def log_and_raise(summary: RunSummary, failing: Collection[Outcome]) -> None:
     """
     log_summary(summary)
     failed = summary.failed(failing)
-    if not failed and not summary.alarms:
+    alarms = summary.alarms if Outcome.DUPLICATE in failing else []
+    if not failed and not alarms:
         return
     counts = ", ".join(f"{count} {name}" for name, count in failed.items()) or "none"
     message = f"{counts} of {sum(summary.counts.values())} {summary.kind}" + (
         f"; stopped: {summary.stopped}" if summary.stopped else ""
     )
-    message = "; ".join([message, *summary.alarms])
+    message = "; ".join([message, *alarms])
     files = f"Reasons: {summary.outcome_path}; records to correct: {summary.rejects_path}."
     if Outcome.UNKNOWN in failed:
         raise InDoubtError(

@@ -15,8 +15,8 @@ from airflow_provider_rma.billing.kinds.base import D
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.progress import Progress
 from airflow_provider_rma.billing.results import TAKEN, closed_like_result, held_result, unknown_result
-from airflow_provider_rma.billing.sender import DocumentSender
-from airflow_provider_rma.billing.working_set import WorkingSet
+from airflow_provider_rma.billing.sender import DocumentSender, SendReport
+from airflow_provider_rma.billing.working_set import WorkingSet, in_chunks
 from airflow_provider_rma.exceptions import RunMyAccountsError
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,8 @@ class SendQueue(Generic[D]):
     """Sends what a working set holds for sending.
 
     The first document of each shape (method, currency, tax accounts, sign) is sent alone and verified before others of
-    its shape follow. Requests run in threads of their own, so that a signal or a time-out that interrupts the main
-    thread never cuts a request in two.
+    its shape follow. A thread of its own hands documents to the lanes and records their results. So a signal or a
+    time-out, which interrupt the main thread only, cut no request in two and lose no result: the main thread waits.
 
     :param seen: the journal's rows on which the decisions rest, by key.
     :param stop: set to end the run: no further document is sent then.
@@ -43,11 +43,14 @@ class SendQueue(Generic[D]):
     seen: Mapping[str, JournalRow]
     stop: threading.Event = field(default_factory=threading.Event)
     stopped: str = ""
-    _failure: RunMyAccountsError | None = None
+    _failure: Exception | None = None
     _unknown_in_a_row: int = 0
     _closed_until: date | None = None
-    _under_way: dict[Future[DocumentResult], D] = field(default_factory=dict)
+    _under_way: dict[Future[SendReport], D] = field(default_factory=dict)
     _proven: set[tuple[str, ...]] = field(default_factory=set)
+    _not_sent: set[int] = field(default_factory=set)
+    _go: threading.Event = field(default_factory=threading.Event)
+    _done: threading.Event = field(default_factory=threading.Event)
 
     def run(self, count: int) -> None:
         """Send, and hold what could not be sent; nothing is sent if the run is stopped already.
@@ -55,17 +58,40 @@ class SendQueue(Generic[D]):
         :param count: how many documents there are, for the progress in the log.
         :raises RunMyAccountsError: if the service could not be reached or refused the token; nothing more was sent.
         """
-        kind = self.sender.kind
-        self._progress = Progress(count, f"{kind.plural} sent")
+        self._progress = Progress(count, f"{self.sender.kind.plural} sent")
+        # Behind a gate: an interruption while the thread starts leaves it waiting there, with nothing sent.
+        threading.Thread(target=self._dispatch, name="rma-billing-queue", daemon=True).start()
         try:
-            if not self.stopped:
-                self._send_all(kind.lanes)
+            self._go.set()
+            # In short waits, so that signals are handled.
+            while not self._done.wait(1.0):
+                pass
         finally:
-            reason = self.stopped or "the run ended early"
-            for document in self.working_set.to_send():
-                self.working_set.record_result(held_result(document, reason))
+            self.finish()
         if self._failure is not None:
             raise self._failure
+
+    def finish(self) -> None:
+        """Send nothing further, and wait until what is under way is recorded. Does nothing once that is done."""
+        if self._go.is_set() and not self._done.is_set():
+            self.stop.set()
+            self._done.wait()
+
+    def _dispatch(self) -> None:
+        self._go.wait()
+        try:
+            if not self.stopped:
+                self._send_all(self.sender.kind.lanes)
+        except Exception as error:
+            log.exception("The documents of this run could not all be sent.")
+            self._end(error)
+        try:
+            self._hold_others()
+        except Exception as error:
+            log.exception("The documents that were not sent could not all be recorded.")
+            self._end(error)
+        finally:
+            self._done.set()
 
     def _send_all(self, lanes: int) -> None:
         with ThreadPoolExecutor(lanes, thread_name_prefix="rma-billing") as pool:
@@ -75,15 +101,10 @@ class SendQueue(Generic[D]):
                     if self._must_stop():
                         break
                     if not self._lies_in_closed_period(document):
-                        future = pool.submit(self.sender.send, document, self.seen.get(document.key))
-                        self._under_way[future] = document
+                        self._under_way[pool.submit(self.sender.send, document, self.seen.get(document.key))] = document
                         self._collect(lanes if document.shape in self._proven else 0)
-                else:
-                    self._collect(0)
             finally:
-                # When a brake, a time-out or a signal ends the run: what is under way finishes and is recorded.
-                for future in [future for future in self._under_way if future.cancel()]:
-                    del self._under_way[future]
+                # However the loop ended: what is under way finishes and is recorded.
                 self._collect(0)
         if self._must_stop():
             log.warning("Nothing further is sent: %s.", self.stopped)
@@ -91,33 +112,47 @@ class SendQueue(Generic[D]):
     def _collect(self, most: int) -> None:
         """Wait until at most ``most`` documents are under way."""
         while len(self._under_way) > most:
-            # In short waits, so that signals are heard.
-            done, _ = wait(self._under_way, timeout=1.0, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
             for future in done:
-                self._record(self._under_way.pop(future), future)
+                self._record(self._under_way.pop(future), future.result())
                 self._progress.step()
+
+    def _hold_others(self) -> None:
+        """Record what was not sent as held, after asking the journal whether this run has claimed any of it."""
+        reason = self.stopped or "the run ended early"
+        for documents in in_chunks(self.working_set.to_send(), 200):
+            claimed = self.sender.claimed(documents)
+            for document in documents:
+                result = held_result(document, reason)
+                if document.key in claimed and document.position not in self._not_sent:
+                    result = unknown_result(
+                        document, "claimed for sending by this run; the next attempt decides by reading"
+                    )
+                self.working_set.record_result(result)
 
     def _must_stop(self) -> bool:
         if self.stop.is_set() and not self.stopped:
             self.stopped = "the task was asked to end"
         return bool(self.stopped)
 
-    def _record(self, document: D, future: Future[DocumentResult]) -> None:
-        try:
-            result = future.result()
-        except RunMyAccountsError as error:
-            # Not sent: the document stays as it is, to be held with the others.
-            self._failure = self._failure or error
-            self.stopped = self.stopped or error.message
+    def _end(self, failure: Exception) -> None:
+        """End the run because of an error; the first one counts."""
+        self._failure = self._failure or failure
+        message = (
+            failure.message
+            if isinstance(failure, RunMyAccountsError)
+            else f"an unexpected error ({type(failure).__name__})"
+        )
+        self.stopped = self.stopped or message
+
+    def _record(self, document: D, report: SendReport) -> None:
+        if report.failure is not None:
+            self._end(report.failure)
+        result = report.result
+        if result is None:
+            # Certainly not sent: it is held with the others.
+            self._not_sent.add(document.position)
             return
-        except Exception as error:
-            # Nothing here expects it, so nobody knows whether the document was sent.
-            reason = (
-                f"an unexpected error ({type(error).__name__}) while it was sent; the next attempt decides by reading"
-            )
-            self.working_set.record_result(unknown_result(document, reason))
-            self.stopped = self.stopped or f"an unexpected error ({type(error).__name__})"
-            raise
         self.working_set.record_result(result)
         if result.outcome == Outcome.CLOSED_PERIOD and document.booking_date is not None:
             self._closed_until = max(self._closed_until or date.min, document.booking_date)

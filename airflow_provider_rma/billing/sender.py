@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -16,11 +17,12 @@ from airflow_provider_rma.exceptions import (
     AuthenticationError,
     ConfigurationError,
     ConnectionNotMadeError,
+    InvalidInputError,
     JournalError,
-    OutcomeUnknownError,
     RejectedError,
     RequestError,
 )
+from airflow_provider_rma.fault_points import reach
 
 log = logging.getLogger(__name__)
 
@@ -32,16 +34,35 @@ class SendAttempt:
     :param row: the journal's row, claimed by this worker.
     :param doubt: why it is not known whether the service carried it out; empty if the service said so.
     :param refusal: the service's refusal, if it refused.
+    :param failure: the error that ends the run, None if the run may go on.
     """
 
     row: JournalRow
     doubt: str = ""
     refusal: RejectedError | None = None
+    failure: Exception | None = None
+
+    @property
+    def final_refusal(self) -> RejectedError | None:
+        """The refusal, if the service itself said so: nothing of this attempt can appear any more."""
+        return self.refusal if self.refusal is not None and self.refusal.is_final else None
 
     @property
     def said(self) -> str:
         """The service's response in words."""
-        return "refused" if self.refusal is not None else self.doubt or "accepted"
+        return f"refused with HTTP {self.refusal.status}" if self.refusal is not None else self.doubt or "accepted"
+
+
+@dataclass(frozen=True)
+class SendReport:
+    """The end of one document that was handed to a lane.
+
+    :param result: its result; None if it is certain that it was not sent.
+    :param failure: the error that ends the run, None if the run may go on.
+    """
+
+    result: DocumentResult | None
+    failure: Exception | None = None
 
 
 @dataclass(frozen=True)
@@ -51,37 +72,77 @@ class DocumentSender(Generic[D]):
     kind: DocumentKind[D]
     journal: Journal
 
-    def send(self, document: D, seen: JournalRow | None) -> DocumentResult:
-        """Send a document that was decided to be sent.
+    def send(self, document: D, seen: JournalRow | None) -> SendReport:
+        """Send a document that was decided to be sent. Never raises: what was sent has a result, whatever happens.
 
         :param seen: the journal's row as it was when that was decided.
-        :raises JournalError: if the claim could not be written; nothing was sent.
-        :raises ConnectionNotMadeError: if the service could not be reached; nothing was sent.
-        :raises AuthenticationError: if the service refused the token; nothing was carried out.
         """
-        attempt = self._send_once(document, seen)
-        return self._look(document) if attempt is None else self._read_back(document, attempt)
-
-    def _send_once(self, document: D, seen: JournalRow | None) -> SendAttempt | None:
-        """Claim in the journal, then send once; None if another run has changed the journal's row meanwhile."""
         policy = self.kind.policy
         settle_after = policy.total_deadline + policy.settle_time
-        row = self.journal.claim(document.number, document.content_hash, seen, settle_after=settle_after)
+        try:
+            row = self.journal.claim(document.number, document.content_hash, seen, settle_after=settle_after)
+        except JournalError as error:
+            return SendReport(None, error)
+        except Exception as error:
+            log.exception("An unexpected error before %s was sent.", document.number)
+            return SendReport(None, error)
         if row is None:
-            return None
+            return self._report(document, None, self._look, document)
+        reach("sender.claimed", document=document)
+        try:
+            attempt = self._send_once(document, row)
+        except (ConnectionNotMadeError, ConfigurationError, InvalidInputError) as error:
+            # Raised before anything was sent.
+            self._record_or_log(row, JournalState.RELEASED, note="not sent")
+            return SendReport(None, error)
+        return self._report(document, attempt.failure, self._read_back, document, attempt)
+
+    def claimed(self, documents: Iterable[D]) -> set[str]:
+        """Return the keys of documents that this run has claimed, and of all of them if the journal cannot tell."""
+        keys = [document.key for document in documents]
+        try:
+            rows = self.journal.get(keys)
+        except JournalError as error:
+            log.error("The journal could not be asked what this run has claimed: %s", error)
+            return set(keys)
+        return {key for key, row in rows.items() if self.journal.has_claimed(row)}
+
+    def _report(
+        self, document: D, failure: Exception | None, decide: Callable[..., DocumentResult], *given: Any
+    ) -> SendReport:
+        """Report what reading finds out. An error of ours after sending is a doubt, and ends the run."""
+        try:
+            return SendReport(decide(*given), failure)
+        except Exception as error:
+            log.exception("An unexpected error after %s was sent.", document.number)
+            reason = (
+                f"an unexpected error ({type(error).__name__}) after it was sent; the next attempt decides by reading"
+            )
+            return SendReport(unknown_result(document, reason), failure or error)
+
+    def _send_once(self, document: D, row: JournalRow) -> SendAttempt:
+        """Make the one request.
+
+        :raises ConnectionNotMadeError: if the service could not be reached; nothing was sent.
+        :raises ConfigurationError: if writes are not allowed; nothing was sent.
+        :raises InvalidInputError: if the document cannot be written; nothing was sent.
+        """
         try:
             self.kind.send(document)
+        except (ConnectionNotMadeError, ConfigurationError, InvalidInputError):
+            raise
         except RejectedError as error:
             return SendAttempt(row, refusal=error)
         except AuthenticationError as error:
-            state = JournalState.RELEASED if error.is_final else JournalState.UNKNOWN
-            self._record_or_log(row, state, note="the token was refused")
-            raise
-        except (ConnectionNotMadeError, ConfigurationError):
-            self._record_or_log(row, JournalState.RELEASED, note="not sent")
-            raise
-        except OutcomeUnknownError as error:
+            # A firewall can say so after the service has booked: what was sent is read back, and the run ends.
+            return SendAttempt(row, doubt=f"{error.message} (HTTP {error.status})", failure=error)
+        except RequestError as error:
             return SendAttempt(row, doubt=f"no reliable answer ({error.message})")
+        except Exception as error:
+            log.exception("An unexpected error while %s was sent.", document.number)
+            return SendAttempt(
+                row, doubt=f"an unexpected error ({type(error).__name__}) while it was sent", failure=error
+            )
         return SendAttempt(row)
 
     def _look(self, document: D) -> DocumentResult:
@@ -97,13 +158,14 @@ class DocumentSender(Generic[D]):
 
     def _read_back(self, document: D, attempt: SendAttempt) -> DocumentResult:
         """Find out by reading what became of a document that was sent."""
-        if attempt.refusal is not None and self.kind.overwrites:
-            return self._refused(document, attempt.row, attempt.refusal)
+        final = attempt.final_refusal
+        if final is not None and self.kind.overwrites:
+            return self._refused(document, attempt.row, final)
         try:
             found = self.kind.find_booked(document)
         except RequestError as error:
-            if attempt.refusal is not None and attempt.row.attempts == 1:
-                return self._refused(document, attempt.row, attempt.refusal)
+            if final is not None and attempt.row.attempts == 1:
+                return self._refused(document, attempt.row, final)
             # A refused second attempt may mean that the first one has been carried out.
             return self._unknown(document, attempt.row, f"{attempt.said}, and reading back failed ({error.message})")
         if found:
@@ -118,14 +180,14 @@ class DocumentSender(Generic[D]):
         if len(found) > 1:
             self._record_or_log(attempt.row, JournalState.CREATED, note="duplicate", booked=booked)
             return duplicate_result(document, [self.kind.to_booked(entity) for entity in found])
-        if attempt.doubt and comparison.differences and self.kind.overwrites:
-            return self._unknown(document, attempt.row, f"{attempt.doubt}, and RMA does not show the values meant")
+        doubt = attempt.said if attempt.refusal is not None else attempt.doubt
+        if doubt and comparison.differences and self.kind.overwrites:
+            return self._unknown(document, attempt.row, f"{doubt}, and RMA does not show the values meant")
         outcome, reasons = document.sent_outcome, tuple[str, ...]()
-        if attempt.refusal is not None:
-            # It came into the books by an earlier attempt or by somebody else.
-            outcome, reasons = Outcome.UNCHANGED, ("refused, because it is in the books already",)
-        elif attempt.doubt:
-            reasons = (f"{attempt.doubt}; found in {self.kind.place} by reading",)
+        if attempt.refusal is not None and attempt.row.attempts > 1:
+            outcome, reasons = Outcome.UNCHANGED, ("refused, because an earlier attempt has booked it",)
+        elif doubt:
+            reasons = (f"{doubt}; found in {self.kind.place} by reading",)
         result = self.kind.booked_result(document, comparison, outcome, *reasons)
         note = "booked otherwise than meant" if result.outcome == Outcome.CONFLICT else None
         self._record_or_log(attempt.row, JournalState.CREATED, note=note, booked=booked)
@@ -134,7 +196,10 @@ class DocumentSender(Generic[D]):
     def _refused(self, document: D, row: JournalRow, refusal: RejectedError) -> DocumentResult:
         result = refusal_result(document, refusal)
         closed = ": closed period" if result.outcome == Outcome.CLOSED_PERIOD else ""
-        self._record_or_log(row, JournalState.REJECTED, note=f"refused with HTTP {refusal.status}{closed}")
+        # A refusal without the service's own words may come from something in between: nothing is sent under this
+        # number before its settle time is over.
+        state = JournalState.REJECTED if refusal.is_final else JournalState.UNKNOWN
+        self._record_or_log(row, state, note=f"refused with HTTP {refusal.status}{closed}")
         return result
 
     def _unknown(self, document: D, row: JournalRow, reason: str) -> DocumentResult:

@@ -12,9 +12,10 @@ import json
 import pickle
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from types import TracebackType
 from typing import Any, Generic, Self
 
@@ -44,7 +45,8 @@ def open_temporary_database(tables: str) -> sqlite3.Connection:
 
     :param tables: SQL that creates its tables.
     """
-    database = sqlite3.connect("", isolation_level=None)
+    # One thread at a time uses it: the main one, and while documents are sent that of the send queue.
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     # It dies with the run: nothing is gained by surviving a crash, so it is one transaction that never ends.
     database.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{_CACHE_KIB};")
     database.executescript(tables)
@@ -69,7 +71,7 @@ class DecidedRecord(Generic[D]):
 
 
 class WorkingSet(Generic[D]):
-    """Records of one run. A context manager; not shared between threads.
+    """Records of one run. A context manager; one thread at a time uses it.
 
     :param live: documents that stay in memory as objects; the others are pickled.
     """
@@ -250,3 +252,10 @@ class WorkingSet(Generic[D]):
 
 def _load(data: bytes) -> Any:
     return pickle.loads(data)  # noqa: S301 - written by this process into a file without a name
+
+
+def in_chunks(documents: Iterable[D], size: int) -> Iterator[list[D]]:
+    """Take documents in lists of at most ``size``, so that the caller may write between them."""
+    iterator = iter(documents)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

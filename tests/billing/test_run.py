@@ -274,7 +274,7 @@ def test_a_refusal_of_a_number_that_is_in_the_books_already_is_no_rejection(benc
     finally:
         bench.simulator.control("PATCH", "/settings", {"duplicates": "accept"})
     assert row["outcome"] == "unchanged"
-    assert row["reasons"] == ["refused, because it is in the books already"]
+    assert row["reasons"] == ["refused, because an earlier attempt has booked it"]
     assert len(bench.booked(record["invnumber"])) == 1
 
 

@@ -21,6 +21,7 @@ class RunFacts:
     :param input_hash: SHA-256 of the input records.
     :param approver: who approved the plan, as it was given; empty if nobody did.
     :param stopped: why the run was stopped, empty if it was not. One of our own sentences, never the service's.
+    :param alarms: what is wrong in the books with documents that the run does not carry, each a sentence.
     :param brakes: brakes in force, e.g. ``{"max_count": 2000, "max_amount": "1000000"}``.
     :param versions: versions that only the caller knows, e.g. ``{"apache-airflow": "3.3.2"}``.
     """
@@ -33,6 +34,7 @@ class RunFacts:
     input_hash: str = ""
     approver: str = ""
     stopped: str = ""
+    alarms: tuple[str, ...] = ()
     brakes: Mapping[str, str | int | None] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 

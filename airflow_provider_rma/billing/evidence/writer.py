@@ -173,6 +173,7 @@ def _fact_members(facts: RunFacts) -> dict[str, Any]:
         "input_hash": _clean(facts.input_hash) or None,
         "approver": _clean(facts.approver) or None,
         "stopped": _clean(facts.stopped, 1_000) or None,
+        "alarms": [_clean(alarm, 1_000) for alarm in facts.alarms],
         "brakes": {
             _clean(name): value if isinstance(value, int) or value is None else _clean(str(value))
             for name, value in facts.brakes.items()

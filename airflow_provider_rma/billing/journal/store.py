@@ -100,6 +100,12 @@ class Journal:
         with journal_errors(), self._engine.connect() as connection:
             return [number for (number,) in connection.execute(query)]
 
+    def booked_keys(self) -> set[str]:
+        """Return the keys of all documents that are known to be in the books."""
+        query = sa.select(JOURNAL.c.key).where(*self._in_scope(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED))
+        with journal_errors(), self._engine.connect() as connection:
+            return {key for (key,) in connection.execute(query)}
+
     def history(self, number: str) -> list[Event]:
         """Everything that happened to a document's row, in order."""
         query = (
@@ -136,6 +142,10 @@ class Journal:
             sa.or_(JOURNAL.c.state.not_in(_OPEN_NAMES), JOURNAL.c.settles_at <= now),
         )
         return self._change(seen, values | {"attempts": seen.attempts + 1}, None, settled)
+
+    def has_claimed(self, row: JournalRow) -> bool:
+        """Whether a row was claimed through this object, and its document is not proven absent."""
+        return row.owner == self._owner and row.state in OPEN | {JournalState.CREATED}
 
     def record(
         self,

@@ -272,6 +272,10 @@ def _conclusion(facts: RunFacts, run: RunStatistics, bad: int, retry_at: float |
         many = f"All {format_count(run.documents)} records are as they should be."
         sentence = "1 record is as it should be." if run.documents == 1 else many
         first = tag("p", sentence, class_="notice good")
+    first = join(
+        first,
+        *(tag("p", f"In the books more than once: {alarm}.", class_="notice attention") for alarm in facts.alarms),
+    )
     if retry_at is None:
         return first
     return join(
