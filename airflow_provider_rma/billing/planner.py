@@ -67,7 +67,7 @@ class Planner(Generic[D]):
         # What was sent of a kind that overwrites is not proven by its presence, so only its own record resolves it.
         open_rows = {} if self.kind.overwrites else {row.key: row for row in self.journal.open_rows()}
         if open_rows or next(self.working_set.pending(), None) is not None:
-            self.findings = self._read_books(open_rows)
+            self.findings = self._read_books(open_rows, started)
         self._resolve_others(open_rows, started)
         self._name_repeated()
         sending = False
@@ -83,13 +83,13 @@ class Planner(Generic[D]):
             for position in positions:
                 self.working_set.record_result(repeated_result(self.kind.number_field, position, number, positions))
 
-    def _read_books(self, open_rows: Mapping[str, JournalRow]) -> Findings:
+    def _read_books(self, open_rows: Mapping[str, JournalRow], started: float) -> Findings:
         lookup = Lookup(self.kind, self.working_set, open_rows)
         newest = self.journal.newest_booked()
         if newest and self.kind.policy.absence_check == "by_number" and lookup.ask_by_number(newest):
             return Findings()
-        # The journal before the books: what it knows by now must be in a list that is read from now on.
-        return lookup.read_list(self.journal.booked_keys(), newest)
+        # What was booked before must be in a list that is read from now on.
+        return lookup.read_list(self.journal.booked_keys(started), newest)
 
     def _name_repeated(self) -> None:
         """Name documents of earlier runs that are in the books more than once."""

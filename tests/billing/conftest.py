@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,21 @@ def desk(client: FakeClient, tmp_path: Path) -> Iterator[Desk[InvoiceDocument]]:
 def customer_desk(client: FakeClient, tmp_path: Path) -> Iterator[Desk[CustomerDocument]]:
     """Creation of customers over books in memory; e-mail addresses are managed."""
     yield from _open_desk(CustomerKind(client.as_client(), Policy(), ("email",)), client, tmp_path)
+
+
+@pytest.fixture
+def make_desk(tmp_path: Path) -> Iterator[Callable[[], Desk[InvoiceDocument]]]:
+    """Makes desks of invoices, each over books and a journal of its own."""
+    numbers = count(1)
+    with ExitStack() as stack:
+
+        def make() -> Desk[InvoiceDocument]:
+            client, folder = FakeClient(), tmp_path / f"desk-{next(numbers)}"
+            folder.mkdir()
+            kind = InvoiceKind(client.as_client(), Policy())
+            return stack.enter_context(contextmanager(_open_desk)(kind, client, folder))
+
+        yield make
 
 
 def _open_desk(kind: DocumentKind[Any], client: FakeClient, folder: Path) -> Iterator[Desk[Any]]:

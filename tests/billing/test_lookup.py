@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
-from airflow_provider_rma.billing.lookup import Lookup
+from airflow_provider_rma.billing.lookup import Findings, Lookup
 from airflow_provider_rma.exceptions import ServerError
 from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY
 from tests.support.billing_desk import Desk
@@ -32,7 +32,7 @@ def test_of_the_list_only_numbers_of_the_run_and_open_rows_are_kept(desk: Invoic
     other, open_number = book(desk), book(desk)
     book(desk, invnumber=mine.number)
     desk.leave(open_number, JournalState.UNKNOWN)
-    lookup(desk).read_list()
+    lookup(desk).read_list(desk.journal.booked_keys(desk.clock.now))
     keys = [number.casefold() for number in (mine.number, open_number, other)]
     assert [len(desk.working_set.booked(key)) for key in keys] == [1, 1, 0]
 
@@ -41,14 +41,14 @@ def test_the_list_is_read_over_all_times(desk: InvoiceDesk) -> None:
     old, future = desk.add(make_invoice()), desk.add(make_invoice())
     for document, day in ((old, EARLIEST_DAY), (future, LATEST_DAY)):
         desk.client.create_invoice(document.invoice | {"transdate": day})
-    lookup(desk).read_list()
+    lookup(desk).read_list(desk.journal.booked_keys(desk.clock.now))
     assert [len(desk.working_set.booked(document.key)) for document in (old, future)] == [1, 1]
 
 
 def test_what_is_found_is_compared_with_the_document_of_its_number(desk: InvoiceDesk) -> None:
     document = desk.add(make_invoice())
     book(desk, invnumber=document.number.lower(), customernumber="K-002")
-    lookup(desk).read_list()
+    lookup(desk).read_list(desk.journal.booked_keys(desk.clock.now))
     (comparison,) = desk.working_set.booked(document.key)
     assert comparison.differences == ("customernumber: meant K-001, booked K-002",)
 
@@ -56,7 +56,7 @@ def test_what_is_found_is_compared_with_the_document_of_its_number(desk: Invoice
 def test_what_no_valid_document_stands_for_is_not_compared(desk: InvoiceDesk) -> None:
     number = book(desk)
     desk.leave(number, JournalState.UNKNOWN)
-    lookup(desk).read_list()
+    lookup(desk).read_list(desk.journal.booked_keys(desk.clock.now))
     (comparison,) = desk.working_set.booked(number.casefold())
     assert (comparison.differences, comparison.unchecked) == ((), ("everything",))
 
@@ -100,3 +100,66 @@ def test_a_look_up_that_fails_is_no_absence(desk: InvoiceDesk) -> None:
     desk.client.errors["get_invoice"] = [None, ServerError("out of order")]
     with pytest.raises(ServerError):
         lookup(desk).ask_by_number([known])
+
+
+# ---------------------------------------------------------------------- what a list proves
+
+
+def journal_as_booked(desk: InvoiceDesk, *numbers: str) -> None:
+    for number in numbers:
+        desk.leave(number, JournalState.CREATED)
+
+
+def read(desk: InvoiceDesk) -> Findings:
+    return lookup(desk).read_list(desk.journal.booked_keys(desk.clock.now), desk.journal.newest_booked())
+
+
+def test_a_list_with_none_of_the_journalled_numbers_proves_nothing(desk: InvoiceDesk) -> None:
+    desk.add(make_invoice())
+    journal_as_booked(desk, "R-old-1", "R-old-2")
+    assert "holds none of the 2" in read(desk).unproven
+
+
+def test_a_list_of_other_books_proves_nothing_where_the_journalled_numbers_exist(desk: InvoiceDesk) -> None:
+    desk.add(make_invoice())
+    old = book(desk)
+    journal_as_booked(desk, old)
+    others = [dict(desk.client.invoices[0], invnumber="R-other")]
+    desk.client.iter_invoices = lambda **_: iter(others)  # type: ignore[method-assign]
+    assert "holds none of the 1" in read(desk).unproven
+
+
+def test_numbers_of_a_small_journal_that_are_gone_one_by_one_leave_the_list_its_worth(desk: InvoiceDesk) -> None:
+    desk.add(make_invoice())
+    book(desk)
+    journal_as_booked(desk, "R-removed")
+    assert read(desk) == Findings()
+
+
+def test_a_list_that_lacks_a_number_that_is_there_is_checked_number_by_number(desk: InvoiceDesk) -> None:
+    listed, lagging = book(desk), book(desk)
+    late = desk.add(make_invoice())
+    desk.client.create_invoice(late.invoice)
+    odd = desk.add(make_invoice(invnumber="RG 7/2"))
+    journal_as_booked(desk, listed, lagging)
+    desk.client.iter_invoices = lambda **_: iter(desk.client.invoices[:1])  # type: ignore[method-assign]
+    findings = read(desk)
+    assert findings.unproven_keys == {odd.key}
+    assert [found.booked.number for found in desk.working_set.booked(late.key)] == [late.number]
+
+
+def test_a_number_that_is_gone_from_the_books_leaves_the_others_their_proof(desk: InvoiceDesk) -> None:
+    listed = book(desk)
+    gone = desk.add(make_invoice())
+    journal_as_booked(desk, listed, gone.number)
+    assert read(desk) == Findings()
+    assert ("get_invoice", gone.number) in desk.client.calls
+
+
+def test_numbers_of_the_journal_that_stand_in_the_list_twice_are_found(desk: InvoiceDesk) -> None:
+    twice, mine = book(desk), desk.add(make_invoice())
+    desk.client.invoices.append(dict(desk.client.invoices[0], id="7"))
+    desk.client.create_invoice(mine.invoice)
+    journal_as_booked(desk, twice, mine.number)
+    repeated = read(desk).repeated
+    assert [[found.document_id for found in documents] for documents in repeated.values()] == [["10000", "7"]]

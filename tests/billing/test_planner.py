@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.kinds.customer import CustomerDocument
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
+from airflow_provider_rma.billing.planner import MAX_NAMED
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.exceptions import ServerError
 from tests.support.billing_desk import HASH, Desk
@@ -78,6 +79,7 @@ def test_a_booked_document_that_is_gone_is_a_conflict(desk: InvoiceDesk) -> None
     record = make_invoice()
     desk.add(record)
     desk.leave(record["invnumber"], JournalState.CREATED)
+    book(desk, make_invoice())
     desk.plan()
     (result,) = desk.results()
     assert result.outcome == "conflict"
@@ -200,7 +202,7 @@ def test_a_document_of_an_earlier_run_that_is_there_twice_raises_an_alarm(desk: 
     book(desk, record)
     book(desk, record)
     (alarm,) = desk.plan().alarms
-    assert alarm.startswith(f"invoice {record['invnumber']} of an earlier run: 2 documents carry this number")
+    assert alarm.startswith(f"invoice {record['invnumber']}: 2 documents carry this number")
     assert desk.row(record["invnumber"]).state == JournalState.CREATED
 
 
@@ -296,3 +298,47 @@ def test_the_presence_of_a_customer_does_not_resolve_a_write_in_doubt(customer_d
     customer_desk.leave("K-1", JournalState.UNKNOWN)
     customer_desk.plan()
     assert customer_desk.row("K-1").state == JournalState.UNKNOWN
+
+
+# ---------------------------------------------------------------------- what a list proves
+
+
+@pytest.mark.parametrize(
+    ("state", "decision"), [(None, "held"), (JournalState.CREATED, "held"), (JournalState.UNKNOWN, "unknown")]
+)
+def test_on_the_strength_of_an_empty_list_nothing_is_sent_and_no_doubt_is_resolved(
+    desk: InvoiceDesk, state: JournalState | None, decision: str
+) -> None:
+    record = make_invoice()
+    desk.add(record)
+    if state is not None:
+        desk.leave(record["invnumber"], state, settle_after=0.5)
+    other = desk.leave("R-other", JournalState.UNKNOWN, settle_after=0.5)
+    desk.leave("R-booked", JournalState.CREATED)
+    desk.plan()
+    assert desk.decisions() == [decision]
+    assert "the list of invoices holds none of" in desk.results()[0].reasons[0]
+    assert desk.row(other.number).state == JournalState.UNKNOWN
+
+
+def test_a_number_of_an_earlier_run_that_is_in_the_books_twice_raises_an_alarm(desk: InvoiceDesk) -> None:
+    twice = make_invoice()
+    desk.add(make_invoice())
+    desk.leave(twice["invnumber"], JournalState.CREATED)
+    book(desk, twice)
+    book(desk, twice)
+    (alarm,) = desk.plan().alarms
+    assert alarm.startswith(f"invoice {twice['invnumber']}: 2 documents carry this number (ids 10000, 10001)")
+    assert desk.decisions() == ["create"]
+
+
+def test_of_many_repeated_numbers_some_are_named(desk: InvoiceDesk) -> None:
+    desk.add(make_invoice())
+    for _ in range(MAX_NAMED + 2):
+        record = make_invoice()
+        desk.leave(record["invnumber"], JournalState.CREATED)
+        book(desk, record)
+        book(desk, record)
+    alarms = desk.plan().alarms
+    assert len(alarms) == MAX_NAMED + 1
+    assert alarms[-1] == "2 more invoices are in the books more than once"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,7 +79,9 @@ def test_a_document_that_another_run_has_taken_is_no_doubt_about_the_service(des
 
 
 def test_a_refusal_for_a_closed_period_holds_for_earlier_days_too(desk: Desk[InvoiceDocument]) -> None:
-    desk.client.errors["create_invoice"] = [RejectedError("no", status=400, server_message="abgeschlossen")]
+    desk.client.errors["create_invoice"] = [
+        RejectedError("no", is_final=True, status=400, server_message="abgeschlossen")
+    ]
     days = [date(2026, 6, 30), date(2026, 6, 30), date(2026, 5, 1), date(2026, 7, 1)]
     send_all(desk, *(make_invoice(transdate=day) for day in days))
     assert desk.decisions() == ["closed_period", "closed_period", "closed_period", "created"]
@@ -154,6 +157,75 @@ def test_the_first_of_a_shape_is_alone_under_way(desk: Desk[InvoiceDocument]) ->
     send_all(desk, *records)
     assert desk.decisions() == ["created"] * 8
     assert most == 3
+
+
+# ---------------------------------------------------------------------- interrupted
+
+
+class Interruption(BaseException):
+    """What a signal or a time-out raises in the main thread."""
+
+
+def interrupt_at(line: int) -> tuple[Any, list[int]]:
+    """Return a trace function that raises at the ``line``-th line of the main thread in billing, and the count."""
+    count = [0]
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if "airflow_provider_rma/billing" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            count[0] += 1
+            if count[0] == line:
+                raise Interruption
+        return trace
+
+    return trace, count
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_interrupted_at_any_line_what_was_sent_is_not_called_unsent(
+    make_desk: Callable[[], Desk[InvoiceDocument]], lanes: int
+) -> None:
+    line = 0
+    while True:
+        line += 1
+        desk = make_desk()
+        desk.client.config = replace(desk.client.config, max_in_flight=lanes)
+        queue = SendQueue(DocumentSender(desk.kind, desk.journal), desk.working_set, {})
+        for _ in range(5):
+            desk.working_set.decide_to_send(desk.add(make_invoice()))
+        trace, count = interrupt_at(line)
+        sys.settrace(trace)
+        try:
+            queue.run(5)
+        except Interruption:
+            pass
+        finally:
+            sys.settrace(None)
+        queue.finish()
+        booked = {invoice["invnumber"] for invoice in desk.client.invoices}
+        for result in desk.results():
+            expected = {"created"} if result.number in booked else {"held"}
+            assert str(result.outcome) in expected, (line, result)
+        if count[0] < line:
+            break
+    assert line > 5, "the loop must have met lines of the main thread"
+
+
+def test_what_the_journal_says_is_claimed_by_this_run_is_not_called_unsent(
+    desk: Desk[InvoiceDocument], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = make_invoice()
+
+    def lost(self: Any, document: Any, seen: Any) -> Any:
+        self.journal.claim(document.number, document.content_hash, seen, settle_after=100.0)
+        raise RuntimeError("a mistake in the program")
+
+    monkeypatch.setattr(DocumentSender, "send", lost)
+    with pytest.raises(RuntimeError):
+        send_all(desk, record, make_invoice())
+    assert desk.decisions() == ["unknown", "held"]
+    assert desk.results()[0].reasons == ("claimed for sending by this run; the next attempt decides by reading",)
 
 
 # ---------------------------------------------------------------------- over HTTP, against the simulator

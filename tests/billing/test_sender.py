@@ -12,14 +12,19 @@ from airflow_provider_rma.billing.kinds.customer import CustomerDocument
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 from airflow_provider_rma.billing.outcomes import DocumentResult
 from airflow_provider_rma.billing.results import TAKEN
-from airflow_provider_rma.billing.sender import DocumentSender
+from airflow_provider_rma.billing.sender import DocumentSender, SendReport
 from airflow_provider_rma.exceptions import (
     AuthenticationError,
     ConnectionNotMadeError,
+    FieldProblem,
+    IncompleteResponseError,
+    InvalidInputError,
     JournalError,
+    LedgerError,
     OutcomeUnknownError,
     RejectedError,
     ServerError,
+    UnexpectedResponseError,
     WritesNotAllowedError,
 )
 from tests.support.billing_desk import Desk
@@ -28,12 +33,19 @@ from tests.support.invoices import make_invoice
 InvoiceDesk = Desk[InvoiceDocument]
 
 LOST = OutcomeUnknownError("the connection was lost")
-REFUSED = RejectedError("refused", status=400, server_message="Ungültige Kontonummer")
+REFUSED = RejectedError("refused", is_final=True, status=400, server_message="Ungültige Kontonummer")
+EMPTY = RejectedError("refused", status=400)
+
+
+def report(desk: Desk[Any], record: dict[str, Any] | None = None) -> SendReport:
+    document = desk.add(record or make_invoice())
+    return DocumentSender(desk.kind, desk.journal).send(document, desk.journal.get([document.key]).get(document.key))
 
 
 def send(desk: Desk[Any], record: dict[str, Any] | None = None) -> DocumentResult:
-    document = desk.add(record or make_invoice())
-    return DocumentSender(desk.kind, desk.journal).send(document, desk.journal.get([document.key]).get(document.key))
+    result = report(desk, record).result
+    assert result is not None
+    return result
 
 
 def test_a_document_that_is_accepted_and_found_is_created(desk: InvoiceDesk) -> None:
@@ -91,12 +103,40 @@ def test_a_refused_document_that_is_absent_is_rejected(desk: InvoiceDesk) -> Non
     assert (desk.row(result.number).state, desk.row(result.number).note) == ("rejected", "refused with HTTP 400")
 
 
-def test_a_refused_document_that_is_in_the_books_is_unchanged(desk: InvoiceDesk) -> None:
-    desk.client.errors["create_invoice"] = [REFUSED]
+@pytest.mark.parametrize("refusal", [REFUSED, EMPTY])
+def test_a_refused_document_that_is_in_the_books_was_created(desk: InvoiceDesk, refusal: RejectedError) -> None:
+    desk.client.errors["create_invoice"] = [refusal]
     desk.client.books_failed_posts = True
     result = send(desk)
-    assert (result.outcome, result.reasons) == ("unchanged", ("refused, because it is in the books already",))
+    assert (result.outcome, result.reasons) == ("created", ("refused with HTTP 400; found in the books by reading",))
     assert desk.row(result.number).state == JournalState.CREATED
+
+
+def test_a_document_that_an_earlier_attempt_has_booked_is_unchanged(desk: InvoiceDesk) -> None:
+    record = make_invoice()
+    desk.leave(record["invnumber"], JournalState.UNKNOWN, settle_after=0.5)
+    desk.client.errors["create_invoice"] = [REFUSED]
+    desk.client.books_failed_posts = True
+    result = send(desk, record)
+    assert (result.outcome, result.reasons) == ("unchanged", ("refused, because an earlier attempt has booked it",))
+
+
+def test_after_a_refusal_without_the_services_words_nothing_is_sent_until_the_settle_time_is_over(
+    desk: InvoiceDesk,
+) -> None:
+    desk.client.errors["create_invoice"] = [EMPTY]
+    result = send(desk)
+    assert result.outcome == "rejected"
+    row = desk.row(result.number)
+    assert (row.state, row.note) == (JournalState.UNKNOWN, "refused with HTTP 400")
+    assert row.is_alive(desk.clock.now)
+
+
+def test_a_refusal_without_the_services_words_is_unknown_where_reading_back_fails(desk: InvoiceDesk) -> None:
+    desk.client.errors = {"create_invoice": [EMPTY], "get_invoice": [ServerError("out of order")]}
+    result = send(desk)
+    assert result.reasons == ("refused with HTTP 400, and reading back failed (out of order)",)
+    assert result.outcome == "unknown"
 
 
 def test_a_first_refusal_stands_where_reading_back_fails(desk: InvoiceDesk) -> None:
@@ -109,35 +149,66 @@ def test_a_second_refusal_is_unknown_where_reading_back_fails(desk: InvoiceDesk)
     desk.leave(record["invnumber"], JournalState.UNKNOWN, settle_after=0.5)
     desk.client.errors = {"create_invoice": [REFUSED], "get_invoice": [ServerError("out of order")]}
     result = send(desk, record)
-    assert (result.outcome, result.reasons) == ("unknown", ("refused, and reading back failed (out of order)",))
+    assert (result.outcome, result.reasons) == (
+        "unknown",
+        ("refused with HTTP 400, and reading back failed (out of order)",),
+    )
 
 
 @pytest.mark.parametrize("text", ["Die Periode ist abgeschlossen", "Period is CLOSED", "Konto gesperrt"])
 def test_a_refusal_that_speaks_of_a_closed_period_is_one(desk: InvoiceDesk, text: str) -> None:
-    desk.client.errors["create_invoice"] = [RejectedError("refused", status=400, server_message=text)]
+    desk.client.errors["create_invoice"] = [RejectedError("refused", is_final=True, status=400, server_message=text)]
     result = send(desk)
     assert result.outcome == "closed_period"
     assert desk.row(result.number).note == "refused with HTTP 400: closed period"
 
 
 @pytest.mark.parametrize(
-    ("error", "state", "note"),
+    "error",
     [
-        (ConnectionNotMadeError("refused"), JournalState.RELEASED, "not sent"),
-        (WritesNotAllowedError("read-only"), JournalState.RELEASED, "not sent"),
-        (AuthenticationError("token", status=401, is_final=True), JournalState.RELEASED, "the token was refused"),
-        (AuthenticationError("a page", status=403, is_final=False), JournalState.UNKNOWN, "the token was refused"),
+        ConnectionNotMadeError("refused"),
+        WritesNotAllowedError("read-only"),
+        InvalidInputError([FieldProblem("invoice 1: notes", "is wrong", "correct it")]),
     ],
 )
-def test_a_document_that_was_not_sent_is_released_and_one_that_may_have_been_is_not(
-    desk: InvoiceDesk, error: Exception, state: JournalState, note: str
-) -> None:
+def test_a_document_that_was_not_sent_is_released(desk: InvoiceDesk, error: Exception) -> None:
     record = make_invoice()
     desk.client.errors["create_invoice"] = [error]
-    with pytest.raises(type(error)):
-        send(desk, record)
-    row = desk.row(record["invnumber"])
-    assert (row.state, row.note) == (state, note)
+    assert report(desk, record) == SendReport(None, error)
+    assert (desk.row(record["invnumber"]).state, desk.row(record["invnumber"]).note) == ("released", "not sent")
+
+
+@pytest.mark.parametrize("is_booked", [False, True])
+@pytest.mark.parametrize(
+    ("error", "ends_the_run"),
+    [
+        (AuthenticationError("token", status=403), True),
+        (AuthenticationError("token", status=401, is_final=True), True),
+        (IncompleteResponseError("cut"), False),
+        (UnexpectedResponseError("a page"), False),
+        (ServerError("out of order", status=500), False),
+        (LedgerError("of another part"), True),
+        (ValueError("a mistake in the program"), True),
+        (MemoryError(), True),
+    ],
+)
+def test_any_other_error_is_a_doubt_that_is_read_back(
+    desk: InvoiceDesk, error: Exception, ends_the_run: bool, is_booked: bool
+) -> None:
+    desk.client.errors["create_invoice"] = [error]
+    desk.client.books_failed_posts = is_booked
+    end = report(desk)
+    assert end.failure is (error if ends_the_run else None)
+    assert end.result is not None
+    assert end.result.outcome == ("created" if is_booked else "unknown")
+    assert desk.row(end.result.number).state == ("created" if is_booked else "unknown")
+
+
+def test_an_error_of_ours_while_reading_back_is_a_doubt(desk: InvoiceDesk) -> None:
+    mistake = ValueError("a mistake in the program")
+    desk.client.errors["get_invoice"] = [mistake]
+    end = report(desk)
+    assert (end.failure, end.result and end.result.outcome) == (mistake, "unknown")
 
 
 def test_a_document_booked_otherwise_than_meant_is_a_conflict(desk: InvoiceDesk) -> None:
@@ -168,7 +239,8 @@ def test_two_documents_after_sending_are_a_duplicate(desk: InvoiceDesk) -> None:
 def test_a_document_that_another_run_has_claimed_is_not_sent(desk: InvoiceDesk) -> None:
     document = desk.add(make_invoice())
     desk.leave(document.number, JournalState.CLAIMED)
-    result = DocumentSender(desk.kind, desk.journal).send(document, None)
+    result = DocumentSender(desk.kind, desk.journal).send(document, None).result
+    assert result is not None
     assert (result.outcome, result.reasons) == ("unknown", (TAKEN,))
     assert desk.client.posts == []
 
@@ -177,7 +249,8 @@ def test_a_document_that_another_run_has_booked_meanwhile_is_unchanged(desk: Inv
     document = desk.add(make_invoice())
     desk.client.create_invoice(document.invoice)
     desk.leave(document.number, JournalState.CREATED)
-    result = DocumentSender(desk.kind, desk.journal).send(document, None)
+    result = DocumentSender(desk.kind, desk.journal).send(document, None).result
+    assert result is not None
     assert (result.outcome, result.document_id) == ("unchanged", "10000")
     assert desk.client.posts == [document.number]
 

@@ -100,9 +100,14 @@ class Journal:
         with journal_errors(), self._engine.connect() as connection:
             return [number for (number,) in connection.execute(query)]
 
-    def booked_keys(self) -> set[str]:
-        """Return the keys of all documents that are known to be in the books."""
-        query = sa.select(JOURNAL.c.key).where(*self._in_scope(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED))
+    def booked_keys(self, before: float) -> set[str]:
+        """Return the keys of the documents that were known to be in the books at a time.
+
+        :param before: the journal's time, in seconds since 1970, exclusive.
+        """
+        query = sa.select(JOURNAL.c.key).where(
+            *self._in_scope(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED), JOURNAL.c.updated_at < before
+        )
         with journal_errors(), self._engine.connect() as connection:
             return {key for (key,) in connection.execute(query)}
 
