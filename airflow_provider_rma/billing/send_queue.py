@@ -43,7 +43,7 @@ class SendQueue(Generic[D]):
     seen: Mapping[str, JournalRow]
     stop: threading.Event = field(default_factory=threading.Event)
     stopped: str = ""
-    _failure: Exception | None = None
+    _failure: BaseException | None = None
     _unknown_in_a_row: int = 0
     _closed_until: date | None = None
     _under_way: dict[Future[SendReport], D] = field(default_factory=dict)
@@ -80,20 +80,19 @@ class SendQueue(Generic[D]):
     def _dispatch(self) -> None:
         self._go.wait()
         try:
-            if not self.stopped:
-                self._send_all(self.sender.kind.lanes)
-        except Exception as error:
-            log.exception("The documents of this run could not all be sent.")
-            self._end(error)
-        try:
-            self._hold_others()
-        except Exception as error:
-            log.exception("The documents that were not sent could not all be recorded.")
-            self._end(error)
+            for step in (self._send_all, self._hold_others):
+                try:
+                    step()
+                except BaseException as error:  # noqa: BLE001 - raised again in the main thread
+                    log.error("An unexpected error (%s) while documents were sent.", type(error).__name__)
+                    self._end(error)
         finally:
             self._done.set()
 
-    def _send_all(self, lanes: int) -> None:
+    def _send_all(self) -> None:
+        if self.stopped:
+            return
+        lanes = self.sender.kind.lanes
         with ThreadPoolExecutor(lanes, thread_name_prefix="rma-billing") as pool:
             try:
                 for document in self.working_set.to_send():
@@ -135,7 +134,7 @@ class SendQueue(Generic[D]):
             self.stopped = "the task was asked to end"
         return bool(self.stopped)
 
-    def _end(self, failure: Exception) -> None:
+    def _end(self, failure: BaseException) -> None:
         """End the run because of an error; the first one counts."""
         self._failure = self._failure or failure
         message = (

@@ -212,6 +212,19 @@ def test_interrupted_at_any_line_what_was_sent_is_not_called_unsent(
     assert line > 5, "the loop must have met lines of the main thread"
 
 
+def test_an_exit_inside_a_lane_ends_the_run_and_is_raised(desk: Desk[InvoiceDocument]) -> None:
+    create = desk.client.create_invoice
+
+    def leave(entity: Any) -> None:
+        create(entity)
+        raise SystemExit(3)
+
+    desk.client.create_invoice = leave  # type: ignore[method-assign]
+    with pytest.raises(SystemExit):
+        send_all(desk, make_invoice(), make_invoice())
+    assert desk.decisions() == ["unknown", "held"]
+
+
 def test_what_the_journal_says_is_claimed_by_this_run_is_not_called_unsent(
     desk: Desk[InvoiceDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:
