@@ -187,7 +187,7 @@ def find_pooler() -> Path | None:
 class Pooler:
     """A running pgbouncer in transaction mode before a server; a context manager that stops the process it started.
 
-    Two sessions serve all clients in turn, so that consecutive transactions of a client meet another session.
+    Three sessions serve all clients in turn, so that consecutive transactions of a client meet another session.
 
     :param binary: ``pgbouncer``.
     """
@@ -214,7 +214,7 @@ class Pooler:
             "auth_type": "plain",
             "auth_file": self._folder / "users",
             "pool_mode": "transaction",
-            "default_pool_size": 2,
+            "default_pool_size": 3,
             "server_round_robin": 1,
         }
         lines = [f"{name} = {value}" for name, value in settings.items()]

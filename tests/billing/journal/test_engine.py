@@ -102,18 +102,18 @@ def test_a_journal_behind_a_pooler_in_transaction_mode(
 ) -> None:
     empty_database(driver, request, tmp_path)  # skips what SQLAlchemy does not know
     url = pooler.url(postgres.create_database(), driver=driver)
-    engines = [open_engine(url), open_engine(url)]
-    worker = journal(engines[0])
-    # Two transactions at once make the pooler open two sessions, which it then uses in turn.
-    with engines[0].connect() as here, engines[1].connect() as there:
-        sessions = {connection.exec_driver_sql("SELECT pg_backend_pid()").scalar() for connection in (here, there)}
-    assert len(sessions) == 2
-    for number in range(31):
+    worker = journal(open_engine(url))
+
+    def bill(number: int) -> None:
         row = worker.claim(f"R-{number}", "0" * 64, None, settle_after=60)
         assert row is not None
         assert worker.record(row, JournalState.CREATED)
         assert worker.get([row.key])[row.key].state == JournalState.CREATED
-    assert len(worker.newest_booked(100)) == 31
+
+    # Lanes at once meet the sessions of each other.
+    with ThreadPoolExecutor(5) as lanes:
+        list(lanes.map(bill, range(200)))
+    assert len(worker.newest_booked(500)) == 200
 
 
 def test_a_pooler_keeps_no_setting_of_ours(postgres: PostgresServer, pooler: Pooler) -> None:
