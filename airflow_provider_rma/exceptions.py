@@ -36,6 +36,7 @@ __all__ = [
     "RequestError",
     "RunMyAccountsError",
     "ServerError",
+    "StorageError",
     "UnexpectedResponseError",
     "UnprovenError",
     "WritesNotAllowedError",
@@ -56,6 +57,9 @@ class RunMyAccountsError(Exception):
 
     #: Default for the class; an instance may differ.
     retryable: bool = False
+
+    #: Result of the run that ended with this error, as its task would return it; None if there is none.
+    result: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -246,6 +250,12 @@ class EvidenceError(RunMyAccountsError):
     def __init__(self, message: str, *, path_of_file: str = "", **kwargs: Any) -> None:
         super().__init__(message, **kwargs)
         self.path_of_file = path_of_file
+
+
+class StorageError(RunMyAccountsError):
+    """Files of a run cannot be written. What was booked is in the journal and is not affected."""
+
+    retryable = True
 
 
 class LedgerError(RunMyAccountsError):

@@ -202,6 +202,16 @@ def _options() -> dict[str, Any]:
             "example": None,
             "default": "False",
         },
+        "file_mode": {
+            "description": (
+                "Mode of files with personal data and of a SQLite journal on local file systems, as octal digits, "
+                "whatever the umask; folders follow. Use 660 where tasks run as several users of one group."
+            ),
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "660",
+            "default": "600",
+        },
         "retention_days": {
             "description": (
                 "How many days plans and outcome files are kept, in days. The journal is not affected: "

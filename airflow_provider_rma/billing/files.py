@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, RunSummary
+from airflow_provider_rma.billing.storage import OWNER_ONLY, create_file, try_folder
 
 PLAN = "plan.ndjson"
 PLAN_SUMMARY = "plan.md"
@@ -19,6 +21,10 @@ OUTCOMES = "outcomes.ndjson"
 REJECTS = "rejects.ndjson"
 RUN_PAGE = "outcomes.html"
 IMPORT_REPORT = "journal-import.ndjson"
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+#: File systems take 255 bytes; a name of a run has a number behind it.
+_LONGEST_NAME, _LONGEST_READABLE = 120, 80
 
 #: Files that people act upon soon and that may hold personal data. Everything else stays whatever its age, above all
 #: evidence.
@@ -46,19 +52,27 @@ class RunFolder:
     :param fs: an fsspec file system.
     :param folder: a folder on it, used by no other run.
     :param url: the folder as a user names it; prefix of file names in results.
+    :param mode: of the files, on a local file system.
     """
 
     fs: FileSystem
     folder: str
     url: str
+    mode: int = OWNER_ONLY
+
+    def try_writing(self) -> None:
+        """Find out whether files can be written.
+
+        :raises StorageError: if they cannot.
+        """
+        try_folder(self.fs, self.folder, f"the folder of the run, {self.url},", self.mode)
 
     def create(self, name: str) -> tuple[str, IO[bytes]]:
         """Create a file in the folder.
 
         :returns: its path as a user names it, and a stream to write to.
         """
-        self.fs.makedirs(self.folder, exist_ok=True)
-        return f"{self.url}/{name}", self.fs.open(f"{self.folder}/{name}", "wb")
+        return f"{self.url}/{name}", create_file(self.fs, f"{self.folder}/{name}", self.mode)
 
     def write_text(self, name: str, content: str) -> str:
         """Write a text file in UTF-8.
@@ -94,8 +108,16 @@ class RunFolder:
 
 
 def folder_name(name: str) -> str:
-    """Make a folder's name, safe on any storage, from the name of a tenant, a DAG or a run."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)
+    """Make a folder's name, safe on any storage, from the name of a tenant, a DAG or a run.
+
+    A name of plain characters stays as it is. Of any other the readable part is kept, with a hash behind a character
+    that no plain name has: two names never share a folder, and none leaves the folder above.
+    """
+    if _PLAIN_NAME.fullmatch(name) and len(name) <= _LONGEST_NAME:
+        return name
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip(".-")[:_LONGEST_READABLE]
+    return f"{readable}~{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
 def to_line(values: Mapping[str, Any]) -> bytes:

@@ -83,6 +83,11 @@ def failing_outcomes(fail_on: Collection[str] | str | None) -> frozenset[Outcome
     return frozenset(map(Outcome, names)) | {Outcome.UNKNOWN, Outcome.HELD}
 
 
+#: Reasons that the log and the error of a run name; the outcome file has all.
+NAMED_REASONS = 10
+_LONGEST_REASON = 300
+
+
 @dataclass(frozen=True)
 class DocumentResult:
     """The outcome of one record.
@@ -134,6 +139,7 @@ class RunSummary:
     :param total: gross total of the documents of this input that are in the books (created and unchanged), in CHF.
     :param created_total: gross total of the documents that this run booked, in CHF.
     :param invoices: how many of the booked documents are invoices (gross not negative).
+    :param reasons: the first reasons by outcome, as sentences without personal data.
     :param credit_notes: how many of the booked documents are credit notes (gross negative).
     """
 
@@ -153,12 +159,15 @@ class RunSummary:
     plan_hash: str = ""
     input_hash: str = ""
     stopped: str = ""
+    reasons: dict[str, list[str]] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
     retry_at: float | None = None
 
     def add(self, row: DocumentResult) -> None:
         """Count one row."""
         self.counts[row.outcome] += 1
+        if row.outcome not in GOOD:
+            self._keep_reasons(row)
         if self.has_totals:
             sort = self.credit_notes if row.gross is not None and row.gross < 0 else self.invoices
             sort[row.outcome] += 1
@@ -166,6 +175,18 @@ class RunSummary:
             self.total += row.gross
             if row.outcome == Outcome.CREATED:
                 self.created_total += row.gross
+
+    def _keep_reasons(self, row: DocumentResult) -> None:
+        kept = self.reasons.setdefault(str(row.outcome), [])
+        for reason in row.reasons[: NAMED_REASONS - len(kept)]:
+            where = row.number or f"record {row.position}"
+            text = f"{row.outcome}: {reason}" if where in reason else f"{row.outcome}: {where}: {reason}"
+            kept.append("".join(char if char.isprintable() else " " for char in text)[:_LONGEST_REASON])
+
+    def first_reasons(self, failing: Collection[Outcome]) -> list[str]:
+        """List the first reasons of the outcomes that fail the run."""
+        reasons = (self.reasons.get(str(outcome), ()) for outcome in Outcome if outcome in failing)
+        return [reason for some in reasons for reason in some][:NAMED_REASONS]
 
     def failed(self, failing: Collection[Outcome]) -> dict[str, int]:
         """Counts of the outcomes that fail the run."""

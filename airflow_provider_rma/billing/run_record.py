@@ -17,6 +17,7 @@ from airflow_provider_rma.billing.files import RUN_PAGE, RunFolder
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.pages.html import render_run
 from airflow_provider_rma.billing.policy import Policy
+from airflow_provider_rma.billing.storage import try_temporary_folder
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.exceptions import BillingError, InDoubtError, RunMyAccountsError
 from airflow_provider_rma.formatting import format_time
@@ -64,6 +65,14 @@ class RunRecord:
     failure: RunMyAccountsError | None = None
 
     def __enter__(self) -> Self:
+        """Try everything that the record is written to, before anything is sent.
+
+        :raises StorageError: if a folder of the record, or the temporary folder, cannot be written.
+        """
+        try_temporary_folder()
+        self.folder.try_writing()
+        if self.provenance.evidence is not None:
+            self.provenance.evidence.try_writing()
         return self
 
     def __exit__(
@@ -72,6 +81,8 @@ class RunRecord:
         if isinstance(error, RunMyAccountsError):
             self.failure = error
         self._write()
+        if self.failure is not None:
+            self.failure.result = self.summary.as_dict()
         if error is None:
             log_and_raise(self.summary, self.failing)
         elif self.failure is not None:
@@ -142,15 +153,20 @@ def log_and_raise(summary: RunSummary, failing: Collection[Outcome]) -> None:
         f"; stopped: {summary.stopped}" if summary.stopped else ""
     )
     message = "; ".join([message, *alarms])
-    files = f"Reasons: {summary.outcome_path}; records to correct: {summary.rejects_path}."
+    reasons = summary.first_reasons(failing)
+    for reason in reasons:
+        log.error("%s", reason)
+    if reasons:
+        message = f"{message}. First reasons: {' | '.join(reasons)}"
+    files = f"Page: {summary.page_path}; outcome file: {summary.outcome_path}"
+    files += f"; records to correct: {summary.rejects_path}." if summary.rejects_path else "."
+    known: dict[str, Any] = {"counts": dict(summary.counts), "outcome_path": summary.outcome_path}
+    error = BillingError(message, advice=files, **known)
     if Outcome.UNKNOWN in failed:
-        raise InDoubtError(
-            message,
-            advice=f"{_retry_sentence(summary.retry_at)}; clearing and retrying the task is safe. {files}",
-            counts=dict(summary.counts),
-            outcome_path=summary.outcome_path,
-        )
-    raise BillingError(message, advice=files, counts=dict(summary.counts), outcome_path=summary.outcome_path)
+        advice = f"{_retry_sentence(summary.retry_at)}; clearing and retrying the task is safe. {files}"
+        error = InDoubtError(message, advice=advice, **known)
+    error.result = summary.as_dict()
+    raise error
 
 
 def _retry_sentence(retry_at: float | None) -> str:

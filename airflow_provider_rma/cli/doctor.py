@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from airflow_provider_rma.billing.storage import try_folder, try_temporary_folder
 from airflow_provider_rma.cli.airflow import conn_option, get_hook, open_journal_database, tenant_folder
 from airflow_provider_rma.cli.output import NEEDS_ATTENTION, json_option, print_json
-from airflow_provider_rma.exceptions import RequestError, RunMyAccountsError
+from airflow_provider_rma.exceptions import RequestError, RunMyAccountsError, StorageError
 from airflow_provider_rma.formatting import format_span
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Engine
+
     from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 
 _PACKAGES = ("airflow-provider-rma", "apache-airflow", "SQLAlchemy", "marshmallow", "requests", "lxml")
@@ -53,7 +56,7 @@ class Check:
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, conn_id: str, as_json: bool) -> None:
-    """Check connection, clocks, journal, storage and versions. Posts nothing.
+    """Check connection, clocks, journal, storage, temporary folder and versions. Posts nothing.
 
     Exit code 1 if anything fails; warnings alone leave it 0.
     """
@@ -149,8 +152,8 @@ def _journal(hook: RunMyAccountsHook | None) -> Iterator[Check]:
     chosen = {"base_url": hook.config.origin, "tenant": hook.config.tenant} if hook else {}
     seen = read_overview(engine, **chosen)
     rows = sum(sum(counts.values()) for counts in seen.counts.values())
-    where = engine.url.render_as_string(hide_password=True)
-    yield Check(Level.OK, "journal", f"{where}, schema {read_step(engine)}, {rows} rows.")
+    _try_journal(engine, bool(read_step(engine)))
+    yield Check(Level.OK, "journal", f"{_name_database(engine.url)}, schema {read_step(engine)}, {rows} rows.")
     yield _compare_clocks("db clock", seen.now - time.time(), "the journal's")
     settled = [doubt for doubt in seen.doubts if not doubt.alive]
     if settled:
@@ -164,23 +167,41 @@ def _journal(hook: RunMyAccountsHook | None) -> Iterator[Check]:
         yield Check(Level.OK, "doubts", "Nothing is in doubt.")
 
 
+def _name_database(url: URL) -> str:
+    """Name a database without user, password and options of the driver, in which there may be secrets."""
+    from sqlalchemy.engine import make_url
+
+    named = make_url(f"{url.get_backend_name()}://").set(host=url.host, port=url.port, database=url.database)
+    return named.render_as_string(hide_password=True)
+
+
+def _try_journal(engine: Engine, has_tables: bool) -> None:
+    """Find out whether the journal can be written, without writing."""
+    from airflow_provider_rma.billing.journal.engine import journal_errors, write_transaction
+
+    with journal_errors(), write_transaction(engine) as connection:
+        if has_tables:
+            connection.exec_driver_sql("UPDATE rma_journal SET version = version WHERE 1 = 0")
+
+
 def _documents(count: int) -> str:
     return "1 document is" if count == 1 else f"{count} documents are"
 
 
 def _storage(conn_id: str | None) -> Iterator[Check]:
-    from airflow_provider_rma.hooks.settings import retention_days, storage_path
+    from airflow_provider_rma.hooks.settings import file_mode, retention_days, storage_path
 
     folder = tenant_folder(conn_id) if conn_id else storage_path()
-    probe = folder / f".doctor-{uuid.uuid4().hex}"
     try:
-        folder.fs.makedirs(folder.path, exist_ok=True)
-        with probe.open("wb") as stream:
-            stream.write(b"written by rma doctor, to be removed\n")
-        folder.fs.rm_file(probe.path)
-    except Exception as error:  # noqa: BLE001 - any storage may be configured, and each fails in its own way
-        advice = "Check [rma] storage_path and the storage's connection; outcome files could not be written."
-        yield Check(Level.FAIL, "storage", f"{folder} cannot be written ({type(error).__name__}).", advice)
+        try_folder(folder.fs, folder.path, str(folder), file_mode())
+    except StorageError as error:
+        yield Check(Level.FAIL, "storage", error.message, error.advice)
     else:
         yield Check(Level.OK, "storage", f"{folder} can be written.")
+    try:
+        try_temporary_folder()
+    except StorageError as error:
+        yield Check(Level.FAIL, "temporary", error.message, error.advice)
+    else:
+        yield Check(Level.OK, "temporary", f"{tempfile.gettempdir()} can be written.")
     yield Check(Level.OK, "retention", f"Plans, outcomes and rejects may be purged after {retention_days()} days.")

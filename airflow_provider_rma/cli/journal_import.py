@@ -130,13 +130,14 @@ def _records(
 
 def _output(report_folder: str | None, conn_id: str, first: datetime, last: datetime) -> RunFolder:
     from airflow_provider_rma.billing.files import IMPORT_FOLDER, RunFolder
+    from airflow_provider_rma.hooks.settings import file_mode
 
     folder = (
         storage_folder(report_folder)
         if report_folder
         else tenant_folder(conn_id) / IMPORT_FOLDER / f"{first:%Y-%m-%d}_{last:%Y-%m-%d}"
     )
-    return RunFolder(folder.fs, folder.path, str(folder))
+    return RunFolder(folder.fs, folder.path, str(folder), file_mode())
 
 
 def _values(report: ImportReport) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,9 +59,24 @@ def run_folder(tenant: str, kind: str, ti: Any, base: str | None = None) -> Obje
     :param ti: the task instance.
     :param base: path or URL in place of ``[rma] storage_path``.
     """
-    task = ti.task_id if ti.map_index < 0 else f"{ti.task_id}-{ti.map_index}"
-    parts = (kind, ti.dag_id, ti.run_id, f"{task}-try{ti.try_number}")
-    return tenant_folder(tenant, base).joinpath(*map(folder_name, parts))
+    # No plain name holds a tilde, so that x[1] and a task x-1 do not meet.
+    mapped = "" if ti.map_index < 0 else f"~map{ti.map_index}"
+    task = f"{folder_name(ti.task_id)}{mapped}-try{ti.try_number}"
+    return tenant_folder(tenant, base).joinpath(kind, folder_name(ti.dag_id), folder_name(ti.run_id), task)
+
+
+def file_mode() -> int:
+    """Mode of files with personal data on local file systems: ``[rma] file_mode``, octal.
+
+    :raises ConfigurationError: if the setting is not a mode that lets the owner read and write.
+    """
+    text = _text("file_mode") or "600"
+    if not re.fullmatch(r"(0o?)?[0-7]{3}", text) or int(text[-3:], 8) & 0o711 != 0o600:
+        raise ConfigurationError(
+            f"[{SECTION}] file_mode must be three octal digits that let the owner read and write.",
+            advice="Use 600, or 660 where tasks run as several users of one group.",
+        )
+    return int(text[-3:], 8)
 
 
 def retention_days() -> int:
@@ -84,14 +100,13 @@ def journal_engine() -> sqlalchemy.Engine:
     """
     from airflow_provider_rma.billing.journal.engine import open_engine
 
-    return open_engine(journal_url())
+    return open_engine(journal_url(), file_mode=file_mode())
 
 
 def journal_url() -> str:
     """SQLAlchemy URL of the journal's database, with its password: not for logs.
 
-    It is the database of ``[rma] journal_conn_id``, or the SQLite file ``rma/journal.db`` below AIRFLOW_HOME, whose
-    folder is made if it does not exist.
+    It is the database of ``[rma] journal_conn_id``, or the SQLite file ``rma/journal.db`` below AIRFLOW_HOME.
 
     :raises ConfigurationError: if it is a SQLite file while the executor may run tasks on several machines, or the
         connection does not lead to a database.
@@ -104,8 +119,6 @@ def journal_url() -> str:
         url = f"sqlite:///{folder / 'journal.db'}"
     if url.startswith("sqlite"):
         _refuse_several_machines()
-    if not conn_id:
-        folder.mkdir(parents=True, exist_ok=True)
     return url
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_provider_rma.billing.run_record import Provenance
     from airflow_provider_rma.client.client import RunMyAccountsClient
 
+log = logging.getLogger(__name__)
+
 #: Records that a task may receive directly; more travel in a file.
 MAX_RECORDS = 1_000
 
@@ -38,14 +41,42 @@ def task_run(ti: Any) -> str:
 
 
 @contextmanager
-def airflow_errors() -> Iterator[None]:
-    """Fail the task for good on an error of ours that a retry cannot help against."""
+def airflow_errors(ti: Any) -> Iterator[None]:
+    """Fail the task for good on an error of ours that a retry cannot help against.
+
+    The result of a run that fails is pushed to XCom all the same: what comes next may want the paths of its files.
+
+    :param ti: the task instance.
+    """
     try:
         yield
     except RunMyAccountsError as error:
+        if error.result is not None:
+            push_result(ti, error.result)
         if error.retryable:
             raise
         raise AirflowFailException(str(error)) from error
+
+
+@contextmanager
+def attach_result(results: Sequence[dict[str, Any]]) -> Iterator[None]:
+    """Attach the last of the results that there are when the run fails to its error."""
+    try:
+        yield
+    except RunMyAccountsError as error:
+        if results:
+            error.result = results[-1]
+        raise
+
+
+def push_result(ti: Any, result: Mapping[str, Any]) -> None:
+    """Push the result of a task that fails, as Airflow does for one that succeeds."""
+    try:
+        for key, value in {"return_value": dict(result), **result}.items():
+            ti.xcom_push(key=key, value=value)
+    except Exception:
+        # The error of the run matters more.
+        log.exception("The result could not be pushed to XCom.")
 
 
 class TenantWriteOperator(BaseOperator):
@@ -86,7 +117,7 @@ class TenantWriteOperator(BaseOperator):
         from airflow_provider_rma.hooks.settings import journal_engine
 
         self._stop.clear()
-        with airflow_errors():
+        with airflow_errors(context["ti"]):
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type)
             config, ti = hook.config, context["ti"]
             journal = Journal(
@@ -110,19 +141,21 @@ class TenantWriteOperator(BaseOperator):
         from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
         from airflow_provider_rma.billing.files import EVIDENCE_FOLDER
         from airflow_provider_rma.billing.run_record import Provenance
-        from airflow_provider_rma.hooks.settings import journal_engine, tenant_folder
+        from airflow_provider_rma.hooks.settings import file_mode, journal_engine, tenant_folder
 
         config = client.config
         folder = tenant_folder(config.tenant, self.output_path) / EVIDENCE_FOLDER
-        writer = EvidenceWriter(journal_engine(), folder.fs, folder.path, config.origin, config.tenant)
+        writer = EvidenceWriter(
+            journal_engine(), folder.fs, folder.path, config.origin, config.tenant, mode=file_mode()
+        )
         return Provenance(writer, approver, {"apache-airflow": version("apache-airflow")})
 
     def _folder(self, tenant: str, ti: Any) -> RunFolder:
         from airflow_provider_rma.billing.files import RunFolder
-        from airflow_provider_rma.hooks.settings import run_folder
+        from airflow_provider_rma.hooks.settings import file_mode, run_folder
 
         folder = run_folder(tenant, f"{self._kind}s", ti, self.output_path)
-        return RunFolder(folder.fs, folder.path, str(folder))
+        return RunFolder(folder.fs, folder.path, str(folder), file_mode())
 
 
 class InvoiceWriteOperator(TenantWriteOperator):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
-from airflow_provider_rma.operators.base import airflow_errors, task_run
+from airflow_provider_rma.operators.base import airflow_errors, attach_result, task_run
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -111,7 +111,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract, and return what became of each month."""
         task_try, page_path = f"{task_run(context['ti'])}/try{context['ti'].try_number}", ""
-        with airflow_errors():
+        kept: list[dict[str, Any]] = []
+        with airflow_errors(context["ti"]), attach_result(kept):
             from airflow_provider_rma.ledger.extract import extract_ledger
 
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
@@ -120,6 +121,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
                 def keep_page(result: LedgerResult) -> None:
                     nonlocal page_path
                     page_path = self._write_page(result, destination, context["ti"], task_try)
+                    kept.append(result.as_dict() | {"page_path": page_path})
 
                 result = extract_ledger(
                     client,
@@ -158,7 +160,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
 
     def _write_page(self, result: LedgerResult, destination: Destination, ti: Any, task_try: str) -> str:
         """Write the page of a run, also of one that then fails. Returns its path."""
-        from airflow_provider_rma.hooks.settings import run_folder
+        from airflow_provider_rma.billing.storage import create_file
+        from airflow_provider_rma.hooks.settings import file_mode, run_folder
         from airflow_provider_rma.ledger.pages.run import ledger_page
 
         def rows(table: str) -> Iterator[dict[str, Any]]:
@@ -166,9 +169,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
                 yield from destination.read_table(table, result.tenant, month.window).to_pylist()
 
         folder = run_folder(result.tenant, "ledger", ti, self.output_path)
-        folder.mkdir(parents=True, exist_ok=True)
         page: Any = folder / "ledger.html"
-        with page.open("wb") as stream:
+        with create_file(page.fs, page.path, file_mode()) as stream:
             stream.write(
                 ledger_page(result, proofs=rows("proofs"), balances=rows("balances"), task_run=task_try).encode()
             )
@@ -241,7 +243,7 @@ class RunMyAccountsEstimateLedgerOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Probe, and return the estimate."""
-        with airflow_errors(), ExitStack() as opened:
+        with airflow_errors(context["ti"]), ExitStack() as opened:
             from airflow_provider_rma.ledger.estimate import estimate_ledger
 
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")

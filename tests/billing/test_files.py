@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_rma.billing.files import (
     IMPORT_REPORT,
@@ -38,7 +42,7 @@ def lines(folder: RunFolder, path: str) -> list[bytes]:
 
 
 def test_a_name_as_a_folder() -> None:
-    assert folder_name("muster ag/zürich") == "muster-ag-z-rich"
+    assert folder_name("muster ag/zürich") == "muster-ag-zurich~" + sha256("muster ag/zürich".encode()).hexdigest()[:12]
 
 
 def test_an_outcome_file_has_every_record_and_the_rejects_those_to_correct(folder: RunFolder) -> None:
@@ -69,3 +73,22 @@ def test_refused_numbers_are_read_with_their_reason(folder: RunFolder) -> None:
 def test_outcomes_are_perishable_and_import_reports_are_not() -> None:
     assert OUTCOMES in PERISHABLE
     assert IMPORT_REPORT not in PERISHABLE
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_two_names_never_share_a_folder(one: str, other: str) -> None:
+    assert (folder_name(one) == folder_name(other)) == (one == other)
+    assert re.fullmatch(r"[A-Za-z0-9._~-]{1,120}", folder_name(one))
+    assert folder_name(one).strip(".")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a:b", "a+b", "a-b"), ("müller", "möller", "muller"), ("..", ".", "-"), ("x" * 300, "x" * 301), ("a~b", "a-b")],
+)
+def test_names_that_look_alike_have_folders_of_their_own(names: tuple[str, ...]) -> None:
+    assert len({folder_name(name) for name in names}) == len(names)
+
+
+def test_the_folder_of_a_name_has_a_folder_of_its_own() -> None:
+    assert folder_name(folder_name("a:b")) != folder_name("a:b")

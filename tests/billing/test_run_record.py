@@ -19,7 +19,7 @@ from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSu
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run_record import Provenance, RunRecord
 from airflow_provider_rma.client.config import ClientConfig
-from airflow_provider_rma.exceptions import AuthenticationError, BillingError, InDoubtError
+from airflow_provider_rma.exceptions import AuthenticationError, BillingError, InDoubtError, StorageError
 
 CREATED = DocumentResult(1, "R-1", Outcome.CREATED, net=Decimal("100.00"), gross=Decimal("108.10"))
 INVALID = DocumentResult(2, "R-2", Outcome.INVALID, ("currency: is unknown",))
@@ -110,3 +110,39 @@ def test_evidence_of_the_run_stands_in_the_tenants_chain(folder: Path, tmp_path:
     assert evidence["brakes"] == {"max_count": 2000, "max_amount": "1000000"}
     assert evidence["hash"] == run.summary.evidence_hash
     assert verify_chain(LocalFileSystem(), str(tmp_path / "evidence")) == []
+
+
+def test_a_run_that_fails_says_its_first_ten_reasons_and_where_its_files_are(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    invalid = [DocumentResult(n, f"R-{n}", Outcome.INVALID, (f"invoice R-{n}: currency: a\nb",)) for n in range(1, 13)]
+    with pytest.raises(BillingError) as caught, record(folder, *invalid) as run:
+        pass
+    text = str(caught.value)
+    assert "invalid: invoice R-1: currency: a b" in text
+    assert "R-10:" in text
+    assert "R-11:" not in text
+    assert run.summary.page_path in text
+    assert run.summary.outcome_path in text
+    assert caught.value.result == run.summary.as_dict()
+    assert len([log for log in caplog.records if log.message.startswith("invalid: ")]) == 10
+
+
+def test_a_reason_that_does_not_name_its_number_is_given_it(folder: Path) -> None:
+    with pytest.raises(BillingError, match="held: R-4: not sent"), record(folder, HELD, CREATED):
+        pass
+
+
+def test_a_run_that_ended_early_has_its_result(folder: Path) -> None:
+    with pytest.raises(AuthenticationError) as caught, record(folder, HELD):
+        raise AuthenticationError("the token is refused")
+    assert caught.value.result is not None
+    assert caught.value.result["counts"] == {"held": 1}
+
+
+def test_a_folder_that_cannot_be_written_is_noticed_before_the_run(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    entered = False
+    with pytest.raises(StorageError, match="Nothing was sent"), record(tmp_path / "file" / "run", CREATED):
+        entered = True
+    assert not entered

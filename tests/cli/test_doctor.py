@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from airflow_provider_rma.billing.journal.engine import open_engine
@@ -31,7 +33,8 @@ def test_all_is_well(desk: Desk) -> None:
     assert desk.simulator.token not in result.output
     found = checks(desk)
     assert list(found) == [
-        "versions", "connection", "clock", "writes", "closed", "journal", "db clock", "doubts", "storage", "retention",
+        "versions", "connection", "clock", "writes", "closed", "journal", "db clock", "doubts", "storage",
+        "temporary", "retention",
     ]  # fmt: skip
     assert [path.name for path in (desk.home / "rma" / "demo").iterdir()] == []
 
@@ -106,3 +109,31 @@ def test_a_journal_on_postgresql(desk: Desk, postgres: PostgresServer) -> None:
     assert f"127.0.0.1:{postgres.port}" in check["text"]
     assert f":{PASSWORD}@" not in check["text"]
     assert desk.run("journal", "status").exit_code == 0
+
+
+def test_options_of_the_driver_are_not_shown(
+    desk: Desk, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.url(postgres.create_database())
+    connection = {
+        "conn_type": "postgres",
+        "host": "127.0.0.1",
+        "port": postgres.port,
+        "login": "rma",
+        "password": PASSWORD,
+        "schema": url.rpartition("/")[2],
+        "extra": {"sslmode": "prefer", "options": "-c application_name=secret_in_options"},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_JOURNAL", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW__RMA__JOURNAL_CONN_ID", "journal")
+    result = desk.run("doctor")
+    assert f"postgresql://127.0.0.1:{postgres.port}/" in result.output
+    for hidden in (PASSWORD, "secret_in_options", "sslmode"):
+        assert hidden not in result.output
+
+
+def test_a_temporary_folder_that_cannot_be_written(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    found = checks(desk, exit_code=1)["temporary"]
+    assert found["level"] == "fail"
+    assert "TMPDIR" in found["advice"]

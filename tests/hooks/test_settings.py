@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,8 +55,8 @@ def test_a_retention_that_is_no_number_of_days(monkeypatch: pytest.MonkeyPatch, 
 
 def test_the_journal_is_a_file_below_airflow_home(home: Path) -> None:
     assert settings.journal_url() == f"sqlite:///{home}/rma/journal.db"
-    assert (home / "rma").is_dir()
     engine = settings.journal_engine()
+    assert stat.S_IMODE((home / "rma" / "journal.db").stat().st_mode) == 0o600
     with engine.connect() as connection:
         assert connection.execute(sqlalchemy.text("SELECT 1")).scalar() == 1
     engine.dispose()
@@ -167,3 +169,48 @@ def test_a_journal_connection_that_does_not_exist(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AIRFLOW__RMA__JOURNAL_CONN_ID", "rma_journal")
     with pytest.raises(ConfigurationError, match="rma_journal"):
         settings.journal_url()
+
+
+def folder_of(**values: object) -> str:
+    ti = SimpleNamespace(
+        **{"dag_id": "dag", "run_id": "run", "task_id": "task", "map_index": -1, "try_number": 1} | values
+    )
+    return str(settings.run_folder("demo", "invoices", ti))
+
+
+def test_no_two_tries_share_a_folder(home: Path) -> None:
+    tries: list[dict[str, object]] = [
+        {"task_id": "x", "map_index": 1},
+        {"task_id": "x-1"},
+        {"task_id": "x~map1"},
+        {"task_id": "x", "map_index": 11},
+        {"task_id": "x-try1"},
+        {"task_id": "x", "try_number": 11},
+        {"run_id": ".."},
+        {"run_id": "a:b"},
+        {"run_id": "a+b"},
+        {"run_id": "r" * 250},
+        {"run_id": "r" * 249},
+        {"dag_id": "müller"},
+        {"dag_id": "möller"},
+        {"dag_id": "run", "run_id": "dag"},
+    ]
+    folders = {folder_of(**values) for values in tries}
+    assert len(folders) == len(tries)
+    for folder in folders:
+        path = Path(folder.removeprefix("file://"))
+        assert path.resolve().is_relative_to(home / "rma" / "demo" / "invoices")
+        path.mkdir(parents=True)
+
+
+@pytest.mark.parametrize(("text", "mode"), [("", 0o600), ("600", 0o600), ("0o660", 0o660), ("0640", 0o640)])
+def test_the_mode_of_files(monkeypatch: pytest.MonkeyPatch, text: str, mode: int) -> None:
+    monkeypatch.setenv("AIRFLOW__RMA__FILE_MODE", text)
+    assert settings.file_mode() == mode
+
+
+@pytest.mark.parametrize("text", ["rw", "999", "060", "400", "755", "-600", "6000"])
+def test_a_mode_that_does_not_let_the_owner_write(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("AIRFLOW__RMA__FILE_MODE", text)
+    with pytest.raises(ConfigurationError, match="file_mode must be three octal digits"):
+        settings.file_mode()

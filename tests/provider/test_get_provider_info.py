@@ -162,7 +162,7 @@ def test_airflow_knows_the_settings_and_their_defaults() -> None:
     from airflow.configuration import conf
 
     options = INFO["config"]["rma"]["options"]
-    assert set(options) == {"storage_path", "journal_conn_id", "allow_local_journal", "retention_days"}
+    assert set(options) == {"storage_path", "journal_conn_id", "allow_local_journal", "file_mode", "retention_days"}
     for name, option in options.items():
         assert conf.get("rma", name) == option["default"]
         assert option["description"]

@@ -28,6 +28,7 @@ from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
 from airflow_provider_rma.billing.journal.engine import db_now, journal_errors, write_transaction
 from airflow_provider_rma.billing.journal.migrations import migrate
 from airflow_provider_rma.billing.journal.tables import EVIDENCE
+from airflow_provider_rma.billing.storage import OWNER_ONLY, create_file, try_folder
 from airflow_provider_rma.exceptions import EvidenceError
 
 #: Each lost attempt means that another run has added its link, so this many are never lost in earnest.
@@ -44,16 +45,27 @@ class EvidenceWriter:
     :param folder: the tenant's folder of evidence on it.
     :param service: address of the service, without the tenant.
     :param tenant: the tenant.
+    :param mode: of the files, on a local file system.
     :raises JournalError: if the database cannot be used.
     """
 
-    def __init__(self, engine: sa.Engine, fs: Any, folder: str, service: str, tenant: str) -> None:
+    def __init__(
+        self, engine: sa.Engine, fs: Any, folder: str, service: str, tenant: str, *, mode: int = OWNER_ONLY
+    ) -> None:
         self._engine = engine
         self._fs = fs
         self._folder = folder.rstrip("/")
         self._service = service
         self._tenant = tenant
+        self._mode = mode
         migrate(engine)
+
+    def try_writing(self) -> None:
+        """Find out whether evidence can be written.
+
+        :raises StorageError: if it cannot.
+        """
+        try_folder(self._fs, self._folder, f"the folder of evidence, {self._folder},", self._mode)
 
     def write(self, facts: RunFacts, documents: Iterable[Mapping[str, Any]]) -> EvidenceRef:
         """Write the evidence of a run.
@@ -72,8 +84,7 @@ class EvidenceWriter:
             tail = f',"hash":"{ref.hash}"}}\n'.encode()
             spooled.seek(0)
             try:
-                self._fs.makedirs(self._folder, exist_ok=True)
-                with self._fs.open(ref.path, "wb") as stream:
+                with create_file(self._fs, ref.path, self._mode) as stream:
                     stream.write(head)
                     shutil.copyfileobj(spooled, stream, _IN_MEMORY)
                     stream.write(b"]" + tail)

@@ -10,19 +10,21 @@ server, and every setting is one of its transaction.
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
+from fsspec.implementations.local import LocalFileSystem
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
+from airflow_provider_rma.billing.storage import OWNER_ONLY, describe_error, make_folder, set_mode
 from airflow_provider_rma.exceptions import JournalError
 
 log = logging.getLogger(__name__)
@@ -51,11 +53,12 @@ _sqlite_writers: WeakKeyDictionary[sa.Engine, threading.Lock] = WeakKeyDictionar
 _registry = threading.Lock()
 
 
-def open_engine(url: str, *, threads: int = 8) -> sa.Engine:
+def open_engine(url: str, *, threads: int = 8, file_mode: int = OWNER_ONLY) -> sa.Engine:
     """Open a journal's database. Nothing is created in it yet.
 
     :param url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
     :param threads: how many threads use it at a time; connections kept open. Four times as many are served.
+    :param file_mode: of a SQLite file; its folder follows.
     :raises JournalError: for any other database, for one in memory, or if its driver is not installed.
     """
     parsed = sa.engine.make_url(url)
@@ -73,7 +76,7 @@ def open_engine(url: str, *, threads: int = 8) -> sa.Engine:
     }
     prepare: Callable[[Any, Any], None]
     if backend == "sqlite":
-        options |= _sqlite_options(parsed)
+        options |= _sqlite_options(parsed, file_mode)
         prepare = _prepare_sqlite
     else:
         options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
@@ -91,12 +94,26 @@ def open_engine(url: str, *, threads: int = 8) -> sa.Engine:
     return engine
 
 
-def _sqlite_options(url: sa.engine.URL) -> dict[str, Any]:
+def _sqlite_options(url: sa.engine.URL, file_mode: int) -> dict[str, Any]:
     if not url.database or url.database == ":memory:" or "mode=memory" in str(url):
         raise JournalError("the journal cannot live in memory", advice="Give the path of a SQLite file.")
     if not url.database.startswith("file:"):
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_private_file(url.database, file_mode)
     return {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
+
+
+def _make_private_file(path: str, mode: int) -> None:
+    """Make the file before SQLite does, which would heed the umask; its companions take the mode of the file."""
+    try:
+        make_folder(LocalFileSystem(), os.path.dirname(os.path.abspath(path)), mode)
+        if not os.path.exists(path):
+            set_mode(path, mode)
+    except OSError as error:
+        raise JournalError(
+            f"the journal {path} cannot be made ({describe_error(error)})",
+            advice="Nothing is posted without it. Make its folder writable for the worker, then run again.",
+            retryable=True,
+        ) from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
