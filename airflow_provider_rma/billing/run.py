@@ -26,6 +26,7 @@ from airflow_provider_rma.billing.send_queue import SendQueue
 from airflow_provider_rma.billing.sender import DocumentSender
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
+from airflow_provider_rma.formatting import format_amount
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ class BillingRun(Generic[D]):
         count, amount = working_set.measure()
         if not count:
             return
-        log.info("To be sent: %d documents, CHF %s (sum without sign).", count, amount)
+        log.info("To be sent: %d documents, CHF %s (sum without sign).", count, format_amount(amount))
         queue = SendQueue(DocumentSender(self.kind, self.journal), working_set, planner.seen, stop=self.stop)
         queue.stopped = self.kind.exceeded_cap(count, amount)
         try:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_rma.formatting import format_count
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
@@ -98,7 +99,9 @@ class Estimate:
         sentence = f"{months}{before}: about {calls} calls, {postings} postings, {duration} (probed {probed})"
         if self.is_uneven:
             counts = sorted(probe.postings for probe in self.probes)
-            sentence += f"; the probes are uneven, {counts[0]:,} to {counts[-1]:,} postings a month"
+            sentence += (
+                f"; the probes are uneven, {format_count(counts[0])} to {format_count(counts[-1])} postings a month"
+            )
         return sentence
 
     def as_dict(self) -> dict[str, Any]:
@@ -179,7 +182,7 @@ def _probe_months(
     found: dict[Window, Probe] = {}
     for window in chosen:
         found[window] = probe = _probe_month(client, window, kinds, names, content_type)
-        log.info("%s: %s postings, %d calls, %.1f s.", window, f"{probe.postings:,}", probe.calls, probe.seconds)
+        log.info("%s: %s postings, %d calls, %.1f s.", window, format_count(probe.postings), probe.calls, probe.seconds)
     return found
 
 
@@ -229,7 +232,7 @@ def _format_count(value: float) -> str:
     """Format a number to two digits, e.g. ``870`` or ``1.2 million``."""
     if value >= 1_000_000:
         return f"{value / 1_000_000:.1f} million"
-    return f"{float(f'{value:.2g}'):,.0f}" if value >= 100 else f"{value:.0f}"
+    return format_count(round(float(f"{value:.2g}"))) if value >= 100 else f"{value:.0f}"
 
 
 def _format_span(seconds: Range) -> str:

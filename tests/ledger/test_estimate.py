@@ -124,7 +124,7 @@ def test_between_two_probes_a_figure_goes_in_a_straight_line() -> None:
     ("calls", "postings", "seconds", "sentence"),
     [
         (871, 1_234_567, (2880, 3600, 5430), "about 870 calls, 1.2 million postings, 0.8 to 1.5 hours"),
-        (99, 12_345, (70, 90, 130), "about 99 calls, 12,000 postings, 1 to 2 minutes"),
+        (99, 12_345, (70, 90, 130), "about 99 calls, 12'000 postings, 1 to 2 minutes"),
         (8, 0, (3, 3, 3), "about 8 calls, 0 postings, about 3 seconds"),
         (8, 0, (0.1, 0.1, 0.2), "about 8 calls, 0 postings, less than a second"),
     ],

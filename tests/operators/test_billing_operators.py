@@ -167,6 +167,9 @@ def test_a_refused_record_fails_the_task_for_good_and_is_on_file(
         RunMyAccountsCreateInvoicesOperator(task_id="bill", invoices=[bad, good], retries=3)
     run = run_dag(one)
     assert run.state == "failed"
+    pushed = results(run)
+    assert pushed["counts"] == {"created": 1, "invalid": 1}
+    assert Path(pushed["page_path"].removeprefix("file://")).exists()
     (ti,) = run.get_task_instances()
     assert ti.try_number == 1
     (path,) = storage.rglob("rejects.ndjson")

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError
+from airflow_provider_rma.formatting import format_count
 from airflow_provider_rma.ledger._pyarrow import pa, pc
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
@@ -226,5 +227,5 @@ class _ProgressLog:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _EVERY
-        of = f" of {announced:,}" if announced is not None else ""
-        log.info("%s: %s%s postings read.", self._window, f"{count:,}", of)
+        of = f" of {format_count(announced)}" if announced is not None else ""
+        log.info("%s: %s%s postings read.", self._window, format_count(count), of)
