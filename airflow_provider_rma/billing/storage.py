@@ -48,9 +48,10 @@ def create_file(fs: Any, path: str, mode: int = OWNER_ONLY) -> IO[bytes]:
     :param mode: of the file on a local file system.
     """
     make_folder(fs, os.path.dirname(path), mode)
-    if _is_local(fs):
-        set_mode(path, mode)
     stream: IO[bytes] = fs.open(path, "wb")
+    if _is_local(fs):
+        with suppress(PermissionError, FileNotFoundError):  # another user's file, who has decided
+            Path(path).chmod(mode)
     return stream
 
 
