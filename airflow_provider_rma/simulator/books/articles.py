@@ -45,7 +45,9 @@ def post_articles(document: Document, lines: Sequence[ArticleTerms], terms: Term
     sign = document_sign(document)
     computed, rest = _compute_lines(document["lines"], lines, terms.side, sign, rate)
     taxes = _taxes(computed, lines, inclusive)
-    fxtaxes = _fx_taxes(computed, lines, inclusive)
+    # In the header of a purchase in a foreign currency the tax stays unrounded (real ledger code).
+    is_rounded = terms.side > 0 or not terms.is_foreign(document)
+    fxtotal = sum(line.fxgross for line in computed) + _fx_taxes(computed, lines, inclusive, is_rounded)
 
     gross = sum(line.gross for line in computed)
     net = sum(line.net for line in computed)
@@ -54,7 +56,7 @@ def post_articles(document: Document, lines: Sequence[ArticleTerms], terms: Term
     posted = Posted(
         amount=to_stored(total),
         netamount=to_stored(round_half_up(net + rest)),
-        fxamount=to_stored(round_half_up(sum(line.fxgross for line in computed) + fxtaxes)),
+        fxamount=to_stored(round_half_up(fxtotal) if is_rounded else fxtotal),
         exchangerate=to_stored(rate),
         taxincluded=inclusive,
         duedate=document.get("duedate") or None,
@@ -127,7 +129,7 @@ def _taxes(computed: list[_Line], lines: Sequence[ArticleTerms], inclusive: bool
     return {accno: round_half_up(amount) for accno, amount in sums.items()}
 
 
-def _fx_taxes(computed: list[_Line], lines: Sequence[ArticleTerms], inclusive: bool) -> float:
+def _fx_taxes(computed: list[_Line], lines: Sequence[ArticleTerms], inclusive: bool, is_rounded: bool) -> float:
     """Tax in document currency that comes on top of the lines."""
     if inclusive:
         return 0.0
@@ -135,4 +137,4 @@ def _fx_taxes(computed: list[_Line], lines: Sequence[ArticleTerms], inclusive: b
     for line, terms in zip(computed, lines, strict=True):
         for accno, rate in terms.rates.items():
             sums[accno] = sums.get(accno, 0.0) + line.fxgross * rate
-    return sum(round_half_up(amount) for amount in sums.values())
+    return sum(round_half_up(amount) if is_rounded else amount for amount in sums.values())

@@ -27,6 +27,8 @@ from airflow_provider_rma.simulator.books.vouchers import build_year_end_rows, p
 
 _COUNTERS = {"ar": "customer_invoice", "ap": "vendor_invoice", "gl": "general_ledger"}
 _PARTY_KEYS = {"ar": "customernumber", "ap": "vendornumber", "gl": ""}
+#: What a line takes from its article where it is silent, by name in the line and in the article.
+_LINE_DEFAULTS = (("description", "description"), ("unit", "unit"), ("price_update", "price_update"))
 _ARAP_KEYS = {"ar": "ar_accno", "ap": "ap_accno", "gl": ""}
 
 _INSERT_DOCUMENT = """
@@ -123,7 +125,7 @@ class DocumentWriter:
         new_rows = pay_by_form(posted, document, given, payment_no, terms)
         self._insert_rows(document_id, new_rows)
         self._insert_payment(document_id, payment_no, given, None)
-        if terms.is_foreign(document) and posted.fxpaid == posted.fxamount:
+        if terms.is_foreign(document) and posted.fxpaid == to_stored(round_half_up(float(posted.fxamount))):
             ids = [entry["entry_id"] for entry in entries]
             ids += range(self._last_entry_id() - len(new_rows) + 1, self._last_entry_id() + 1)
             posted.rows += new_rows
@@ -174,13 +176,13 @@ class DocumentWriter:
         return document_id
 
     def _complete_line(self, module: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Fill a line from its article: text, unit, price and account, each only if the line is silent."""
+        """Fill a line from its article: text, unit, price, its day and account, each only if the line is silent."""
         line = dict(given)
         part = self._master_data.part(str(line.get("partnumber") or ""))
         if part is None:
             raise RefusalError(f"Der Artikel '{line.get('partnumber') or ''}' ist nicht vorhanden.", "partnumber")
         price, accno = ("sellprice", "income_accno") if module == "ar" else ("lastcost", "expense_accno")
-        for key, source in (("description", "description"), ("unit", "unit"), ("sellprice", price)):
+        for key, source in (*_LINE_DEFAULTS, ("sellprice", price)):
             if line.get(key) is None:
                 line[key] = part[source]
         if str(line.get(accno) or "0") == "0":

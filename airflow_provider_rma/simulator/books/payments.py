@@ -85,10 +85,13 @@ def add_payments(posted: Posted, document: Document, given: Sequence[Document], 
         posted.rows.append(_bank_row(payment, terms.side))
         _add_differences(posted, payment, settled, terms, article or terms.is_foreign(document))
     posted.fxpaid = to_stored(fxpaid)
-    posted.paid = to_stored(round_half_up(paid))
+    is_settled = round_half_up(fxpaid) == round_half_up(float(posted.fxamount))
+    # An article sale that is not paid in full states what was paid as one amount, not as the sum of its rows.
+    as_one = article and terms.side > 0 and not is_settled
+    posted.paid = to_stored(round_half_up(fxpaid * rate if as_one else paid))
     if days:
         posted.datepaid = max(days) if article else days[-1]
-    if round_half_up(fxpaid) == float(posted.fxamount):
+    if is_settled:
         settle = _settle_article if article else _settle_booking
         settle(posted, document, terms, paid)
 
@@ -144,10 +147,13 @@ def pay_by_form(posted: Posted, document: Document, given: Document, payment_no:
     chf = round_half_up(payment.amount * payment.rate)
     rows = [PostingRow(terms.arap_accno, to_stored(side * settled), payment.day), _bank_row(payment, side)]
     if terms.is_foreign(document):
-        if bank := round_half_up(payment.amount - chf):
-            rows.append(PostingRow(payment.accno, to_stored(side * bank), payment.day, fx=True))
-        if gain := round_half_up(chf - settled):
-            rows.append(PostingRow(terms.gain_or_loss(side * gain), to_stored(side * gain), payment.day, fx=True))
+        bank, gain = side * round_half_up(payment.amount - chf), side * round_half_up(chf - settled)
+        differences = [(payment.accno, bank), (terms.gain_or_loss(gain), gain)]
+        if side < 0 and "lines" in document:
+            differences.reverse()
+        for accno, difference in differences:
+            if difference:
+                rows.append(PostingRow(accno, to_stored(difference), payment.day, fx=True))
     posted.paid = to_stored(round_half_up(float(posted.paid) + settled))
     posted.fxpaid = to_stored(float(posted.fxpaid) + round_half_up(payment.amount))
     posted.datepaid = payment.day

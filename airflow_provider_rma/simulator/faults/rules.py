@@ -19,6 +19,8 @@ FAULTS = (
     "slow_answer",
     "truncated",
 )
+#: Seconds that a fault may last at most.
+_LONGEST = 86_400
 FRAMINGS = ("content_length", "chunked", "close", "intact")
 
 
@@ -67,8 +69,21 @@ class FaultRule:
         # Numbers of the control endpoint arrive as their text, so that amounts stay exact.
         self.seconds = float(self.seconds)
         self.probability = None if self.probability is None else float(self.probability)
+        self._check()
         self._random = random.Random(self.seed)  # noqa: S311 - a repeatable sequence is wanted, not a secret
         self._lifted = asyncio.Event()
+
+    def _check(self) -> None:
+        if not isinstance(self.request_class, str) or not isinstance(self.after_commit, bool):
+            raise ValueError("class must be a text, after_commit a boolean")
+        for name in ("count", "skip", "seed", "retry_after", "at", "status"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+                raise ValueError(f"{name} must be a whole number from 0, not {value!r}")
+        if not 0 <= self.seconds <= _LONGEST or not 0 <= (self.probability or 0) <= 1:
+            raise ValueError(f"seconds must lie between 0 and {_LONGEST}, probability between 0 and 1")
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise ValueError(f"status must lie between 200 and 599, not {self.status}")
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> FaultRule:

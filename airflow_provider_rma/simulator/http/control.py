@@ -7,9 +7,10 @@ neutral names of the books, and wants the tenant's key as ``Bearer``.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,6 +21,22 @@ from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.faults.rules import FaultRule
 from airflow_provider_rma.simulator.http.responses import ResponseError
 from airflow_provider_rma.simulator.http.service import Service
+
+#: No control request is longer.
+_LARGEST_BODY = 4 * 1024 * 1024
+
+#: What values of a wrong kind or size lead to, wherever they are used.
+_MALFORMED = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.IntegrityError,
+    RefusalError,
+)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -33,6 +50,24 @@ class _Json(JSONResponse):
 
 def _format(value: Any) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+async def _read_given(request: Request) -> Any:
+    """Read the body of a control request; without one it is empty.
+
+    :raises ResponseError: it is too long.
+    :raises ValueError: it is no JSON in UTF-8.
+    """
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > _LARGEST_BODY:
+            raise ResponseError(400, f"the body is longer than {_LARGEST_BODY} bytes")
+    return json.loads(body.decode("utf-8"), parse_float=str, parse_constant=_refuse_constant) if body else {}
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number")
 
 
 class ControlApi:
@@ -75,14 +110,12 @@ class ControlApi:
         async def respond(request: Request) -> Response:
             try:
                 self.service.auth.check_control(request)
-                body = await request.body()
-                given = json.loads(body, parse_float=str) if body else {}
-                return _Json(await handler(request, given))
+                return _Json(await handler(request, await _read_given(request)))
             except ResponseError as problem:
                 return _Json({"error": problem.text}, problem.status)
             except KeyError as error:
                 return _Json({"error": f"not found or not given: {error}"}, 404)
-            except (ValueError, TypeError, RefusalError) as error:
+            except _MALFORMED as error:
                 return _Json({"error": str(error)}, 400)
 
         return respond

@@ -88,6 +88,15 @@ def read_day(text: str, field: str) -> date:
     return given.date() if given.tzinfo is None else given.astimezone(ZURICH).date()
 
 
+def read_instant(text: str, field: str) -> str:
+    """Read a date or date-time as ISO text: a day alone, or an instant with its offset (Swiss time without one)."""
+    read_day(text, field)
+    if _DAY.fullmatch(text):
+        return text
+    given = datetime.fromisoformat(text)
+    return (given if given.tzinfo else given.replace(tzinfo=ZURICH)).isoformat()
+
+
 def read_query_day(text: str, field: str, today: date) -> date:
     """Read the day of a query parameter: ``yyyy-MM-dd``, or the words ``today``, ``yesterday``, ``tomorrow``."""
     if text in _DAY_WORDS:
@@ -105,11 +114,12 @@ def read_number(text: str, field: str) -> Decimal:
 
 
 def read_boolean(text: str, field: str, *, default: bool) -> bool:
-    """Read ``true`` or ``false`` (also ``1``, ``0``). Empty means the default."""
-    if text == "":
+    """Read ``true`` or ``false`` in any case (also ``1``, ``0``). Empty means the default."""
+    word = text.strip().lower()
+    if word == "":
         return default
-    if text in ("true", "1"):
+    if word in ("true", "1"):
         return True
-    if text in ("false", "0"):
+    if word in ("false", "0"):
         return False
     raise RefusalError(f"'{text}' ist kein gültiger Wahrheitswert ({field}).", field)

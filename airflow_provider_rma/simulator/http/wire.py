@@ -93,8 +93,11 @@ _QUOTED_SLOT = re.compile('"\ue000[0-9]+\ue001"')
 
 def read_xml(body: bytes, root: str) -> Mapped:
     """Read an XML document whose root element must be ``root``; repeated elements become lists."""
-    parser = expat.ParserCreate()
+    _check_utf8(body, "Das XML ist fehlerhaft: Der Inhalt ist nicht in UTF-8 kodiert.")
+    # The encoding is set: a declaration in the document cannot choose another one.
+    parser = expat.ParserCreate("utf-8")
     builder = _XmlReader(root)
+    parser.XmlDeclHandler = builder.declaration
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.text.append
@@ -103,8 +106,6 @@ def read_xml(body: bytes, root: str) -> Mapped:
         parser.Parse(body, True)
     except expat.ExpatError as error:
         raise MalformedError(f"Das XML ist fehlerhaft (Zeile {error.lineno}).") from error
-    except (LookupError, UnicodeError) as error:
-        raise MalformedError("Die Zeichenkodierung des XML wird nicht unterstützt.") from error
     return builder.result
 
 
@@ -114,6 +115,10 @@ class _XmlReader:
         self.result: Mapped = None
         self.text: list[str] = []
         self.open: list[dict[str, Mapped]] = []
+
+    def declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding and encoding.lower() not in ("utf-8", "utf8", "us-ascii"):
+            raise MalformedError("Die Zeichenkodierung des XML wird nicht unterstützt.")
 
     def doctype(self, *_: Any) -> None:
         raise MalformedError("Ein DOCTYPE ist nicht erlaubt.")
@@ -152,10 +157,9 @@ def _add(parent: dict[str, Mapped], name: str, value: Mapped) -> None:
 
 def read_json(body: bytes) -> Mapped:
     """Read a JSON document; numbers and booleans become the text they were written as."""
+    _check_utf8(body, "Der Inhalt ist nicht in UTF-8 kodiert.")
     try:
-        value = json.loads(body.decode("utf-8"), parse_int=str, parse_float=str, parse_constant=_no_number)
-    except UnicodeDecodeError as error:
-        raise MalformedError("Der Inhalt ist nicht in UTF-8 kodiert.") from error
+        value = json.loads(body.decode("utf-8-sig"), parse_int=str, parse_float=str, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise MalformedError(f"Das JSON ist fehlerhaft (Zeile {error.lineno}).") from error
     except RecursionError as error:
@@ -163,17 +167,26 @@ def read_json(body: bytes) -> Mapped:
     return _texts(value)
 
 
+def _check_utf8(body: bytes, text: str) -> None:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError(text) from error
+
+
 def _no_number(name: str) -> str:
     raise MalformedError(f"'{name}' ist keine Zahl.")
 
 
-def _texts(value: Any) -> Mapped:
+def _texts(value: Any, depth: int = 0) -> Mapped:
+    if depth > _MAX_DEPTH:
+        raise MalformedError("Das JSON ist zu tief verschachtelt.")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return {key: _texts(item) for key, item in value.items()}
+        return {key: _texts(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_texts(item) for item in value]
+        return [_texts(item, depth + 1) for item in value]
     return value if value is None else str(value)
 
 

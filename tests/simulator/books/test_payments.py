@@ -59,3 +59,37 @@ def test_surplus_of_the_payment_form_is_a_document_of_its_own(books: Books, case
     assert len(extra) == len(case["result"]["extra_documents"]) == 1
     assert not differences(case["result"]["extra_documents"][0], extra[0])
     assert extra[0]["customernumber"] == case["input"]["customernumber"]
+
+
+CASES = {case["case"]: case["input"] for kind in ("payment", "ap") for case in oracle_cases(kind)}
+
+
+def rows(books: Books, number: int) -> list[tuple[str, str]]:
+    return [(row["accno"], format(row["amount"], "f")) for row in books.document(number)["postings"]]
+
+
+def test_an_article_sale_states_several_payments_as_one_amount(books: Books) -> None:
+    payment = {"amount": "10.07", "datepaid": "2025-04-10", "exchangerate": "0.95", "payment_accno": "1030"}
+    sale = CASES["pay_ar_eur_partial_with_document"] | {"payments": [payment, payment]}
+    document = books.document(books.post_invoice(sale))
+    assert (document["paid"], document["fxpaid"]) == (Decimal("19.13"), Decimal("20.14"))
+    assert [row["amount"] for row in document["postings"] if row["accno"] == "1102"][1:] == [Decimal("9.57")] * 2
+
+
+def test_the_header_of_a_foreign_article_purchase_keeps_its_tax_unrounded(books: Books) -> None:
+    purchase = CASES["ap_art_paid"]
+    line = purchase["lines"][0] | {"sellprice": "10.07"}
+    foreign = purchase | {"currency": "EUR", "exchangerate": "0.95", "lines": [line], "payments": []}
+    assert books.document(books.post_purchase(foreign))["fxamount"] == Decimal("10.88567")
+
+
+@pytest.mark.parametrize("route", ["with_document", "save_again", "payment_form"])
+def test_a_paid_article_purchase_writes_gain_or_loss_before_the_bank(books: Books, route: str) -> None:
+    payment = {"amount": "97.29", "datepaid": "2025-04-10", "exchangerate": "0.97", "payment_accno": "1020"}
+    purchase = CASES["ap_art_paid"] | {"currency": "EUR", "exchangerate": "0.95", "payments": []}
+    if route == "with_document":
+        number = books.post_purchase(purchase | {"payments": [payment]})
+    else:
+        number = books.post_purchase(purchase)
+        books.pay(number, payment, route)
+    assert rows(books, number)[3:7] == [("2000", "-92.43"), ("1020", "97.29"), ("6942", "-1.94"), ("1020", "-2.92")]

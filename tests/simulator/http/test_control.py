@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 from tests.support.documents import gl_voucher
 from tests.support.simulator import SimulatorProcess, xml_root
@@ -72,6 +73,39 @@ def test_wrong_use_of_the_control_endpoint_is_told(simulator: SimulatorProcess) 
         with pytest.raises(RuntimeError, match=text):
             simulator.control(method, path, given)
     assert simulator.control("GET", "/settings")["empty_list"] == "null"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/gl", b"{"),
+        ("POST", "/gl", b'{"reference": "\xff"}'),
+        ("POST", "/gl", b"[1, 2]"),
+        ("POST", "/gl", b"5"),
+        ("POST", "/gl", b"[" * 100_000),
+        ("POST", "/customers", b'{"customernumber": "K-7", "name": "x", "terms": Infinity}'),
+        ("POST", "/customers", b'{"customernumber": "K-7", "name": "x", "terms": ' + b"9" * 5000 + b"}"),
+        ("PATCH", "/settings", b"[]x"),
+        ("PATCH", "/settings", b'{"today": 5}'),
+        ("PATCH", "/settings", b"[1]"),
+        ("POST", "/chaos", b'{"class": "read", "fault": "lost", "count": "many"}'),
+        ("POST", "/chaos", b'{"class": "read", "fault": "lost", "probability": 7}'),
+        ("POST", "/chaos", b'{"class": "read", "fault": "slow_commit", "seconds": 1e400}'),
+        ("POST", "/chaos", b'{"class": 5, "fault": "lost"}'),
+        ("POST", "/chaos", b'{"class": "read", "fault": "error", "status": 99}'),
+        ("DELETE", "/documents/99999999999999999999999999", b""),
+        ("POST", "/gl", b'"' + b"x" * (5 * 1024 * 1024) + b'"'),
+    ],
+    ids=range(17),
+)
+def test_a_malformed_or_oversized_control_request_is_told(
+    simulator: SimulatorProcess, method: str, path: str, body: bytes
+) -> None:
+    headers = {"Authorization": f"Bearer {simulator.token}"}
+    response = requests.request(method, f"{simulator.url}/__control__{path}", data=body, headers=headers, timeout=30)
+    assert response.status_code == 400
+    assert response.json()["error"]
+    assert simulator.control("GET", "/chaos") == {"rules": []}
 
 
 def test_the_control_endpoint_wants_the_key(simulator: SimulatorProcess) -> None:

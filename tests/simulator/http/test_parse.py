@@ -59,5 +59,8 @@ def test_booleans() -> None:
     assert read_boolean("1", "x", default=False)
     assert not read_boolean("false", "x", default=True)
     assert read_boolean("", "x", default=True)
+    assert read_boolean("True", "x", default=False)
+    assert read_boolean(" TRUE ", "x", default=False)
+    assert not read_boolean("False", "x", default=True)
     with pytest.raises(RefusalError):
         read_boolean("ja", "x", default=True)

@@ -32,6 +32,9 @@ def test_xml_becomes_dicts_lists_and_texts() -> None:
         (b"<invoice>" + b"<a>" * 40 + b"</a>" * 40 + b"</invoice>", "zu tief"),
         (b"<invoice>\xff</invoice>", "fehlerhaft"),
         (b'<?xml version="1.0" encoding="klingon"?><invoice/>', "fehlerhaft|Zeichenkodierung"),
+        ('<?xml version="1.0" encoding="ISO-8859-1"?><invoice>ü</invoice>'.encode("latin-1"), "nicht in UTF-8"),
+        ('<?xml version="1.0" encoding="ISO-8859-1"?><invoice>ü</invoice>'.encode(), "Zeichenkodierung"),
+        ("<invoice>ü</invoice>".encode("utf-16"), "nicht in UTF-8"),
     ],
 )
 def test_bad_xml_is_refused(body: bytes, message: str) -> None:

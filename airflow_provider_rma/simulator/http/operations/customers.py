@@ -7,6 +7,7 @@ from typing import Any
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.http.operations.base import ApiRequest, Operation
+from airflow_provider_rma.simulator.http.operations.master_data import render_account_stub
 from airflow_provider_rma.simulator.http.parse import (
     read_boolean,
     read_day,
@@ -119,10 +120,13 @@ def check_language(code: str, languages: list[str]) -> None:
 
 
 def render_customer(customer: Values) -> Tree:
-    """Render a customer; ids of contact and address are always 0, as in the documented samples."""
+    """Render a customer; ids of contact and address are always 0, as in the documented samples. The two accounts come
+    as stubs as well (seen in clients)."""
     tree: Tree = {"id": str(customer["id"])}
     for name in _ORDER:
         tree[name] = _render_value(name, customer.get(name))
+    tree["chart"] = render_account_stub(customer["arap_accno"])
+    tree["paymentChart"] = render_account_stub(customer["payment_accno"])
     return tree
 
 

@@ -14,6 +14,7 @@ from airflow_provider_rma.simulator.http.parse import (
     read_boolean,
     read_day,
     read_entity,
+    read_instant,
     read_number_field,
     read_text,
     read_texts,
@@ -158,6 +159,9 @@ def _read_line(given: dict[str, Mapped]) -> dict[str, Any]:
     values["quantity"] = read_number_field(given, "quantity", "part", default="1")
     values["sellprice"] = read_number_field(given, "sellprice", "part", default="")
     values["discount_percent"] = read_number_field(given, "discount", "part", default="0")
+    price_update = read_text(given, "price_update", "part")
+    if price_update:
+        values["price_update"] = read_instant(price_update, "price_update")
     return {name: value for name, value in values.items() if value != ""}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.http.operations.base import ApiRequest, Operation
-from airflow_provider_rma.simulator.http.operations.master_data import render_department
+from airflow_provider_rma.simulator.http.operations.master_data import render_account_stub, render_department
 from airflow_provider_rma.simulator.http.responses import ResponseError, Result
 from airflow_provider_rma.simulator.http.serialise import (
     Values,
@@ -91,14 +91,7 @@ def _render_transaction(texts: Sequence[str], department: Values | None) -> Tree
     id_, accno, transdate, reference, description, amount, module, source, entry_id, memo, notes, intnotes, last = texts
     return {
         "id": id_,
-        "chart": {
-            "@id": "0",
-            "@accno": accno,
-            "@link": "",
-            "@allow_gl": "false",
-            "@is_active": "true",
-            "taxes": Listing("tax", []),
-        },
+        "chart": render_account_stub(accno),
         "transdate": transdate,
         "reference": reference,
         "description": description,

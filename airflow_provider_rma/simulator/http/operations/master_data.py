@@ -66,6 +66,18 @@ def render_chart(account: Values) -> Tree:
     }
 
 
+def render_account_stub(accno: str) -> Tree:
+    """Render an account inside another entity: the number only, as documented."""
+    return {
+        "@id": "0",
+        "@accno": accno,
+        "@link": "",
+        "@allow_gl": "false",
+        "@is_active": "true",
+        "taxes": Listing("tax", []),
+    }
+
+
 def render_department(department: Values) -> Tree:
     """Render a department: attributes only."""
     return {"@id": str(department["id"]), "@name": department["name"], "@role": department["role"]}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.simulator import SimulatorProcess
+from tests.support.simulator import SimulatorProcess, xml_root
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,24 @@ def test_customers_are_created_and_overwritten_in_both_forms(simulator: Simulato
     assert (again["name"], again["tax_accnos"], again["taxfree"]) == ("Neu", "2201", "true")
     assert "terms" not in again, "what is not sent is emptied"
     assert len([one for one in simulator.get("/customers").json()["customer"] if one["customernumber"] == "K-20"]) == 1
+
+
+def test_a_customer_shows_its_accounts_as_stubs(simulator: SimulatorProcess) -> None:
+    simulator.post("/customers", {"customernumber": "K-21", "name": "Konto", "payment_accno": "1030"})
+    read = simulator.get("/customers/K-21").json()
+    assert (read["chart"]["@accno"], read["paymentChart"]["@accno"]) == ("1100", "1030")
+    assert read["chart"]["@id"] == "0"
+    root = xml_root(simulator.get("/customers/K-21", form="xml").content)
+    assert [root.find(name).get("accno") for name in ("chart", "paymentChart")] == ["1100", "1030"]  # type: ignore[union-attr]
+
+
+def test_a_body_that_is_not_utf8_is_refused(simulator: SimulatorProcess) -> None:
+    for form, text in (
+        ("json", '{"customernumber": "K-22", "name": "Grün"}'),
+        ("xml", '<?xml version="1.0" encoding="ISO-8859-1"?><customer><customernumber>K-22</customernumber>'
+                "<name>Grün</name></customer>"),
+    ):  # fmt: skip
+        answer = simulator.post("/customers", text.encode("latin-1"), form=form)
+        assert answer.status_code == 400
+        assert "UTF-8" in answer.text
+    assert simulator.get("/customers/K-22").status_code == 404

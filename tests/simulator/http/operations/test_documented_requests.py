@@ -109,6 +109,34 @@ def test_list_of_invoices_has_the_documented_shape(simulator: SimulatorProcess, 
     assert order == [name for name in documented if name in order]
 
 
+def test_the_day_of_a_price_is_kept_and_returned(simulator: SimulatorProcess, payloads: Payloads) -> None:
+    given = payloads.mapped("invoice-post-parts-customernumber.json")
+    kept = {
+        "2024-04-02T14:05:31.204+02:00": "2024-04-02T14:05:31.204+02:00",
+        "2024-01-02T12:00:00Z": "2024-01-02T13:00:00+01:00",
+        "2024-07-01": "2024-07-01T00:00:00+02:00",
+        "2022-05-01T00:00:00": "2022-05-01T00:00:00+02:00",
+    }
+    for place, (text, read) in enumerate(kept.items()):
+        given["parts"]["part"]["price_update"] = text
+        assert simulator.post("/invoices", given | {"invnumber": f"PU-{place}"}).status_code == 204
+        assert simulator.get(f"/invoices/PU-{place}").json()["parts"]["part"]["price_update"] == read
+    given["parts"]["part"]["price_update"] = "gestern"
+    assert simulator.post("/invoices", given | {"invnumber": "PU-9"}).status_code == 400
+    given["parts"]["part"].pop("price_update")
+    assert simulator.post("/invoices", given | {"invnumber": "PU-10"}).status_code == 204
+    part = next(
+        one for one in simulator.get("/parts").json()["part"]
+        if one["partnumber"] == given["parts"]["part"]["partnumber"]
+    )  # fmt: skip
+    assert simulator.get("/invoices/PU-10").json()["parts"]["part"]["price_update"] == part["price_update"]
+
+
+@pytest.mark.parametrize("word", ["True", "TRUE", "true", "1"])
+def test_query_booleans_are_read_in_any_case(simulator: SimulatorProcess, word: str) -> None:
+    assert simulator.get("/gl/v2/saldo", exclude_yearend_bookings=word).status_code == 200
+
+
 def test_department_is_written_with_its_id_and_read_by_its_name(
     simulator: SimulatorProcess, payloads: Payloads
 ) -> None:
