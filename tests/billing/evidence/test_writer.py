@@ -41,6 +41,7 @@ def test_evidence_says_what_a_run_did(evidence: EvidenceFolder) -> None:
     assert versions["python"] == ".".join(map(str, sys.version_info[:3]))
     assert values == {
         "evidence": 1,
+        "alarms": [],
         "service": SERVICE,
         "tenant": "demo",
         "sequence": 1,
