@@ -48,6 +48,21 @@ def test_the_callers_gross_total_fills_the_gap() -> None:
     assert derive_totals(invoice(parts=[part("10")]), Decimal("10.81")) == Totals(Decimal("10.00"), Decimal("10.81"))
 
 
+@pytest.mark.parametrize(
+    ("totals", "amount"),
+    [
+        (Totals(Decimal(100), Decimal("108.10")), Decimal("108.10")),
+        (Totals(Decimal(100), None), Decimal(100)),
+        (Totals(Decimal(5), Decimal(0)), Decimal(0)),
+        (Totals(None, None), None),
+    ],
+)
+def test_the_amount_is_the_gross_total_or_the_net_total_where_only_that_is_known(
+    totals: Totals, amount: Decimal | None
+) -> None:
+    assert totals.amount == amount
+
+
 def test_entries_that_add_up_to_nothing_with_tax_included_are_not_derived() -> None:
     document = invoice(incomeentries=[entry("10"), entry("-10")], taxentries=[tax("0.50")], taxincluded=True)
     assert derive_totals(document) == Totals(None, None)

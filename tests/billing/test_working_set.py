@@ -44,6 +44,13 @@ def test_documents_come_back_as_they_were_in_the_order_of_the_input(working_set:
     assert working_set.count() == 450
 
 
+def test_as_many_documents_stay_objects_as_may() -> None:
+    with WorkingSet[InvoiceDocument](live=2) as opened:
+        documents = [add(opened) for _ in range(4)]
+        same = [read is document for read, document in zip(opened.pending(), documents, strict=True)]
+    assert same == [True, True, False, False]
+
+
 def test_decisions_may_be_written_while_documents_are_read(working_set: WorkingSet[InvoiceDocument]) -> None:
     documents = [add(working_set) for _ in range(450)]
     for document in working_set.pending():

@@ -93,3 +93,9 @@ def test_lines_that_rma_does_not_show_are_unchecked() -> None:
 def test_entries_that_include_tax_are_unchecked() -> None:
     comparison = compare(make_invoice(taxincluded=True), incomeentries=[{"amount": Decimal(1)}])
     assert (comparison.differences, comparison.unchecked) == ((), ("incomeentries", "taxentries"))
+
+
+def test_entries_of_zero_are_left_out_as_the_ledger_leaves_them_out() -> None:
+    record = make_invoice(taxentries=[{"amount": "0", "tax_accno": "2201"}, {"amount": "8.10", "tax_accno": "2202"}])
+    taxes = read_invoice(record, 1, RULES).invoice["taxentries"]
+    assert compare(record, taxentries=taxes[1:]).differences == ()
