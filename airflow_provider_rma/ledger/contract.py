@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 #: Version of the column contract; stored with the data.
-CONTRACT_VERSION = 2
+CONTRACT_VERSION = 3
 
 #: Kinds of change in the table ``changes``, in the order in which they are reported.
 CHANGE_KINDS = ("added", "removed", "amended", "reposted")
@@ -172,8 +172,8 @@ TABLES: dict[str, Table] = {
                 _required(
                     "verdict",
                     "text",
-                    "`exact`, `tolerated`, `balances_only`, `broken`, `unsettled`, `suspicious_empty` or `unproven`. "
-                    "Only the first two are proven.",
+                    "`exact`, `tolerated`, `balances_only`, `broken`, `broken_chain`, `renumbered`, `unsettled`, "
+                    "`suspicious_empty` or `unproven`. Only the first two are proven.",
                 ),
                 Column("reasons", "text", "JSON list of reasons; null or `[]` if there is nothing to say."),
                 _LOAD_ID,
@@ -182,6 +182,12 @@ TABLES: dict[str, Table] = {
                     "bool",
                     "True: the verdict on the postings that are loaded. False: the verdict on a later reading that was "
                     "refused; the postings are those of before.",
+                ),
+                Column(
+                    "books_off_by",
+                    "money",
+                    "In the row for the window as a whole: all balances of the books at its end together, raw; 0 "
+                    "unless vouchers do not balance. Null if it was not worked out.",
                 ),
             ),
         ),

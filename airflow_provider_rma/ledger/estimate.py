@@ -14,7 +14,7 @@ from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds, read_accounts
-from airflow_provider_rma.ledger.proof.balances import CALLS, read_statement
+from airflow_provider_rma.ledger.proof.balances import CALLS, CALLS_IN_FULL, read_statement
 from airflow_provider_rma.ledger.resume import ResumePolicy
 from airflow_provider_rma.ledger.windows import (
     REREAD_DAYS,
@@ -204,8 +204,8 @@ def _probe_month(
                 reading = read_postings(received, plan, batches, lambda _: None)
             except RestartMonthError as broken:
                 log.warning("%s: %s Reading the month again.", window, broken)
-    read_statement(client, window, kinds, content_type)
-    return Probe(window.name, reading.postings.rows, 2 * CALLS + plan.calls, time.monotonic() - began)
+    read_statement(client, window, kinds, content_type, in_full=True)
+    return Probe(window.name, reading.postings.rows, CALLS + CALLS_IN_FULL + plan.calls, time.monotonic() - began)
 
 
 def extrapolate(probes: Sequence[tuple[int, float]], months: int, once_a_run: int) -> Range:

@@ -10,9 +10,11 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, BrokenLinkError
 from airflow_provider_rma.ledger.month import ExtractRun, MonthRun
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.prove import TOLERANCE
+from airflow_provider_rma.ledger.proof.verdicts import ReasonCode
 from airflow_provider_rma.ledger.result import LedgerResult, MonthState, WindowResult
 from airflow_provider_rma.ledger.resume import ResumePolicy
 from airflow_provider_rma.ledger.rows import new_load_id
@@ -47,6 +49,7 @@ def extract_ledger(
     account_kinds: Mapping[str, str] | None = None,
     content_type: ContentType | None = None,
     skip_unchanged: bool = False,
+    max_chain_months: int = MAX_CHAIN_MONTHS,
     resume_since: date | datetime | str | None = None,
     stop_at: datetime | str | None = None,
     task_run: str = "",
@@ -72,6 +75,7 @@ def extract_ledger(
     :param content_type: ``xml`` by default, the form that is documented for the ledger; ``json`` has the same rows.
     :param skip_unchanged: do not read a month whose balances are those of its last full reading; it is then
         ``balances_only``. Each month is read in full at least every seven days all the same.
+    :param max_chain_months: months before the period that are read again at most if somebody has booked in one of them.
     :param resume_since: months that were done at this :func:`~.windows.parse_instant` or later are passed over without
         a request; :class:`~.resume.ResumePolicy` says what counts.
     :param stop_at: no month is begun from this :func:`~.windows.parse_stop_at` on; the run then ends well.
@@ -99,6 +103,7 @@ def extract_ledger(
         content_type=content_type or "xml",
         task_run=task_run,
         skip_unchanged=skip_unchanged,
+        max_chain_months=_check_months(max_chain_months),
     )
     result = _extract_months(run, period, resume, is_over=lambda: stop is not None and clock() >= stop)
     log_run(result)
@@ -120,6 +125,12 @@ def _parse_tolerance(value: Decimal | int | str) -> Decimal:
     return tolerance
 
 
+def _check_months(value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ConfigurationError("max_chain_months is no whole number from 0.", advice="Give a number of months.")
+    return value
+
+
 def _extract_months(
     run: ExtractRun, period: list[Window], resume: ResumePolicy, *, is_over: Callable[[], bool]
 ) -> LedgerResult:
@@ -131,27 +142,52 @@ def _extract_months(
     )  # fmt: skip
     with destination.keep_open() if resume.since else nullcontext():
         done = resume.done(destination, run.tenant, period)
-    results, remaining = list[WindowResult](), list[Window]()
+    results, remaining = dict[Window, WindowResult](), list[Window]()
     for window in period:
-        if window in done:
-            results.append(done[window])
+        # A month before a broken link may have been read already.
+        results.pop(window, None)
+        if window in done and window not in run.chain.read:
+            results[window] = done[window]
         elif is_over():
             remaining.append(window)
         else:
-            results.append(_extract_month(run, window))
+            results |= extract_month(run, window)
+    results |= _repeat_empty_months(run, results)
     return LedgerResult(
         tenant=run.tenant,
         load_id=run.load_id,
         kind=destination.kind,
         location=destination.location,
-        windows=results,
+        windows=[results[window] for window in sorted(results)],
         convention=run.convention.names(run.kinds),
         remaining=remaining,
     )
 
 
-def _extract_month(run: ExtractRun, window: Window) -> WindowResult:
+def extract_month(run: ExtractRun, window: Window) -> dict[Window, WindowResult]:
+    """Extract a month.
+
+    If it does not open as the one before closed, read again first the months since the last balances that agree.
+    """
     run.read_chart()
-    result = MonthRun(run, window).execute()
-    log_month(result)
-    return result
+    results = dict[Window, WindowResult]()
+    while True:
+        try:
+            results[window] = MonthRun(run, window).execute()
+        except BrokenLinkError as broken:
+            log.info("%s; somebody has booked in an earlier month, following it.", broken)
+            for month in run.chain.find_moved(window):
+                results |= extract_month(run, month)
+            continue
+        log_month(results[window])
+        return results
+
+
+def _repeat_empty_months(run: ExtractRun, results: Mapping[Window, WindowResult]) -> dict[Window, WindowResult]:
+    """Read again the empty months of which a later one has shown since that the company was founded later."""
+    repeated = dict[Window, WindowResult]()
+    for window in sorted(results, reverse=True):
+        is_empty = any(reason.code is ReasonCode.NOTHING_STATED for reason in results[window].reasons)
+        if is_empty and run.is_founded_later(window):
+            repeated |= extract_month(run, window)
+    return repeated

@@ -10,14 +10,16 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pendulum
 
+from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, Chain
 from airflow_provider_rma.ledger.changes import COLUMNS, ChangeReport, Changes, compare_readings
 from airflow_provider_rma.ledger.destinations.base import WindowTables
+from airflow_provider_rma.ledger.evidence import MonthEvidence
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import (
@@ -28,10 +30,10 @@ from airflow_provider_rma.ledger.postings.stream import (
     total_of_account,
 )
 from airflow_provider_rma.ledger.proof.accounts import Account, AccountKinds, read_accounts
-from airflow_provider_rma.ledger.proof.balances import CALLS, ZERO, BalanceStatement, read_statement
+from airflow_provider_rma.ledger.proof.balances import CALLS, CALLS_IN_FULL, BalanceStatement, read_statement
 from airflow_provider_rma.ledger.proof.prove import Proof, prove, unsettled_proof
 from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
-from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict
+from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict, is_graver
 from airflow_provider_rma.ledger.result import MonthState, WindowResult
 from airflow_provider_rma.ledger.resume import mark_balances_only, not_read_reason, unchanged_since
 from airflow_provider_rma.ledger.rows import (
@@ -64,6 +66,9 @@ class ExtractRun:
     :param keep_unproven: load a month that is not proven, marked as what it is.
     :param skip_unchanged: do not read a month whose balances are those of its last full reading.
     :param task_run: identity of the run, kept in ``loads``.
+    :param max_chain_months: months that are read again at most because somebody booked in an earlier one.
+    :ivar chain: the links between the months.
+    :ivar residuals: residual of the books at the end of each month that was proven.
     :ivar slice_days: days of the longest slice that could be had of the last window that was split. The next window
         begins with them: finding out again what is too much can take many minutes.
     """
@@ -77,11 +82,17 @@ class ExtractRun:
     content_type: ContentType
     task_run: str
     skip_unchanged: bool
+    max_chain_months: int = MAX_CHAIN_MONTHS
     slice_days: int | None = field(init=False, default=None)
     _chart: dict[str, Account] | None = field(init=False, default=None)
     _is_chart_stored: bool = field(init=False, default=False)
     _convention: SignConvention | None = field(init=False, default=None)
-    _looked_up: set[str] = field(init=False, default_factory=set)
+    chain: Chain = field(init=False)
+    residuals: dict[Window, Decimal] = field(init=False, default_factory=dict)
+    _totals: dict[tuple[str, date], Decimal] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.chain = Chain(self.client, self.destination, self.kinds, self.content_type, self.max_chain_months)
 
     @property
     def tenant(self) -> str:
@@ -114,18 +125,51 @@ class ExtractRun:
         self.destination.save_accounts(self.tenant, accounts, self.load_id)
         self._is_chart_stored = True
 
+    def note(self, window: Window, statement: BalanceStatement, proof: Proof) -> None:
+        """Note what a month that was read says to the others."""
+        self.chain.note(window, statement, is_proven=proof.verdict.is_proven)
+        if proof.books_off_by is not None and ReasonCode.BOOKS_OFF not in {reason.code for reason in proof.reasons}:
+            self.residuals[window] = proof.books_off_by
+
     def keep_signs(self, convention: SignConvention) -> None:
         """Store the sign convention if it has grown."""
         if convention != self._convention:
             self._convention = convention
             self.destination.save_convention(self.tenant, convention.as_dict())
 
-    def begin_look_up(self, accno: str) -> bool:
-        """Note that the sign of an account is looked up. Returns False if it was looked up before."""
-        if accno in self._looked_up:
-            return False
-        self._looked_up.add(accno)
-        return True
+    def chart_numbers(self) -> set[str]:
+        """Account numbers of the chart, as it was read."""
+        return {*(self._chart or {})}
+
+    def renumbered(self) -> dict[str, str]:
+        """Accounts that have another number in the chart than when it was stored, old to new."""
+        return {}
+
+    def look_up(self, accno: str, last: date) -> tuple[Decimal, bool]:
+        """Sum all postings of an account up to a day. Returns the sum, and whether it was asked for only now."""
+        key = accno, last
+        if key in self._totals:
+            return self._totals[key], False
+        log.info("Reading all postings of account %s up to %s once.", accno, last)
+        self._totals[key] = total_of_account(self.client, accno, last, self.content_type)
+        return self._totals[key], True
+
+    def is_founded_later(self, window: Window) -> bool:
+        """Whether the month after is proven, and opens without any balance."""
+        with self.destination.keep_open():
+            return self.chain.is_founded_later(window)
+
+    def evidence(self, window: Window, rows_before: int) -> MonthEvidence:
+        """Collect what the warehouse and this run know of a month and of the one before."""
+        chain = self.chain
+        return MonthEvidence(
+            self,
+            window,
+            before=chain.stored(window.previous),
+            own=chain.stored(window),
+            rows_before=rows_before,
+            is_founded_later=chain.is_founded_later(window),
+        )
 
 
 class MonthRun:
@@ -149,20 +193,26 @@ class MonthRun:
         self.attempts = 0
         self.moves = 0
         self.calls = 0
+        self.evidence: MonthEvidence
         self._started: datetime = pendulum.now("UTC")
         self._clock = time.monotonic()
 
     def execute(self) -> WindowResult:
-        """Read the month until the books stood still meanwhile, and let it take the place of the old one, or not."""
+        """Read the month until the books stood still meanwhile, and let it take the place of the old one, or not.
+
+        :raises BrokenLinkError: it does not open as the month before closed, which has to be read again first.
+        """
         run = self.run
         statement, result = self._read_statement(), None
         with run.destination.keep_open():
             run.store_chart()
             self.rows_before = run.destination.count_postings(run.tenant, self.window)
             self.is_loaded = run.destination.is_loaded(run.tenant, self.window)
+            self.evidence = run.evidence(self.window, self.rows_before)
             since = self._unchanged_since(statement)
             if since is not None:
                 return self._confirm_unread(statement, since)
+        self.evidence.check_link(statement)
         self.plan = SlicePlan(self.window, run.account_names.keys() | statement.accounts.keys(), run.slice_days)
         while result is None:
             self.attempts += 1
@@ -171,9 +221,10 @@ class MonthRun:
             run.slice_days = self.plan.longest
         return result
 
-    def _read_statement(self) -> BalanceStatement:
-        self.calls += CALLS
-        return read_statement(self.run.client, self.window, self.run.kinds, self.run.content_type)
+    def _read_statement(self, *, in_full: bool = False) -> BalanceStatement:
+        self.calls += CALLS_IN_FULL if in_full else CALLS
+        run = self.run
+        return read_statement(run.client, self.window, run.kinds, run.content_type, in_full=in_full)
 
     def _unchanged_since(self, statement: BalanceStatement) -> datetime | None:
         if not (self.run.skip_unchanged and self.is_loaded):
@@ -202,8 +253,9 @@ class MonthRun:
         :returns: the result, None if the month has to be read again, and what the service states now.
         """
         with receive_postings(self.run.client, self.plan, self.run.content_type) as received:
-            after = self._read_statement()
-            moved = after.moved_since(before)
+            after = self._read_statement(in_full=True)
+            # A contradiction that was there before is no sign of somebody who books.
+            moved = after.moved_since(before) or sorted(after.contradictions - before.contradictions)
             self.moves += bool(moved)
             if moved and self.moves < ATTEMPTS:
                 log.warning("%s: balances moved while the postings were read; reading the month again.", self.window)
@@ -228,16 +280,27 @@ class MonthRun:
             proof = unsettled_proof(moved, self.moves, run.convention) if moved else self._prove(reading, statement)
             with run.destination.keep_open():
                 result = self._decide(stage, reading, proof, statement, batches.names)
-                run.keep_signs(proof.convention)
+                if result.state is not MonthState.REJECTED:
+                    run.keep_signs(proof.convention)
+            run.note(self.window, statement, proof)
             return result
 
     def _prove(self, reading: ReadResult, statement: BalanceStatement) -> Proof:
-        proof = self._prove_with(self.run.convention, reading, statement)
-        idle = proof.accounts_without_sign() if proof.verdict.is_proven else []
-        signs = {accno: sign for accno in idle if (sign := self._look_up_sign(accno, statement)) is not None}
-        if not signs:
-            return proof
-        return self._prove_with(self.run.convention.with_signs(signs, self.window.name), reading, statement)
+        """Prove the month by its own figures, and then by what else is known.
+
+        :raises BrokenLinkError: see :meth:`execute`.
+        """
+        evidence, proof = self.evidence, self._prove_with(self.run.convention, reading, statement)
+        calls = evidence.calls
+        if not is_graver(proof.verdict, Verdict.UNPROVEN):
+            signs, reasons = evidence.find_signs(proof.accounts_without_sign(), statement)
+            if signs:
+                learned = self.run.convention.with_signs(signs, self.window.name)
+                proof = self._prove_with(learned, reading, statement)
+            proof = proof.with_reasons(reasons)
+        proof = evidence.judge(proof, reading.postings, statement)
+        self.calls += evidence.calls - calls
+        return proof
 
     def _prove_with(self, convention: SignConvention, reading: ReadResult, statement: BalanceStatement) -> Proof:
         return prove(
@@ -249,17 +312,6 @@ class MonthRun:
             rows_before=self.rows_before,
             tolerance=self.run.tolerance,
         )
-
-    def _look_up_sign(self, accno: str, statement: BalanceStatement) -> int | None:
-        """Find the sign of an account that has a balance and does not move, from all its postings. Asked once a run."""
-        if not self.run.begin_look_up(accno):
-            return None
-        log.info("%s: account %s stands still; reading all its postings once for its sign.", self.window, accno)
-        self.calls += 1
-        total = total_of_account(self.run.client, accno, self.window.end, self.run.content_type)
-        stated = statement.accounts[accno].closing or ZERO
-        fitting = [sign for sign in (1, -1) if abs(sign * total - stated) <= self.run.tolerance]
-        return fitting[0] if len(fitting) == 1 else None
 
     def _decide(
         self, stage: Stage, reading: ReadResult, proof: Proof, statement: BalanceStatement, names: Mapping[str, str]
@@ -329,6 +381,7 @@ class MonthRun:
             calls=self.calls + self.plan.calls,
             slices=tuple(map(str, self.plan.slices)) if self.plan.is_split else (),
             changes=changes,
+            books_off_by=proof.books_off_by,
             seconds=time.monotonic() - self._clock,
         )
 

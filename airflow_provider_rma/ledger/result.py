@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any, Self
 
 from airflow_provider_rma.described_enum import DescribedEnum
 from airflow_provider_rma.ledger.changes import Changes
+from airflow_provider_rma.ledger.proof.residual import format_books_off_by
 from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict, gravest
 from airflow_provider_rma.ledger.windows import Window
 
@@ -58,6 +60,7 @@ class WindowResult:
     :param slices: the slices in which it was read, none if it came as a whole.
     :param changes: what became of its vouchers, None if it was not replaced or loaded for the first time.
     :param load_id: load that read it, if it is done; else empty.
+    :param books_off_by: residual of the books at its end, raw; None if it was not worked out.
     """
 
     window: Window
@@ -72,6 +75,7 @@ class WindowResult:
     slices: Sequence[str] = ()
     changes: Changes | None = None
     load_id: str = ""
+    books_off_by: Decimal | None = None
 
     def sentences(self) -> list[str]:
         """List the reasons that call for attention, with the month."""
@@ -145,6 +149,12 @@ class LedgerResult:
             if any(reason.code is ReasonCode.CLOSED_MONTH_CHANGED for reason in month.reasons)
         ]
 
+    @property
+    def books_off_by(self) -> Decimal | None:
+        """Residual of the books at the end of the last month of which it is known."""
+        known = [(month.window, month.books_off_by) for month in self.windows if month.books_off_by is not None]
+        return max(known)[1] if known else None
+
     def reasons(self, limit: int = FIRST_REASONS) -> list[str]:
         """List the first reasons, as sentences with their month."""
         return [sentence for month in self.windows for sentence in month.sentences()][:limit]
@@ -180,4 +190,5 @@ class LedgerResult:
             "seconds_per_call": round(self.seconds / self.calls, 3) if self.calls else None,
             "reasons": self.reasons(),
             "convention": dict(self.convention),
+            "books_off_by": format_books_off_by(self.books_off_by),
         }

@@ -90,6 +90,7 @@ def proofs_table(load: MonthLoad, proof: Proof, *, loaded: bool) -> pa.Table:
         "difference": _sum(account.difference for account in proof.accounts),
         "verdict": proof.verdict.value,
         "reasons": reasons_json(proof.reasons),
+        "books_off_by": _money(proof.books_off_by),
     }
     rows = [
         {

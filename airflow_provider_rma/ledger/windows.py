@@ -58,6 +58,11 @@ class Window:
         """The month after."""
         return Window.of(self.end + timedelta(days=1))
 
+    @property
+    def previous(self) -> Window:
+        """The month before."""
+        return Window.of(self.day_before)
+
     def __contains__(self, day: date) -> bool:
         return self.start <= day <= self.end
 

@@ -19,7 +19,6 @@ import pytest
 
 from tests.support.ledger.company import Company, start
 from tests.support.ledger.lied_about_books import MONTHS as QUARTER
-from tests.support.ledger.lies import issue
 from tests.support.ledger.picture import MonthPicture, warehouse_picture
 from tests.support.ledger.random_books import MONTHS, PERIOD, Accountant
 from tests.support.ledger.tampering_proxy import Reply, TamperingProxy
@@ -116,7 +115,6 @@ def test_after_the_next_run_the_warehouse_holds_the_books(seed: int, tmp_path: P
             old = books.picture(old)
 
 
-@pytest.mark.xfail(strict=True, reason=issue.MOVED_VOUCHER)
 def test_months_of_a_run_that_are_proven_lead_from_one_to_the_next(tmp_path: Path) -> None:
     for seed in range(FIRST, FIRST + max(SEEDS, 4)):
         with randomly_edited(seed, tmp_path / str(seed)) as (books, accountant, dice):
@@ -157,7 +155,6 @@ MOVES = {
 }  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason=issue.MOVED_VOUCHER)
 @pytest.mark.parametrize("loaded", [False, True], ids=["first load", "reload"])
 @pytest.mark.parametrize("move", MOVES)
 def test_a_voucher_that_moves_after_its_month_was_read_is_there_after_the_run(

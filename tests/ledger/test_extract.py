@@ -85,7 +85,9 @@ def test_no_default_of_the_service_is_relied_on(
     postings = {"from_date": ["2026-02-01"], "to_date": ["2026-02-28"]}
     plain = {"include_openings": ["false"], "include_closings": ["false"]}
     assert asked[:8] == [("/charts", {}), *statement, ("/charts/x/transactions", postings | plain), *statement]
-    assert all(query == plain | {"from_date": ["1900-01-01"], "to_date": ["2026-02-28"]} for _, query in asked[8:]), (
+    ever = {"from": ["1900-01-01"], "to": ["2026-02-28"], "include_openings": ["false"]}
+    assert asked[8] == ("/gl/v2/saldo", saldo | ever), "all balances together"
+    assert all(query == plain | {"from_date": ["1900-01-01"], "to_date": ["2026-02-28"]} for _, query in asked[9:]), (
         "accounts that stand still are read once for their sign"
     )
 
@@ -111,7 +113,7 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
     assert json.loads(json.dumps(result)) == result
     load_id = result.pop("load_id")
     assert load_id
-    assert result.pop("calls") == 3 * 7
+    assert result.pop("calls") == 3 * 8
     assert 0 < result.pop("seconds_per_call") < result.pop("seconds")
     assert result == {
         "tenant": "demo",
@@ -136,6 +138,7 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
         "split": {},
         "reasons": [],
         "convention": {"balance_sheet": "natural", "income_statement": "natural"},
+        "books_off_by": "0.00",
     }
 
 
@@ -151,7 +154,7 @@ def test_loads_tell_what_was_done(trading: Company, memory: MemoryDestination) -
         True,
         1,
     )
-    assert (last["run"], last["rows_before"], last["calls"]) == ("nightly/2", 2, 7)
+    assert (last["run"], last["rows_before"], last["calls"]) == ("nightly/2", 2, 8)
     assert january["provider_version"]
     assert datetime(2020, 1, 1, tzinfo=UTC) < january["started_at"] <= january["finished_at"]
 
@@ -180,9 +183,9 @@ def test_an_account_that_stands_still_is_read_once_for_its_sign(trading: Company
     signs = memory.conventions["demo"]["signs"]
     assert signs == {"1000": -1, "1020": -1, "1030": -1, "1100": -1, "2201": 1, "2202": 1, "2800": 1}
     assert {row["accno"]: row["sign"] for row in memory.balances["demo", "2026-03"]} == signs
-    assert memory.loads[0]["calls"] == 7 + 5
+    assert memory.loads[0]["calls"] == 8 + 5
     extract(trading, memory, from_date="2026-03-01", to_date="2026-03-31")
-    assert memory.loads[1]["calls"] == 7
+    assert memory.loads[1]["calls"] == 8
 
 
 def test_unknown_fields_are_kept_and_prove_nothing_less(
@@ -203,7 +206,7 @@ def test_logs_can_be_followed_and_hold_nothing_personal(
         extract(trading, memory)
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("airflow_provider_rma")]
     assert ours[0].startswith("Ledger of tenant demo: 3 months, 2026-01 to 2026-03, into memory here")
-    assert any("2026-01: 10 postings (0 before), exact, changed; 7 calls" in line for line in ours)
+    assert any("2026-01: 10 postings (0 before), exact, changed; 8 calls" in line for line in ours)
     assert "16 postings in 3 months, 3 changed, 0 unchanged, 0 not loaded; verdict exact" in ours[-1]
     for personal in ("Beispiel", "heikel", "Heikel", "Text der Zeile", "Beleg 7", "pat_"):
         assert personal not in caplog.text

@@ -17,7 +17,6 @@ import pytest
 
 from tests.support.ledger.company import Company, start
 from tests.support.ledger.liar import PROVEN, REFUSED, Liar, Where, lie
-from tests.support.ledger.lies import issue
 from tests.support.ledger.lies.changes import amended, every, times
 from tests.support.ledger.lies.requests import any_balance, postings
 from tests.support.ledger.picture import books_picture, warehouse_picture
@@ -28,10 +27,6 @@ from tests.support.scope import scaled
 
 SEEDS = int(os.environ.get("HONEST_SEEDS", scaled(3, 40)))
 FIRST = int(os.environ.get("HONEST_FIRST", "0"))
-
-
-def fails_today(reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.xfail(strict=True, reason=reason)
 
 
 @pytest.fixture
@@ -85,7 +80,6 @@ def test_a_year_that_was_never_closed_is_exact(company: Company, warehouse: Ware
     must_hold_the_books(company, warehouse, "2025-01", "2025-01")
 
 
-@fails_today(issue.RESIDUAL)
 def test_books_of_a_year_that_was_never_closed_are_off_by_nothing(company: Company, warehouse: Warehouse) -> None:
     never_closed(company)
     assert books_off_by(extract(company, warehouse, "2025-01", "2025-01")) == 0
@@ -105,7 +99,6 @@ def test_a_voucher_of_long_ago_that_is_off_by_a_rappen_worsens_no_later_month(
     must_hold_the_books(company, warehouse, "2026-01", "2026-02")
 
 
-@fails_today(issue.RESIDUAL)
 def test_books_with_a_voucher_off_by_a_rappen_say_so(company: Company, warehouse: Warehouse) -> None:
     off_by_a_rappen(company)
     assert abs(books_off_by(extract(company, warehouse, "2026-01", "2026-02"))) == Decimal("0.01")
@@ -132,7 +125,6 @@ def test_a_fiscal_year_that_ends_in_june(company: Company, warehouse: Warehouse)
     must_hold_the_books(company, warehouse, "2025-05", "2025-08")
 
 
-@fails_today(issue.MOVED_VOUCHER)
 def test_a_closing_that_is_booked_four_months_later(company: Company, warehouse: Warehouse) -> None:
     """The run of April reads two months, meets a broken link, and follows it to December."""
     traded(company, "2024-11", "2025-04")
@@ -142,7 +134,6 @@ def test_a_closing_that_is_booked_four_months_later(company: Company, warehouse:
     must_hold_the_books(company, warehouse, "2024-11", "2025-04")
 
 
-@fails_today(issue.MOVED_VOUCHER)
 def test_a_closing_that_is_repeated(company: Company, warehouse: Warehouse) -> None:
     traded(company, "2024-11", "2025-03")
     close_year(company, "2024-12-31")
@@ -162,7 +153,6 @@ def test_a_closing_that_is_repeated_in_the_months_that_are_read(company: Company
         must_hold_the_books(company, warehouse, "2024-11", "2025-01")
 
 
-@fails_today(issue.MOVED_VOUCHER)
 def test_a_voucher_that_is_dated_back_by_14_months(company: Company, warehouse: Warehouse) -> None:
     traded(company, "2024-11", "2026-01")
     must_be_exact(extract(company, warehouse, "2024-11", "2026-01"))
@@ -171,7 +161,6 @@ def test_a_voucher_that_is_dated_back_by_14_months(company: Company, warehouse: 
     must_hold_the_books(company, warehouse, "2024-11", "2026-01")
 
 
-@fails_today(issue.MOVED_VOUCHER)
 def test_a_settlement_in_another_currency_that_changes_an_older_month(company: Company, warehouse: Warehouse) -> None:
     traded(company, "2026-01", "2026-02")
     fields = {"customernumber": "K-900", "currency": "EUR", "exchangerate": "0.93"}
@@ -207,7 +196,6 @@ def test_a_month_whose_vouchers_are_all_deleted(company: Company, warehouse: War
     must_hold_the_books(company, warehouse, "2026-01", "2026-02")
 
 
-@fails_today(issue.SCALE)
 def test_amounts_with_more_decimals_than_balances_are_exact(company: Company, warehouse: Warehouse) -> None:
     traded(company, "2026-01", "2026-02")
     for number, month in enumerate(("2026-01", "2026-02")):
@@ -217,7 +205,6 @@ def test_amounts_with_more_decimals_than_balances_are_exact(company: Company, wa
     must_hold_the_books(company, warehouse, "2026-01", "2026-02")
 
 
-@fails_today(issue.CHART)
 def test_an_account_that_gets_another_number(tmp_path: Path, warehouse: Warehouse) -> None:
     """Every month in which it was posted to has the new number afterwards, also one that the run was not asked for."""
     with start(tmp_path) as simulator:
@@ -247,7 +234,6 @@ CONTRA = [ChartAccount(accno, "A", contra=True) for accno in ("1109", "1509", "1
 CONTRA.append(ChartAccount("2850", "Q", contra=True))
 
 
-@fails_today(issue.CONTRA)
 def test_a_chart_with_as_many_contra_accounts_as_plain_ones(tmp_path: Path, warehouse: Warehouse) -> None:
     """1109, 1509, 1539 and 2850 beside 1000, 1020, 1100 and 2000."""
     with company_with(CONTRA, tmp_path) as company:
@@ -329,8 +315,8 @@ def mostly_expenses(company: Company) -> None:
 #: Books of which the mirror image looks like another reading, for all that the number of agreeing accounts says.
 MIRRORED_BOOKS = [
     pytest.param(many_accounts),
-    pytest.param(few_accounts, marks=fails_today(issue.MIRRORED)),
-    pytest.param(mostly_expenses, marks=fails_today(issue.MIRRORED)),
+    pytest.param(few_accounts),
+    pytest.param(mostly_expenses),
 ]
 
 
@@ -367,7 +353,6 @@ def random_company(seed: int, folder: Path) -> Iterator[Company]:
         raise AssertionError(f"seed {seed}, {chart.describe()}: {error}") from error
 
 
-@fails_today(issue.CONTRA)
 def test_books_on_any_chart_are_exact(tmp_path: Path, searched: Callable[[str], None]) -> None:
     for seed in range(FIRST, FIRST + SEEDS):
         with random_company(seed, tmp_path / str(seed)) as company:

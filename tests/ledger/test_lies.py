@@ -219,13 +219,11 @@ def test_a_voucher_that_is_gone_from_the_list_is_named(told: Told, loaded: Wareh
 ALL_EMPTY = lie("everything is empty", everything, emptied)
 
 
-@pytest.mark.xfail(strict=True, reason=issue.ALL_EMPTY)
 def test_months_that_are_emptied_altogether_are_suspicious(told: Told, loaded: Warehouse) -> None:
     run = tell(told, loaded, ALL_EMPTY)
     assert run.refused == dict.fromkeys(MONTHS, "suspicious_empty")
 
 
-@pytest.mark.xfail(strict=True, reason=issue.FIRST_EMPTY)
 def test_a_first_load_of_nothing_is_unproven_and_never_done(told: Told, new: Warehouse) -> None:
     run = tell(told, new, ALL_EMPTY)
     assert run.refused == dict.fromkeys(MONTHS, "unproven")
@@ -237,7 +235,6 @@ def test_a_first_load_of_nothing_is_unproven_and_never_done(told: Told, new: War
     assert not later.results[0].months("done")
 
 
-@pytest.mark.xfail(strict=True, reason=issue.FIRST_EMPTY)
 def test_nothing_is_never_done(told: Told, new: Warehouse) -> None:
     tell(told, new, ALL_EMPTY)
     told.liar.tell(None)

@@ -19,7 +19,7 @@ from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.decode.reader import PostingReader
 from airflow_provider_rma.ledger.postings.slices import RestartMonthError, Slice, SlicePlan
-from airflow_provider_rma.ledger.proof.balances import ZERO
+from airflow_provider_rma.ledger.proof.balances import BEGINNING, ZERO
 from airflow_provider_rma.ledger.proof.prove import PostingTotals, UnbalancedVoucher
 from airflow_provider_rma.ledger.windows import Window
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Before the first posting of any tenant. Left out, the day is "from the beginning" by inference only.
-_BEGINNING = date(1900, 1, 1)
 
 #: Seconds between two lines of progress.
 _EVERY = 10.0
@@ -139,14 +137,18 @@ class _MonthReader:
         self._sums, self._progress = _RunningSums(), _ProgressLog(window)
         self._count = 0
         self._announced: int | None = 0
+        self._entries: list[pa.Array] = []
 
     def result(self) -> ReadResult:
-        postings = PostingTotals(self._count, self._announced, self._sums.accounts, self._sums.unbalanced())
+        postings = PostingTotals(
+            self._count, self._announced, self._sums.accounts, self._sums.unbalanced(), _doubled(self._entries)
+        )
         return ReadResult(postings, self._fingerprints.result() if self._fingerprints else None)
 
     def take(self, reader: PostingReader) -> None:
         for batch in reader:
             self._sums.add(batch)
+            self._entries.append(batch.column("entry_id").drop_null())
             if self._fingerprints is not None:
                 self._fingerprints.add(batch)
             self._write(batch)
@@ -165,13 +167,23 @@ def total_of_account(
     """
     with client.iter_transactions(
         accno,
-        from_date=_BEGINNING,
+        from_date=BEGINNING,
         to_date=last,
         include_openings=False,
         include_closings=False,
         content_type=content_type,
     ) as stream:
         return sum((posting["amount"] for posting in stream if posting.get("amount") is not None), ZERO)
+
+
+def _doubled(entries: list[pa.Array]) -> tuple[int, ...]:
+    """Find the line numbers that came more than once; 0 numbers nothing."""
+    if not entries:
+        return ()
+    ordered = pa.concat_arrays(entries).sort()
+    equal = pc.equal(ordered.slice(1), ordered.slice(0, max(len(ordered) - 1, 0)))
+    found = ordered.slice(1).filter(equal).unique().to_pylist()
+    return tuple(number for number in found if number)
 
 
 class _RunningSums:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,19 @@ from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds
 from airflow_provider_rma.ledger.windows import Window
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.codecs.wire import ContentType
 
 ZERO = Decimal(0)
 
-#: Requests that one statement takes.
-CALLS = 3
+#: Before the first posting of any tenant. Left out, the day is "from the beginning" by inference only.
+BEGINNING = date(1900, 1, 1)
+
+#: Decimals in which the service states a balance; what postings have beyond is lost by its rounding.
+STATED_SCALE = 4
+
+#: Requests that one statement takes, without and with the balances since the beginning.
+CALLS, CALLS_IN_FULL = 3, 4
 
 
 @dataclass(frozen=True)
@@ -54,19 +59,79 @@ class BalanceStatement:
     :param accounts: by account number. An account that is not listed was never posted to (``to``) or has not moved
         (``from_to``): the trial balance lists only what moved in its period (ledger code).
     :param names: account names as they come with the balances.
+    :param cumulated: what moved from the beginning of the books to the end of the window, by account number; None if
+        it was not asked for.
+    :param contradictions: balance-sheet accounts of which two answers say different things.
     """
 
     accounts: Mapping[str, StatedBalance]
     names: Mapping[str, str] = field(compare=False)
+    cumulated: Mapping[str, Decimal] | None = field(default=None, compare=False)
+    contradictions: frozenset[str] = field(default=frozenset(), compare=False)
 
     def moved_since(self, earlier: BalanceStatement) -> list[str]:
         """List the accounts whose balance differs from an earlier statement."""
         numbers = self.accounts.keys() | earlier.accounts.keys()
         return sorted(accno for accno in numbers if self.accounts.get(accno) != earlier.accounts.get(accno))
 
+    @property
+    def openings(self) -> dict[str, Decimal]:
+        """Opening balances of balance-sheet accounts, without those of zero."""
+        return _without_zeros({accno: stated.opening for accno, stated in self._sheet()})
+
+    @property
+    def closings(self) -> dict[str, Decimal]:
+        """Closing balances of balance-sheet accounts, without those of zero."""
+        return _without_zeros({accno: stated.closing for accno, stated in self._sheet()})
+
+    @property
+    def others(self) -> dict[str, Decimal] | None:
+        """What moved on all other accounts from the beginning to the end of the window, without zeros."""
+        if self.cumulated is None:
+            return None
+        sheet = {accno for accno, _ in self._sheet()}
+        return _without_zeros({accno: amount for accno, amount in self.cumulated.items() if accno not in sheet})
+
+    @property
+    def others_before(self) -> dict[str, Decimal] | None:
+        """What moved on all other accounts from the beginning to the day before the window, without zeros."""
+        others = self.others
+        if others is None:
+            return None
+        moved = {accno: stated.change for accno, stated in self.accounts.items() if stated.basis == "from_to"}
+        return _without_zeros(
+            {accno: others.get(accno, ZERO) - moved.get(accno, ZERO) for accno in others.keys() | moved.keys()}
+        )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no account is listed in any answer."""
+        return not self.accounts and not self.cumulated
+
+    def numbers(self) -> set[str]:
+        """Numbers of all accounts that are listed."""
+        return self.accounts.keys() | (self.cumulated or {}).keys()
+
+    def _sheet(self) -> Iterable[tuple[str, StatedBalance]]:
+        return ((accno, stated) for accno, stated in self.accounts.items() if stated.basis == "to")
+
+
+def _without_zeros(amounts: Mapping[str, Decimal | None]) -> dict[str, Decimal]:
+    return {accno: amount for accno, amount in amounts.items() if amount}
+
+
+def differing(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> list[str]:
+    """List the accounts whose balances differ; one that is not listed has none."""
+    return sorted(accno for accno in one.keys() | other.keys() if one.get(accno, ZERO) != other.get(accno, ZERO))
+
 
 def read_statement(
-    client: RunMyAccountsClient, window: Window, kinds: AccountKinds, content_type: ContentType | None = None
+    client: RunMyAccountsClient,
+    window: Window,
+    kinds: AccountKinds,
+    content_type: ContentType | None = None,
+    *,
+    in_full: bool = False,
 ) -> BalanceStatement:
     """Ask for the balances that prove a window.
 
@@ -75,27 +140,40 @@ def read_statement(
     expenses too (ledger code). A month never crosses the end of a fiscal year. Year-end vouchers count, as they are
     among the postings as well (ledger code). No default of the service is relied on.
 
+    :param in_full: ask as well for what moved since the beginning of the books.
     :raises RequestError: see :class:`~airflow_provider_rma.client.client.RunMyAccountsClient`.
     :raises UnexpectedResponseError: for an account that is listed twice or without an amount.
     """
-    reader = _BalanceReader(client, content_type)
+    reader = BalanceReader(client, content_type)
     opening = reader.read(None, window.day_before)
     closing = reader.read(None, window.end)
     movement = reader.read(window.start, window.end)
+    cumulated = reader.read(BEGINNING, window.end) if in_full else None
     accounts = {
         accno: StatedBalance("to", opening=opening.get(accno), closing=closing.get(accno))
         for accno in sorted(opening.keys() | closing.keys())
         if kinds.kind(accno) is AccountKind.BALANCE_SHEET
     }
+    sheet = {accno: stated.change for accno, stated in accounts.items()}
+    moved = {accno: amount for accno, amount in movement.items() if kinds.kind(accno) is AccountKind.BALANCE_SHEET}
+    contradictions = {*differing(sheet, moved)}
+    if cumulated is not None:
+        ever = {accno: amount for accno, amount in cumulated.items() if kinds.kind(accno) is AccountKind.BALANCE_SHEET}
+        contradictions |= {*differing(ever, {accno: closing.get(accno, ZERO) for accno in sheet})}
     accounts |= {
         accno: StatedBalance("from_to", movement=amount)
         for accno, amount in movement.items()
         if kinds.kind(accno) is not AccountKind.BALANCE_SHEET
     }
-    return BalanceStatement(accounts, reader.names)
+    return BalanceStatement(accounts, reader.names, cumulated, frozenset(contradictions))
 
 
-class _BalanceReader:
+class BalanceReader:
+    """Asks for balances.
+
+    :ivar names: account names as they came with the balances.
+    """
+
     def __init__(self, client: RunMyAccountsClient, content_type: ContentType | None) -> None:
         self._client, self._content_type = client, content_type
         self.names: dict[str, str] = {}

@@ -7,12 +7,12 @@ closing, account by account).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
-from airflow_provider_rma.ledger.proof.balances import ZERO, StatedBalance
+from airflow_provider_rma.ledger.proof.balances import STATED_SCALE, ZERO, StatedBalance
 from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
 from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict, gravest, is_graver
 
@@ -47,12 +47,14 @@ class PostingTotals:
     :param announced: postings that the service announced, None if it did not say.
     :param movements: raw sum of each account that has postings, also if it is zero.
     :param unbalanced: the vouchers that do not sum to zero.
+    :param doubled: line numbers that came more than once.
     """
 
     rows: int
     announced: int | None
     movements: Mapping[str, Decimal]
     unbalanced: Sequence[UnbalancedVoucher] = ()
+    doubled: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,22 @@ class Proof:
     :param reasons: all reasons, those of accounts included.
     :param accounts: proof of each account that has postings or a balance, by number; empty if the books moved.
     :param convention: the sign convention, with what this window showed.
+    :param books_off_by: the residual of the books at its end, raw; None if it was not worked out.
     """
 
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
     accounts: tuple[AccountProof, ...] = ()
     convention: SignConvention = field(default_factory=SignConvention)
+    books_off_by: Decimal | None = None
+
+    def with_reasons(self, reasons: Iterable[Reason]) -> Proof:
+        """The same with further reasons, and the verdict to which they lead."""
+        added = tuple(reasons)
+        if not added:
+            return self
+        verdict = gravest([self.verdict, *(reason.verdict for reason in added)])
+        return replace(self, verdict=verdict, reasons=(*self.reasons, *added))
 
     def accounts_without_sign(self) -> list[str]:
         """List the accounts with a balance that does not move, so that nothing has shown its sign yet."""
@@ -133,6 +145,7 @@ def prove(
     books = [
         *_count_reasons(postings),
         *_emptied_reasons(postings, stated, rows_before),
+        *_doubled_reasons(postings),
         *_voucher_reasons(postings, tolerance),
     ]
     not_listed = {accno: StatedBalance("from_to") for accno in postings.movements if accno not in stated}
@@ -145,7 +158,8 @@ def prove(
     is_sound = is_sound and not any(abs(check.difference) > tolerance for check in checks)
     shown = {check.accno: check.shown for check in checks if check.shown is not None}
     learned = convention.with_signs(shown, month) if is_sound else convention
-    contradiction = learned.contradiction(kinds)
+    weights = {check.accno: check.weight for check in checks}
+    contradiction = learned.contradiction(kinds, weights) if shown or convention.signs else ""
     if contradiction:
         learned = convention
     deviations = _deviation_reasons(convention, learned, kinds)
@@ -185,6 +199,17 @@ def _emptied_reasons(
             f"No posting came where {rows_before} are loaded, yet the service states that {len(moved)} accounts moved "
             f"(the first is {moved[0]}).",
             Verdict.SUSPICIOUS_EMPTY,
+        )
+
+
+def _doubled_reasons(postings: PostingTotals) -> Iterator[Reason]:
+    if postings.doubled:
+        named = ", ".join(map(str, postings.doubled[:5]))
+        more = f" and {len(postings.doubled) - 5} more" if len(postings.doubled) > 5 else ""
+        yield Reason(
+            ReasonCode.ENTRY_TWICE,
+            f"Line numbers (entry_id) came more than once: {named}{more}.",
+            Verdict.BROKEN,
         )
 
 
@@ -255,8 +280,23 @@ class _AccountCheck:
 
     @property
     def difference(self) -> Decimal:
-        """The change that the service states less the sum of the postings."""
-        return (self.sign or 1) * self.stated.change - (self.movements or ZERO)
+        """The change that the service states less the sum of the postings, but for the rounding of the former."""
+        exact = (self.sign or 1) * self.stated.change - (self.movements or ZERO)
+        return ZERO if abs(exact) <= self._rounding else exact
+
+    @property
+    def weight(self) -> Decimal:
+        """The largest amount of the account in the window."""
+        return max(abs(self.movements or ZERO), abs(self.stated.change), abs(self.stated.closing or ZERO))
+
+    @property
+    def _rounding(self) -> Decimal:
+        """Loss by rounding two balances, or a movement. Without further decimals in the postings nothing is lost."""
+        moved = self.movements or ZERO
+        if moved == round(moved, STATED_SCALE):
+            return ZERO
+        unit = Decimal(1).scaleb(-STATED_SCALE)
+        return unit if self.stated.basis == "to" else unit / 2
 
     def proof(self, tolerance: Decimal, untaught: str, known: SignConvention) -> AccountProof:
         """Prove the account, its sign being known or not.

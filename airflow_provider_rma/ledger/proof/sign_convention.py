@@ -4,29 +4,35 @@ The interface does not document it. The sample suggests the natural sign (assets
 the rest when credited), and the ledger code shows balances so, contra accounts turned once more. Postings are raw
 (credit positive). Only the data can tell, so each account's sign is learned from the first proven window in which it
 moved, and stored by the destination. A statement with the other sign later on is a break, not a new convention.
+
+All signs together must fit one of three readings, natural, raw or debit positive, but for contra accounts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from airflow_provider_rma.exceptions import LedgerError
 from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds
 
-#: What each known convention says of an account, by first digit: +1 as in the postings, -1 turned. Classes 7 to 9 hold
-#: income and expenses side by side, so the natural sign cannot be told from their number.
-_MODELS: Mapping[str, Mapping[str, int]] = {
-    "natural": {"1": -1, "2": 1, "3": 1, "4": -1, "5": -1, "6": -1},
-    "raw": dict.fromkeys("123456", 1),
-    "debit_positive": dict.fromkeys("123456", -1),
+#: What each reading says of an account, by first digit: +1 as in the postings, -1 turned. Classes 6 to 9 hold income
+#: and expenses side by side, so their numbers carry no reading.
+_READINGS: Mapping[str, Mapping[str, int]] = {
+    "natural": {"1": -1, "2": 1, "3": 1, "4": -1, "5": -1},
+    "raw": dict.fromkeys("12345", 1),
+    "debit_positive": dict.fromkeys("12345", -1),
 }
+#: The natural reading turned. Postings are documented as debit negative, so it is none: either the postings or the
+#: balances are turned, however many accounts agree on it.
+_MIRRORED: Mapping[str, int] = {digit: -sign for digit, sign in _READINGS["natural"].items()}
 
-#: Accounts of one kind that must have shown their sign before they can contradict every known convention.
+#: Accounts that must have shown their sign before exceptions among them speak against a reading.
 _ENOUGH = 4
-#: Share of them that must agree with a convention; the rest are contra accounts.
-_SHARE = 0.75
+#: Share of accounts that may be exceptions: contra accounts are turned once more in the natural reading only.
+_EXCEPTIONS = {"natural": Decimal("0.5"), "raw": Decimal("0.25"), "debit_positive": Decimal("0.25")}
 
 _VERSION = 1
 
@@ -37,10 +43,14 @@ class SignConvention:
 
     :param signs: account number to +1 (as in the postings) or -1 (turned).
     :param learned_in: account number to the month that showed it.
+    :param accepted: residuals of the books that somebody has accepted, raw, as text.
+    :param records: what was forgotten or accepted by command, oldest first.
     """
 
     signs: Mapping[str, int] = field(default_factory=dict)
     learned_in: Mapping[str, str] = field(default_factory=dict)
+    accepted: tuple[str, ...] = ()
+    records: tuple[Mapping[str, Any], ...] = ()
 
     def sign(self, accno: str) -> int | None:
         """Sign of an account, None as long as it has not moved in a proven window."""
@@ -49,34 +59,83 @@ class SignConvention:
     def with_signs(self, signs: Mapping[str, int], month: str) -> SignConvention:
         """Add the signs that a month showed. Those that were known stay."""
         new = {accno: sign for accno, sign in signs.items() if accno not in self.signs}
-        return SignConvention({**self.signs, **new}, {**self.learned_in, **dict.fromkeys(new, month)}) if new else self
+        if not new:
+            return self
+        learned_in = {**self.learned_in, **dict.fromkeys(new, month)}
+        return replace(self, signs={**self.signs, **new}, learned_in=learned_in)
+
+    def without_signs(self, accnos: Iterable[str], record: Mapping[str, Any]) -> SignConvention:
+        """Forget the signs of some accounts, or of all if none is named, and keep a record of it."""
+        gone = set(accnos) or set(self.signs)
+        known = {accno: sign for accno, sign in self.signs.items() if accno in gone}
+        return replace(
+            self,
+            signs={accno: sign for accno, sign in self.signs.items() if accno not in gone},
+            learned_in={accno: month for accno, month in self.learned_in.items() if accno not in gone},
+            records=(*self.records, {**record, "forgotten": known}),
+        )
+
+    def with_accepted(self, residual: str, record: Mapping[str, Any]) -> SignConvention:
+        """Accept a residual of the books, and keep a record of it."""
+        accepted = tuple(sorted({*self.accepted, residual}))
+        return replace(self, accepted=accepted, records=(*self.records, {**record, "accepted": residual}))
 
     def names(self, kinds: AccountKinds) -> dict[str, str]:
         """Name of the convention for balance-sheet and income-statement accounts: ``natural``, ``raw``,
         ``debit_positive``, ``unknown`` (nothing has moved yet), or ``contradictory``."""
         return {
-            kind.value: _model_name(self._signs_by_kind(kinds, kind))
+            kind.value: _Evidence(self._signs_by_kind(kinds, kind), {}).name
             for kind in (AccountKind.BALANCE_SHEET, AccountKind.INCOME_STATEMENT)
         }
 
-    def contradiction(self, kinds: AccountKinds) -> str:
-        """Say why this cannot be a convention. Returns an empty text if it can."""
-        for kind, name in self.names(kinds).items():
-            if name == "contradictory":
+    def reading(self, weights: Mapping[str, Decimal] | None = None) -> str:
+        """Name of the reading of all accounts together, as in :meth:`names`.
+
+        :param weights: amount by account; it decides where as many accounts speak for one reading as for another.
+        """
+        return _Evidence(self.signs.items(), weights or {}).name
+
+    def contradiction(self, kinds: AccountKinds, weights: Mapping[str, Decimal] | None = None) -> str:
+        """Say why this cannot be a convention. Returns an empty text if it can.
+
+        :param weights: amount by account, as for :meth:`reading`.
+        """
+        weights = weights or {}
+        whole = _Evidence(self.signs.items(), weights)
+        if whole.is_mirrored:
+            return (
+                "balances and postings are mirror images of each other, though postings are documented as debit "
+                "negative; no known convention (neither natural, nor raw, nor debit positive) fits"
+            )
+        if whole.is_undecided:
+            return (
+                "the signs fit a known convention and its mirror image alike, and no account of another class tells "
+                "which it is"
+            )
+        for kind in (AccountKind.BALANCE_SHEET, AccountKind.INCOME_STATEMENT):
+            if not _Evidence(self._signs_by_kind(kinds, kind), weights).carries(whole.name):
                 return (
                     f"the signs in which balances of {kind.replace('_', '-')} accounts are stated follow no known "
                     "convention (neither natural, nor raw, nor debit positive)"
                 )
         return ""
 
+    def expected_sign(self, accno: str) -> int | None:
+        """Sign that the reading of all accounts expects of one; class 6 is taken for expenses."""
+        name = self.reading()
+        if name not in _READINGS or accno[:1] not in "123456":
+            return None
+        reading = _READINGS[name]
+        return reading.get(accno[:1], reading["5"])
+
     def deviations(self, kinds: AccountKinds) -> list[str]:
         """Accounts that are stated with another sign than the rest of their kind, as contra accounts are."""
         found = []
         for kind in (AccountKind.BALANCE_SHEET, AccountKind.INCOME_STATEMENT):
             signs = dict(self._signs_by_kind(kinds, kind))
-            model = _MODELS.get(_model_name(signs.items()))
-            if model:
-                found += [accno for accno, sign in signs.items() if model.get(accno[:1], sign) != sign]
+            reading = _READINGS.get(_Evidence(signs.items(), {}).name)
+            if reading:
+                found += [accno for accno, sign in signs.items() if reading.get(accno[:1], sign) != sign]
         return sorted(found)
 
     def _signs_by_kind(self, kinds: AccountKinds, kind: AccountKind) -> list[tuple[str, int]]:
@@ -84,7 +143,9 @@ class SignConvention:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that a destination keeps."""
-        return {"version": _VERSION, "signs": dict(sorted(self.signs.items())), "learnt": dict(self.learned_in)}
+        stored = {"version": _VERSION, "signs": dict(sorted(self.signs.items())), "learnt": dict(self.learned_in)}
+        optional = {"accepted": list(self.accepted), "records": [dict(record) for record in self.records]}
+        return stored | {name: value for name, value in optional.items() if value}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any] | None) -> SignConvention:
@@ -101,17 +162,50 @@ class SignConvention:
                 "the sign convention that the destination holds cannot be read.",
                 advice="It was written by another version of this provider, or by hand; restore it or remove it.",
             )
-        return cls(dict(signs), dict(learned_in))  # type: ignore[arg-type]
+        accepted, records = tuple(stored.get("accepted") or ()), tuple(stored.get("records") or ())
+        return cls(dict(signs), dict(learned_in), accepted, records)  # type: ignore[arg-type]
 
 
-def _model_name(signs: Iterable[tuple[str, int]]) -> str:
-    telling = [(accno[:1], sign) for accno, sign in signs if accno[:1] in _MODELS["raw"]]
-    if not telling:
-        return "unknown"
-    agreeing = {
-        name: sum(model[digit] == sign for digit, sign in telling) / len(telling) for name, model in _MODELS.items()
-    }
-    best = max(agreeing, key=lambda name: agreeing[name])
-    if agreeing[best] >= _SHARE:
-        return best
-    return "contradictory" if len(telling) >= _ENOUGH else "unknown"
+class _Evidence:
+    """How well signs fit each reading: by number of accounts, then by amount."""
+
+    def __init__(self, signs: Iterable[tuple[str, int]], weights: Mapping[str, Decimal]) -> None:
+        self._telling = [(accno, sign) for accno, sign in signs if accno[:1] in _MIRRORED]
+        self._weights = weights
+
+    @property
+    def name(self) -> str:
+        """The reading that fits best; ``unknown`` without evidence."""
+        if not self._telling:
+            return "unknown"
+        return "contradictory" if self.is_mirrored else self._best()
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the natural reading turned fits better than each of the three."""
+        return bool(self._telling) and self._agreement(_MIRRORED) > self._agreement(_READINGS[self._best()])
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it fits as well as the best of the three."""
+        return bool(self._telling) and self._agreement(_MIRRORED) == self._agreement(_READINGS[self._best()])
+
+    def carries(self, name: str) -> bool:
+        """Whether the exceptions to a reading are few enough."""
+        if len(self._telling) < _ENOUGH or name not in _READINGS:
+            return True
+        plain, amount = self._agreement(_READINGS[name])
+        exceptions = len(self._telling) - plain
+        if name == "natural" and plain == exceptions:
+            return 2 * amount >= self._amount(self._telling)
+        return exceptions <= _EXCEPTIONS[name] * len(self._telling)
+
+    def _best(self) -> str:
+        return max(_READINGS, key=lambda name: self._agreement(_READINGS[name]))
+
+    def _agreement(self, reading: Mapping[str, int]) -> tuple[int, Decimal]:
+        agreeing = [(accno, sign) for accno, sign in self._telling if reading[accno[:1]] == sign]
+        return len(agreeing), self._amount(agreeing)
+
+    def _amount(self, signs: Iterable[tuple[str, int]]) -> Decimal:
+        return sum((self._weights.get(accno, Decimal(0)) for accno, _ in signs), Decimal(0))

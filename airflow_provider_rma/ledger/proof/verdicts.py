@@ -53,6 +53,16 @@ class Verdict(DescribedEnum):
         "See the reasons below. If the voucher is wrong in the books, have it corrected; if not, the response was "
         "incomplete: run again, and report it if it stays.",
     )
+    BROKEN_CHAIN = (
+        *("broken_chain", "⛓", "Broken chain"),
+        "a month does not open as the one before closed, though both were read in the same run",
+        "Run again at a quiet hour. If it stays, the service contradicts itself: report it.",
+    )
+    RENUMBERED = (
+        *("renumbered", "#", "Renumbered"),
+        "the chart has another number for an account than its balances and postings",
+        "Run again; if it stays, ask the bookkeeper which number is right.",
+    )
     SUSPICIOUS_EMPTY = (
         *("suspicious_empty", "∅", "Suspiciously empty"),
         "postings have vanished, yet the service's balances still move",
@@ -136,6 +146,71 @@ class ReasonCode(DescribedEnum):
         "balances_moved",
         "the books did not stand still",
         "Run at a quiet hour, when nobody books.",
+    )
+    STATEMENTS_DIFFER = (
+        "statements_differ",
+        "two balances that the service states of an account contradict each other",
+        "Run again. If it stays, ask the service: its balances are not to be relied on.",
+    )
+    ENTRY_TWICE = (
+        "entry_twice",
+        "a line number came more than once in a month",
+        "The answer was mixed. Run again; if it stays, report it.",
+    )
+    EXCHANGE_ROWS_MISSING = (
+        "exchange_rows_missing",
+        "the list lacks the rows of exchange differences: what is missing is exactly their amounts",
+        "Ask the service: its list of postings leaves out exchange rows.",
+    )
+    VOUCHERS_GONE = (
+        "vouchers_gone",
+        "vouchers that are loaded did not come, and the balances do not agree with that",
+        "Look at the vouchers in RMA. If they are there, run again: the list was incomplete.",
+    )
+    NOTHING_STATED = (
+        "nothing_stated",
+        "neither account, balance nor posting came, so nothing shows whose books these are",
+        "Check period and tenant. Months before a company was founded are proven once a later month is.",
+    )
+    NOT_IN_CHART = (
+        "not_in_chart",
+        "an account with balances or postings is not in the chart of accounts",
+        "Run again. If it stays, ask for the chart of accounts: it is incomplete.",
+    )
+    ACCOUNT_RENUMBERED = (
+        "account_renumbered",
+        "the chart has another number for an account than its balances and postings",
+        "Run again; if it stays, ask the bookkeeper which number is right.",
+    )
+    OPENING_MOVED = (
+        "opening_moved",
+        "for your information: openings are others than before, and the postings before the month explain it",
+        "Nothing is to be done. Load the months before if reports need them.",
+    )
+    BALANCE_UNEXPLAINED = (
+        "balance_unexplained",
+        "a balance is not what all postings of the account add up to",
+        "Run again. If it stays, the balance is of other books, or of an account that was changed: report it.",
+    )
+    BOOKS_OFF = (
+        "books_off",
+        "all balances together are not zero, and no voucher explains it",
+        "Load the months before, so that the vouchers are named; or accept the amount by command.",
+    )
+    LINK_BROKEN = (
+        "link_broken",
+        "a month does not open as the one before closed",
+        "Run again at a quiet hour. If it stays, report it.",
+    )
+    CHAIN_TOO_LONG = (
+        "chain_too_long",
+        "bookings in months further back than a run may follow",
+        "Read the months that are named again, with from_date or a larger max_chain_months.",
+    )
+    CHAIN_FOLLOWED = (
+        "chain_followed",
+        "for your information: somebody booked in an earlier month, which was read again",
+        "Nothing is to be done.",
     )
     SIGN_CHANGED = (
         "sign_changed",

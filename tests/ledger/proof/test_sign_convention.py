@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -39,13 +40,43 @@ def test_classes_that_hold_income_and_expenses_have_no_expected_sign() -> None:
     assert convention.deviations(KINDS) == []
 
 
+@pytest.mark.parametrize("signs", [
+    {"1000": 1, "1020": 1, "2000": -1, "2800": -1},
+    {"1000": 1, "2000": -1},
+    # More accounts of classes that raw and the mirror image have in common than others.
+    {"1000": 1, "1020": 1, "3400": -1, "4000": 1, "4200": 1, "4400": 1, "5000": 1},
+])  # fmt: skip
+def test_the_mirror_image_of_the_natural_reading_contradicts(signs: dict[str, int]) -> None:
+    assert "mirror" in SignConvention(signs).contradiction(KINDS)
+    assert SignConvention({accno: -sign for accno, sign in signs.items()}).contradiction(KINDS) == ""
+
+
 def test_signs_that_follow_no_convention_contradict() -> None:
-    upside_down = SignConvention({"1000": 1, "1020": 1, "2000": -1, "2800": -1})
-    assert upside_down.names(KINDS)["balance_sheet"] == "contradictory"
-    assert "balance-sheet" in upside_down.contradiction(KINDS)
-    assert SignConvention({"1000": 1, "2000": -1}).contradiction(KINDS) == "", (
-        "two accounts may both be contra accounts"
-    )
+    mixed = {"1000": -1, "1020": -1, "2000": 1, "3400": -1, "3401": -1, "3402": -1, "4000": -1, "4200": 1, "2100": 1}
+    assert "no known convention" in SignConvention(mixed).contradiction(KINDS)
+
+
+def test_accounts_of_a_class_that_tells_nothing_apart_are_undecided() -> None:
+    assert "mirror image alike" in SignConvention({"1000": 1, "1020": 1}).contradiction(KINDS)
+    assert SignConvention({"1000": -1, "1020": -1}).contradiction(KINDS) == "", "natural and debit positive agree"
+
+
+def test_as_many_contra_accounts_as_plain_ones_are_carried_by_amount() -> None:
+    plain, contra = {"1000": -1, "1020": -1, "2000": 1}, {"1109": 1, "1509": 1, "2850": -1}
+    heavy = {accno: Decimal(1000) for accno in plain}
+    light = {accno: Decimal(10) for accno in contra}
+    assert SignConvention({**plain, **contra}).contradiction(KINDS, {**heavy, **light}) == ""
+    mirrored = {accno: -sign for accno, sign in {**plain, **contra}.items()}
+    assert SignConvention(mirrored).contradiction(KINDS, {**heavy, **light})
+
+
+def test_signs_that_were_forgotten_are_recorded() -> None:
+    known = SignConvention(NATURAL).without_signs(["1000"], {"at": "2026-01-01"})
+    assert known.sign("1000") is None
+    assert known.sign("1020") == -1
+    assert known.records == ({"at": "2026-01-01", "forgotten": {"1000": -1}},)
+    assert known.without_signs([], {}).signs == {}
+    assert SignConvention.from_dict(json.loads(json.dumps(known.as_dict()))) == known
 
 
 def test_what_is_known_stays() -> None:

@@ -1,0 +1,266 @@
+"""Evidence on one month beside its own figures: the chart, the months around it, all balances together.
+
+The proof of a month compares postings with balances. Both could be those of other books, or shifted alike on both days.
+So its openings must be the closings of the month before, or be explained by all postings of the account; all balances
+together must be zero; and somebody must have shown that the answers are about these books at all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from airflow_provider_rma.ledger.chain import BrokenLinkError, StoredMonth
+from airflow_provider_rma.ledger.proof.balances import ZERO, BalanceStatement, differing
+from airflow_provider_rma.ledger.proof.prove import PostingTotals, Proof, chf
+from airflow_provider_rma.ledger.proof.residual import Residual, sum_balances
+from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
+from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Reason, ReasonCode, Verdict
+from airflow_provider_rma.ledger.windows import Window
+
+if TYPE_CHECKING:
+    from airflow_provider_rma.ledger.month import ExtractRun
+
+log = logging.getLogger(__name__)
+
+_NAMED = 5
+#: A unit of the last decimal that the service states.
+_UNIT = Decimal("0.0001")
+
+
+@dataclass
+class MonthEvidence:
+    """What is known of a month before it is read.
+
+    :param before: the month before, as the warehouse holds it; None if it is not proven there.
+    :param own: the month itself likewise.
+    :param rows_before: postings that are loaded.
+    :param is_founded_later: whether a later month is proven that opens without any balance.
+    :ivar calls: requests made for evidence.
+    """
+
+    run: ExtractRun
+    window: Window
+    before: StoredMonth | None
+    own: StoredMonth | None
+    rows_before: int
+    is_founded_later: bool
+    calls: int = field(init=False, default=0)
+
+    def check_link(self, statement: BalanceStatement) -> None:
+        """Check the link before the month, before it is read.
+
+        :raises BrokenLinkError: it is broken, and has not been followed yet.
+        """
+        if self._is_nothing(statement):
+            return
+        chain = self.run.chain
+        if not chain.may_follow(self.window):
+            return
+        broken = chain.broken_accounts(self.window, self.before, statement)
+        if not broken and self.before is not None and self.window.previous not in chain.read:
+            broken = chain.compare_year(self.window)
+        if broken:
+            raise BrokenLinkError(self.window, broken)
+
+    def judge(self, proof: Proof, postings: PostingTotals, statement: BalanceStatement) -> Proof:
+        """Add what the evidence says to a proof.
+
+        :raises BrokenLinkError: the month does not open as the one before closed, and that can be followed.
+        """
+        if not _is_sound(proof):
+            return proof
+        if not postings.rows and self._is_nothing(statement):
+            return proof.with_reasons(self._nothing_reasons())
+        proof = proof.with_reasons(self._chart_reasons(postings, statement))
+        proof = proof.with_reasons(self._opening_reasons(statement, proof.convention))
+        proof = proof.with_reasons(_contradiction_reasons(statement))
+        return self._judge_residual(proof, postings, statement) if _is_sound(proof) else proof
+
+    # ------------------------------------------------------------------ empty answers, the chart
+
+    def _is_nothing(self, statement: BalanceStatement) -> bool:
+        return statement.is_empty
+
+    def _nothing_reasons(self) -> Iterator[Reason]:
+        own, before = self.own, self.before
+        held = own is not None and (own.closings or own.openings or own.movements)
+        if self.rows_before or held or (before is not None and before.closings):
+            yield Reason(
+                ReasonCode.EMPTIED,
+                f"No account, balance or posting came, where {self.rows_before} postings and balances are loaded.",
+                Verdict.SUSPICIOUS_EMPTY,
+            )
+        elif not self.is_founded_later:
+            yield Reason(
+                ReasonCode.NOTHING_STATED,
+                "No account, balance or posting came: nothing shows that the answers are about these books.",
+                Verdict.UNPROVEN,
+            )
+
+    def _chart_reasons(self, postings: PostingTotals, statement: BalanceStatement) -> Iterator[Reason]:
+        missing = sorted((statement.numbers() | postings.movements.keys()) - self.run.chart_numbers())
+        if not missing:
+            return
+        renumbered = {old: new for old, new in self.run.renumbered().items() if old in missing}
+        if renumbered:
+            named = ", ".join(f"{old} is {new} now" for old, new in [*renumbered.items()][:_NAMED])
+            yield Reason(
+                ReasonCode.ACCOUNT_RENUMBERED,
+                f"The chart has other numbers than postings and balances: {named}.",
+                Verdict.RENUMBERED,
+            )
+        else:
+            yield Reason(
+                ReasonCode.NOT_IN_CHART,
+                f"The chart of accounts does not have {_listed(missing)}, of which there are balances or postings.",
+                Verdict.UNPROVEN,
+            )
+
+    # ------------------------------------------------------------------ openings
+
+    def _opening_reasons(self, statement: BalanceStatement, convention: SignConvention) -> Iterator[Reason]:
+        chain = self.run.chain
+        broken = chain.broken_accounts(self.window, self.before, statement)
+        if broken and chain.may_follow(self.window):
+            raise BrokenLinkError(self.window, broken)
+        if broken and self.window in chain.beyond:
+            months = chain.beyond[self.window]
+            yield Reason(
+                ReasonCode.CHAIN_TOO_LONG,
+                f"The month does not open as {self.window.previous} closed (account {_listed(broken)}), and neither "
+                f"do the {len(months)} months before it, {months[0]} to {months[-1]}: more than max_chain_months.",
+                Verdict.UNPROVEN,
+            )
+        elif broken and self.window.previous in chain.read:
+            yield Reason(
+                ReasonCode.LINK_BROKEN,
+                f"The month does not open as {self.window.previous} closed, though both were read in this run: account "
+                f"{_listed(broken)}.",
+                Verdict.BROKEN_CHAIN,
+            )
+        else:
+            yield from self._explain_openings(broken or self._moved_since_own(statement), statement, convention)
+
+    def _moved_since_own(self, statement: BalanceStatement) -> list[str]:
+        """List the accounts whose opening is another than when the month was loaded, if nothing else tells."""
+        if self.own is None or self.before is not None or self.window.previous in self.run.chain.read:
+            return []
+        return differing(self.own.openings, statement.openings)
+
+    def _explain_openings(
+        self, moved: list[str], statement: BalanceStatement, convention: SignConvention
+    ) -> Iterator[Reason]:
+        """Hold openings that moved against all postings of the account before the month."""
+        openings = {**(statement.others_before or {}), **statement.openings}
+        for accno in moved:
+            total, opening = self._look_up(accno, self.window.day_before), openings.get(accno, ZERO)
+            sign = convention.sign(accno) or convention.expected_sign(accno)
+            signs = (1, -1) if sign is None else (sign,)
+            if not any(abs(sign * opening - total) <= _UNIT for sign in signs):
+                yield Reason(
+                    ReasonCode.BALANCE_UNEXPLAINED,
+                    f"The opening of account {accno} is another than the warehouse holds, {chf(opening)} as stated, "
+                    f"and all its postings before the month make {chf(total)}.",
+                    Verdict.BROKEN,
+                )
+                return
+        if moved:
+            yield Reason(
+                ReasonCode.OPENING_MOVED,
+                f"Openings are others than when the month was loaded, as the postings before it are: account "
+                f"{_listed(moved)}.",
+                Verdict.EXACT,
+            )
+
+    def _look_up(self, accno: str, last: date) -> Decimal:
+        total, is_new = self.run.look_up(accno, last)
+        self.calls += is_new
+        return total
+
+    # ------------------------------------------------------------------ signs
+
+    def find_signs(self, accnos: list[str], statement: BalanceStatement) -> tuple[dict[str, int], list[Reason]]:
+        """Find the signs of accounts that have a balance and do not move, from all their postings."""
+        signs, reasons = dict[str, int](), list[Reason]()
+        amounts = {**(statement.others or {}), **statement.closings}
+        for accno in accnos:
+            stated, total = amounts.get(accno, ZERO), self._look_up(accno, self.window.end)
+            fitting = [sign for sign in (1, -1) if abs(sign * total - stated) <= self.run.tolerance]
+            if len(fitting) == 1:
+                signs[accno] = fitting[0]
+            elif not fitting:
+                text = f"Account {accno} is stated with {chf(stated)}, and all its postings make {chf(total)}."
+                reasons.append(Reason(ReasonCode.BALANCE_UNEXPLAINED, text, Verdict.UNPROVEN))
+        return signs, reasons
+
+    # ------------------------------------------------------------------ all balances together
+
+    def _judge_residual(self, proof: Proof, postings: PostingTotals, statement: BalanceStatement) -> Proof:
+        if statement.cumulated is None:
+            return proof
+        proof, residual = self._sum_balances(proof, statement, [])
+        movement = sum(postings.movements.values(), ZERO)
+        if residual.assumed and not self._is_explained(residual, residual.amount - movement, proof.convention):
+            proof, residual = self._sum_balances(proof, statement, [*residual.assumed])
+        old = residual.amount - movement
+        proof = replace(proof, books_off_by=residual.amount)
+        return proof.with_reasons(self._residual_reasons(residual, old, proof.convention))
+
+    def _sum_balances(self, proof: Proof, statement: BalanceStatement, accnos: list[str]) -> tuple[Proof, Residual]:
+        """Sum all balances; the signs of some accounts, and of those of which nothing tells it, are looked up."""
+        residual = sum_balances(statement, proof.convention)
+        signs, reasons = self.find_signs([*accnos, *residual.unknown], statement)
+        if signs or reasons:
+            learned = proof.convention.with_signs(signs, self.window.name)
+            proof = replace(proof.with_reasons(reasons), convention=learned)
+            residual = sum_balances(statement, learned)
+        return proof, residual
+
+    def _known(self, convention: SignConvention) -> list[Decimal]:
+        """Residuals before the month that were proven, or accepted by somebody."""
+        known = [Decimal(text) for text in convention.accepted]
+        before, own = self.before, self.own
+        candidates: Mapping[str, Decimal | None] = {
+            "run": self.run.residuals.get(self.window.previous),
+            "before": before.books_off_by if before is not None else None,
+            "own": own.books_off_before if own is not None else None,
+        }
+        return known + [amount for amount in candidates.values() if amount is not None]
+
+    def _is_explained(self, residual: Residual, old: Decimal, convention: SignConvention) -> bool:
+        is_small = abs(old) <= max(self.run.tolerance, residual.rounding)
+        return is_small or any(residual.is_near(old, known) for known in self._known(convention))
+
+    def _residual_reasons(self, residual: Residual, old: Decimal, convention: SignConvention) -> Iterator[Reason]:
+        if self._is_explained(residual, old, convention):
+            return
+        text = f"All balances before the month together are {chf(old)} raw instead of zero, and no voucher explains it"
+        remedy = "load the months before, or accept it with `rma ledger residual --accept`"
+        yield Reason(ReasonCode.BOOKS_OFF, f"{text}: {remedy}.", Verdict.UNPROVEN)
+
+
+def _is_sound(proof: Proof) -> bool:
+    """Whether nothing is wrong but vouchers that the books themselves hold unbalanced."""
+    return all(
+        reason.verdict in PROVEN or reason.code is ReasonCode.VOUCHER_UNBALANCED for reason in proof.reasons
+    ) and (proof.verdict in PROVEN or bool(proof.reasons))
+
+
+def _contradiction_reasons(statement: BalanceStatement) -> Iterator[Reason]:
+    if statement.contradictions:
+        yield Reason(
+            ReasonCode.STATEMENTS_DIFFER,
+            "Balances before, at the end, since the beginning, and what the service says moved contradict each other: "
+            f"account {_listed(sorted(statement.contradictions))}.",
+            Verdict.BROKEN,
+        )
+
+
+def _listed(accnos: list[str]) -> str:
+    more = len(accnos) - _NAMED
+    return ", ".join(accnos[:_NAMED]) + (f" and {more} more" if more > 0 else "")
