@@ -280,7 +280,7 @@ class MonthRun:
             proof = unsettled_proof(moved, self.moves, run.convention) if moved else self._prove(reading, statement)
             with run.destination.keep_open():
                 result = self._decide(stage, reading, proof, statement, batches.names)
-                if result.state is not MonthState.REJECTED:
+                if proof.verdict.is_proven:
                     run.keep_signs(proof.convention)
             run.note(self.window, statement, proof)
             return result

@@ -46,6 +46,8 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
     :param content_type: ``xml`` by default, the form that is documented for the ledger, or ``json``.
     :param skip_unchanged: do not read a month whose balances are those of its last full reading, which may not lie
         back seven days; it is then marked ``balances_only``, which is not proven.
+    :param max_chain_months: months before the period that are read again at most if somebody has booked in one of them;
+        beyond that they are named and the month is not proven.
     :param history: keep superseded postings in ``postings_history``; for all runs of a warehouse.
     :param resume_since: months that were loaded and proven by a reading of this moment or later are passed over without
         a request. ISO 8601 or a date-time; without an offset in Zurich, a day is its midnight there. By default a retry
@@ -85,6 +87,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         account_kinds: Mapping[str, str] | None = None,
         content_type: str | None = None,
         skip_unchanged: bool = False,
+        max_chain_months: int = 24,
         history: bool = False,
         resume_since: date | datetime | str | None = None,
         stop_at: datetime | str | None = None,
@@ -103,6 +106,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         self.account_kinds = account_kinds
         self.content_type = content_type
         self.skip_unchanged = skip_unchanged
+        self.max_chain_months = max_chain_months
         self.history = history
         self.resume_since = resume_since
         self.stop_at = stop_at
@@ -134,6 +138,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
                     account_kinds=self.account_kinds,
                     content_type=client.config.content_type,
                     skip_unchanged=self.skip_unchanged,
+                    max_chain_months=self.max_chain_months,
                     resume_since=self._since(context),
                     stop_at=self._stop(context),
                     task_run=task_try,

@@ -207,11 +207,6 @@ class ReasonCode(DescribedEnum):
         "bookings in months further back than a run may follow",
         "Read the months that are named again, with from_date or a larger max_chain_months.",
     )
-    CHAIN_FOLLOWED = (
-        "chain_followed",
-        "for your information: somebody booked in an earlier month, which was read again",
-        "Nothing is to be done.",
-    )
     SIGN_CHANGED = (
         "sign_changed",
         "an account is stated in the opposite sign of all months before",
