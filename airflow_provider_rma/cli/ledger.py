@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
 import click
+import pendulum
 
 from airflow_provider_rma.cli.airflow import conn_option, get_hook
 from airflow_provider_rma.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from airflow_provider_rma.ledger.destinations.base import Destination
+
+_destination_option = click.option(
+    "--destination", required=True, metavar="ADDRESS", help="Address of the warehouse, as of the extract."
+)
+_destination_conn_option = click.option(
+    "--destination-conn", metavar="CONN_ID", help="Airflow connection of that storage, if it needs one."
+)
 
 
 @click.group()
@@ -104,3 +120,94 @@ def dbt_sources(
         ),
         nl=False,
     )
+
+
+@ledger.command()
+@conn_option
+@_destination_option
+@_destination_conn_option
+@click.option("--show", is_flag=True, help="List the signs; so does the command without further options.")
+@click.option("--forget", "forgotten", multiple=True, metavar="ACCOUNT", help="Forget the sign of an account.")
+@click.option("--forget-all", is_flag=True, help="Forget the signs of all accounts.")
+@json_option
+def signs(
+    conn_id: str,
+    destination: str,
+    destination_conn: str | None,
+    show: bool,
+    forgotten: tuple[str, ...],
+    forget_all: bool,
+    as_json: bool,
+) -> None:
+    """Show in which sign the service states the balance of each account, as it was learnt; or forget it.
+
+    What is forgotten is learnt again by the next run, and recorded with the signs.
+    """
+    from airflow_provider_rma.ledger.proof.accounts import AccountKinds
+    from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
+
+    if show and (forgotten or forget_all):
+        raise click.UsageError("Give either --show or --forget.")
+    with _warehouse(conn_id, destination, destination_conn) as (tenant, warehouse):
+        known = SignConvention.from_dict(warehouse.read_convention(tenant))
+        unknown = [accno for accno in forgotten if known.sign(accno) is None]
+        if unknown:
+            raise click.UsageError(f"No sign is known of account {', '.join(unknown)}; nothing was forgotten.")
+        if forgotten or forget_all:
+            known = known.without_signs(forgotten, _record())
+            warehouse.save_convention(tenant, known.as_dict())
+    exceptions = set(known.deviations(AccountKinds()))
+    if as_json:
+        print_json({"tenant": tenant, "reading": known.reading(), "exceptions": sorted(exceptions)} | known.as_dict())
+        return
+    click.echo(f"Tenant {tenant}: {len(known.signs)} accounts, reading {known.reading()}.")
+    rows = [
+        [accno, sign, known.learned_in.get(accno, ""), "exception" if accno in exceptions else ""]
+        for accno, sign in sorted(known.signs.items())
+    ]
+    if rows:
+        click.echo()
+        print_table(["ACCOUNT", "SIGN", "LEARNT IN", "REMARK"], rows, right=["SIGN"])
+    for record in known.records:
+        gone = ", ".join(record.get("forgotten", {}))
+        click.echo(
+            f"{record.get('at', '')}: " + (f"forgotten {gone}" if gone else f"accepted {record['accepted']} CHF")
+        )
+
+
+@ledger.command()
+@conn_option
+@_destination_option
+@_destination_conn_option
+@click.option("--accept", required=True, metavar="AMOUNT", help="The amount, raw, as the reason books_off states it.")
+def residual(conn_id: str, destination: str, destination_conn: str | None, accept: str) -> None:
+    """Accept what all balances of the books together are off by, because of vouchers that will never be loaded.
+
+    That it was accepted, and when, is recorded with the signs.
+    """
+    from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
+
+    try:
+        amount = Decimal(accept)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise click.UsageError(f"--accept: {accept} is no amount; give it as -5.00.")
+    with _warehouse(conn_id, destination, destination_conn) as (tenant, warehouse):
+        known = SignConvention.from_dict(warehouse.read_convention(tenant))
+        warehouse.save_convention(tenant, known.with_accepted(str(amount), _record()).as_dict())
+    click.echo(f"Tenant {tenant}: books that are off by {amount} CHF are accepted from now on.")
+
+
+def _record() -> dict[str, Any]:
+    return {"at": pendulum.now("UTC").to_iso8601_string()}
+
+
+@contextmanager
+def _warehouse(conn_id: str, address: str, destination_conn: str | None) -> Iterator[tuple[str, Destination]]:
+    """Open the warehouse of a tenant. Yields the tenant and the warehouse; the service is not asked."""
+    hook = get_hook(conn_id)
+    from airflow_provider_rma.hooks.warehouse import open_warehouse
+
+    with hook.get_conn() as client, open_warehouse(address, destination_conn) as warehouse:
+        yield client.config.tenant, warehouse

@@ -69,11 +69,11 @@ class StoredMonth:
         """Read it from the warehouse; None if the month is not there or not proven."""
         if not destination.is_loaded(tenant, window):
             return None
-        proofs = destination.table("proofs", tenant, window).to_pylist()
+        proofs = destination.read_table("proofs", tenant, window).to_pylist()
         whole = next((row for row in proofs if row["accno"] is None and row["loaded"]), None)
         if whole is None or whole["verdict"] not in _ATTESTED:
             return None
-        rows = destination.table("balances", tenant, window).to_pylist()
+        rows = destination.read_table("balances", tenant, window).to_pylist()
         return cls(
             openings=_amounts(rows, "to", "opening"),
             closings=_amounts(rows, "to", "closing"),

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from airflow_provider_rma.ledger.chain import BrokenLinkError, StoredMonth
-from airflow_provider_rma.ledger.proof.balances import ZERO, BalanceStatement, differing
+from airflow_provider_rma.ledger.proof.balances import ZERO, BalanceReader, BalanceStatement, differing
 from airflow_provider_rma.ledger.proof.prove import PostingTotals, Proof, chf
 from airflow_provider_rma.ledger.proof.residual import Residual, sum_balances
 from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
@@ -23,6 +23,7 @@ from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Reason, ReasonCod
 from airflow_provider_rma.ledger.windows import Window
 
 if TYPE_CHECKING:
+    from airflow_provider_rma.ledger.changes import Changes
     from airflow_provider_rma.ledger.month import ExtractRun
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class MonthEvidence:
         :raises BrokenLinkError: the month does not open as the one before closed, and that can be followed.
         """
         if not _is_sound(proof):
-            return proof
+            return proof.with_reasons(self._exchange_reasons(proof))
         if not postings.rows and self._is_nothing(statement):
             return proof.with_reasons(self._nothing_reasons())
         proof = proof.with_reasons(self._chart_reasons(postings, statement))
@@ -119,6 +120,26 @@ class MonthEvidence:
                 ReasonCode.NOT_IN_CHART,
                 f"The chart of accounts does not have {_listed(missing)}, of which there are balances or postings.",
                 Verdict.UNPROVEN,
+            )
+
+    def _exchange_reasons(self, proof: Proof) -> Iterator[Reason]:
+        """Hold postings that differ against what the service says moved without the rows of exchange differences."""
+        differing_accounts = [account for account in proof.accounts if account.difference]
+        if proof.verdict is not Verdict.BROKEN or not differing_accounts:
+            return
+        self.calls += 1
+        reader = BalanceReader(self.run.client, self.run.content_type)
+        plain = reader.read(self.window.start, self.window.end, main_currency=False)
+        if all(
+            abs(abs(plain.get(account.accno, ZERO)) - abs(account.movements)) <= _UNIT
+            and abs(abs(account.movements + account.difference) - abs(account.movements)) > _UNIT
+            for account in differing_accounts
+        ):
+            yield Reason(
+                ReasonCode.EXCHANGE_ROWS_MISSING,
+                "The list lacks the rows of exchange differences: what is missing is exactly their amounts, of account "
+                f"{_listed([account.accno for account in differing_accounts])}.",
+                Verdict.BROKEN,
             )
 
     # ------------------------------------------------------------------ openings
@@ -249,6 +270,21 @@ def _is_sound(proof: Proof) -> bool:
     return all(
         reason.verdict in PROVEN or reason.code is ReasonCode.VOUCHER_UNBALANCED for reason in proof.reasons
     ) and (proof.verdict in PROVEN or bool(proof.reasons))
+
+
+def gone_reasons(changes: Changes) -> Iterator[Reason]:
+    """Name the vouchers that are loaded and did not come, of a reading that is refused.
+
+    :param changes: what became of the vouchers that are loaded.
+    """
+    gone = changes.counts.get("removed", 0)
+    if gone:
+        named = ", ".join(changes.first["removed"]) + (", …" if gone > len(changes.first["removed"]) else "")
+        yield Reason(
+            ReasonCode.VOUCHERS_GONE,
+            f"{gone} vouchers that are loaded did not come: {named}.",
+            Verdict.BROKEN,
+        )
 
 
 def _contradiction_reasons(statement: BalanceStatement) -> Iterator[Reason]:

@@ -19,7 +19,7 @@ import pendulum
 from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, Chain
 from airflow_provider_rma.ledger.changes import COLUMNS, ChangeReport, Changes, compare_readings
 from airflow_provider_rma.ledger.destinations.base import WindowTables
-from airflow_provider_rma.ledger.evidence import MonthEvidence
+from airflow_provider_rma.ledger.evidence import MonthEvidence, gone_reasons
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import (
@@ -33,7 +33,7 @@ from airflow_provider_rma.ledger.proof.accounts import Account, AccountKinds, re
 from airflow_provider_rma.ledger.proof.balances import CALLS, CALLS_IN_FULL, BalanceStatement, read_statement
 from airflow_provider_rma.ledger.proof.prove import Proof, prove, unsettled_proof
 from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
-from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict, is_graver
+from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Reason, ReasonCode, Verdict
 from airflow_provider_rma.ledger.result import MonthState, WindowResult
 from airflow_provider_rma.ledger.resume import mark_balances_only, not_read_reason, unchanged_since
 from airflow_provider_rma.ledger.rows import (
@@ -292,7 +292,7 @@ class MonthRun:
         """
         evidence, proof = self.evidence, self._prove_with(self.run.convention, reading, statement)
         calls = evidence.calls
-        if not is_graver(proof.verdict, Verdict.UNPROVEN):
+        if all(reason.verdict in PROVEN or reason.code is ReasonCode.SIGN_UNKNOWN for reason in proof.reasons):
             signs, reasons = evidence.find_signs(proof.accounts_without_sign(), statement)
             if signs:
                 learned = self.run.convention.with_signs(signs, self.window.name)
@@ -319,10 +319,13 @@ class MonthRun:
         """Let the window take the place of the old one, or not."""
         state = self._choose_state(reading, proof)
         loaded = state is not MonthState.REJECTED
-        with self._compare(stage, state, reading) as report:
+        with self._compare(stage, state, reading, proof) as report:
             changes = report.changes if report else None
-            if changes:
+            if changes and loaded:
                 proof = replace(proof, reasons=(*proof.reasons, *self._closed_month_alarm(changes)))
+            elif changes:
+                proof = proof.with_reasons(gone_reasons(changes))
+                changes = None
             result = self._result(state, proof, reading.postings.rows, changes)
             proofs = proofs_table(self.load, proof, loaded=loaded)
             load = load_table(self._load_row(result, reading.postings.announced))
@@ -347,10 +350,11 @@ class MonthRun:
         return MonthState.CHANGED
 
     def _compare(
-        self, stage: Stage, state: MonthState, reading: ReadResult
+        self, stage: Stage, state: MonthState, reading: ReadResult, proof: Proof
     ) -> AbstractContextManager[ChangeReport | None]:
-        """Compare the vouchers with those that are loaded; None if the month never was, or is not replaced."""
-        if state is not MonthState.CHANGED or not self.is_loaded:
+        """Compare the vouchers with those that are loaded; None if the month never was, or if nothing is to be told."""
+        is_telling = state is MonthState.CHANGED or proof.verdict is Verdict.BROKEN
+        if not is_telling or not self.is_loaded:
             return nullcontext()
         destination = self.run.destination
         return compare_readings(

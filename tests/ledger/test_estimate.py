@@ -38,7 +38,7 @@ def test_it_asks_what_the_extract_asks_and_foretells_it(
     assert result.calls + 1 == 22, "and the chart of accounts"
     assert (found.postings.expected, result.rows) == (16, 16)
     assert [(probe.month, probe.postings, probe.calls) for probe in found.probes] == [
-        ("2026-01", 10, 7), ("2026-02", 4, 7), ("2026-03", 2, 7),
+        ("2026-01", 10, 8), ("2026-02", 4, 8), ("2026-03", 2, 8),
     ]  # fmt: skip
     assert 0 < found.seconds.low <= found.seconds.expected <= found.seconds.high
     assert said == f"Ledger of tenant demo: {found}."
@@ -49,7 +49,7 @@ def test_it_asks_what_the_extract_asks_and_foretells_it(
 def test_years_are_foretold_from_three_months(trading: Company, proxy: TamperingProxy) -> None:
     found = estimate(trading, proxy.url, from_date="2020-01-01", to_date="2026-02-28", content_type="json")
     assert [probe.month for probe in found.probes] == ["2020-01", "2023-02", "2026-02"]
-    assert len(proxy.targets) == 1 + 3 * 7
+    assert len(proxy.targets) == 1 + 3 * 8
     result = found.as_dict()
     assert json.loads(json.dumps(result)) == result
     assert result.pop("hours").keys() == {"low", "expected", "high"}

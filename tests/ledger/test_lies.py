@@ -209,7 +209,6 @@ def test_a_wrong_count_splits_no_month(told: Told, new: Warehouse, wrong: str) -
     assert "count_wrong" in run.codes() | set(run.refused.values())
 
 
-@pytest.mark.xfail(strict=True, reason=issue.GONE)
 def test_a_voucher_that_is_gone_from_the_list_is_named(told: Told, loaded: Warehouse) -> None:
     run = tell(told, loaded, lie("a voucher is missing", LIST, without(voucher("R-2026-02"))))
     assert set(run.refused) == {"2026-02"}

@@ -178,12 +178,15 @@ class BalanceReader:
         self._client, self._content_type = client, content_type
         self.names: dict[str, str] = {}
 
-    def read(self, first: date | None, last: date) -> dict[str, Decimal]:
-        """Ask for the balances of a period. Returns them by account number, as sent."""
+    def read(self, first: date | None, last: date, *, main_currency: bool = True) -> dict[str, Decimal]:
+        """Ask for the balances of a period. Returns them by account number, as sent.
+
+        :param main_currency: in francs; otherwise without the rows of exchange differences.
+        """
         rows = self._client.list_balances(
             from_date=first,
             to_date=last,
-            bookkeeping_main_curr=True,
+            bookkeeping_main_curr=main_currency,
             exclude_yearend_bookings=False,
             include_openings=first is None,
             content_type=self._content_type,

@@ -83,8 +83,9 @@ class SignConvention:
     def names(self, kinds: AccountKinds) -> dict[str, str]:
         """Name of the convention for balance-sheet and income-statement accounts: ``natural``, ``raw``,
         ``debit_positive``, ``unknown`` (nothing has moved yet), or ``contradictory``."""
+        whole = self.reading()
         return {
-            kind.value: _Evidence(self._signs_by_kind(kinds, kind), {}).name
+            kind.value: _Evidence(self._signs_by_kind(kinds, kind), {}).name_beside(whole)
             for kind in (AccountKind.BALANCE_SHEET, AccountKind.INCOME_STATEMENT)
         }
 
@@ -179,6 +180,13 @@ class _Evidence:
         if not self._telling:
             return "unknown"
         return "contradictory" if self.is_mirrored else self._best()
+
+    def name_beside(self, whole: str) -> str:
+        """The reading that fits best; of several, that of all accounts together."""
+        reading = _READINGS.get(whole)
+        if self._telling and reading and self._agreement(reading) == self._agreement(_READINGS[self._best()]):
+            return whole if not self.is_mirrored else "contradictory"
+        return self.name
 
     @property
     def is_mirrored(self) -> bool:

@@ -11,10 +11,6 @@ from collections.abc import Mapping
 from tests.support.ledger.lies import issue
 
 FAILING: Mapping[str, tuple[str, ...]] = {
-    issue.EXCHANGE: (
-        "the exchange rows of a month are missing",
-        "the exchange rows of all months are missing",
-    ),
     issue.RAW: (
         "a balance of 1e22",
         "a balance of 1e22 on every day",
