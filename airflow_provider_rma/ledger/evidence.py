@@ -245,6 +245,7 @@ class MonthEvidence:
     def _known(self, convention: SignConvention) -> list[Decimal]:
         """Residuals before the month that were proven, or accepted by somebody."""
         known = [Decimal(text) for text in convention.accepted]
+        known.append(self.run.convention.explained_before(self.window.name))
         before, own = self.before, self.own
         candidates: Mapping[str, Decimal | None] = {
             "run": self.run.residuals.get(self.window.previous),

@@ -282,6 +282,9 @@ class MonthRun:
                 result = self._decide(stage, reading, proof, statement, batches.names)
                 if proof.verdict.is_proven:
                     run.keep_signs(proof.convention)
+                if result.state is not MonthState.REJECTED:
+                    left = sum((voucher.difference for voucher in reading.postings.unbalanced), Decimal(0))
+                    run.keep_signs(run.convention.with_named(self.window.name, left))
             run.note(self.window, statement, proof)
             return result
 

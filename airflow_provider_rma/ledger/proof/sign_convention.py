@@ -44,6 +44,7 @@ class SignConvention:
     :param signs: account number to +1 (as in the postings) or -1 (turned).
     :param learned_in: account number to the month that showed it.
     :param accepted: residuals of the books that somebody has accepted, raw, as text.
+    :param named: month to what vouchers that do not balance, and were named, leave in it, raw, as text.
     :param records: what was forgotten or accepted by command, oldest first.
     """
 
@@ -51,6 +52,7 @@ class SignConvention:
     learned_in: Mapping[str, str] = field(default_factory=dict)
     accepted: tuple[str, ...] = ()
     records: tuple[Mapping[str, Any], ...] = ()
+    named: Mapping[str, str] = field(default_factory=dict)
 
     def sign(self, accno: str) -> int | None:
         """Sign of an account, None as long as it has not moved in a proven window."""
@@ -79,6 +81,15 @@ class SignConvention:
         """Accept a residual of the books, and keep a record of it."""
         accepted = tuple(sorted({*self.accepted, residual}))
         return replace(self, accepted=accepted, records=(*self.records, {**record, "accepted": residual}))
+
+    def with_named(self, month: str, amount: Decimal) -> SignConvention:
+        """Note what the unbalanced vouchers of a month leave; zero forgets the month."""
+        others = {name: text for name, text in self.named.items() if name != month}
+        return replace(self, named=others | ({month: str(amount)} if amount else {}))
+
+    def explained_before(self, month: str) -> Decimal:
+        """Sum what the vouchers leave that were named in the months before one."""
+        return sum((Decimal(text) for name, text in self.named.items() if name < month), Decimal(0))
 
     def names(self, kinds: AccountKinds) -> dict[str, str]:
         """Name of the convention for balance-sheet and income-statement accounts: ``natural``, ``raw``,
@@ -146,6 +157,7 @@ class SignConvention:
         """Return the form that a destination keeps."""
         stored = {"version": _VERSION, "signs": dict(sorted(self.signs.items())), "learnt": dict(self.learned_in)}
         optional = {"accepted": list(self.accepted), "records": [dict(record) for record in self.records]}
+        optional["named"] = dict(self.named)
         return stored | {name: value for name, value in optional.items() if value}
 
     @classmethod
@@ -164,7 +176,8 @@ class SignConvention:
                 advice="It was written by another version of this provider, or by hand; restore it or remove it.",
             )
         accepted, records = tuple(stored.get("accepted") or ()), tuple(stored.get("records") or ())
-        return cls(dict(signs), dict(learned_in), accepted, records)  # type: ignore[arg-type]
+        named = dict(stored.get("named") or {})
+        return cls(dict(signs), dict(learned_in), accepted, records, named)  # type: ignore[arg-type]
 
 
 class _Evidence:
