@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_rma.ledger.chain import BrokenLinkError, StoredMonth
+from airflow_provider_rma.ledger.chain import BrokenLinkError, Chain, StoredMonth
 from airflow_provider_rma.ledger.proof.balances import ZERO, BalanceReader, BalanceStatement, differing
 from airflow_provider_rma.ledger.proof.prove import PostingTotals, Proof, chf
 from airflow_provider_rma.ledger.proof.residual import Residual, sum_balances
@@ -23,14 +23,34 @@ from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Reason, ReasonCod
 from airflow_provider_rma.ledger.windows import Window
 
 if TYPE_CHECKING:
+    from airflow_provider_rma.client.client import RunMyAccountsClient
+    from airflow_provider_rma.client.codecs.wire import ContentType
     from airflow_provider_rma.ledger.changes import Changes
-    from airflow_provider_rma.ledger.month import ExtractRun
 
 log = logging.getLogger(__name__)
 
 _NAMED = 5
 #: A unit of the last decimal that the service states.
 _UNIT = Decimal("0.0001")
+
+
+class EvidenceRun(Protocol):
+    """The part of a run that evidence is taken from."""
+
+    client: RunMyAccountsClient
+    content_type: ContentType
+    tolerance: Decimal
+    chain: Chain
+    residuals: dict[Window, Decimal]
+
+    @property
+    def convention(self) -> SignConvention: ...
+
+    def chart_numbers(self) -> set[str]: ...
+
+    def renumbered(self) -> dict[str, str]: ...
+
+    def look_up(self, accno: str, last: date) -> tuple[Decimal, bool]: ...
 
 
 @dataclass
@@ -44,7 +64,7 @@ class MonthEvidence:
     :ivar calls: requests made for evidence.
     """
 
-    run: ExtractRun
+    run: EvidenceRun
     window: Window
     before: StoredMonth | None
     own: StoredMonth | None

@@ -24,7 +24,7 @@ def test_an_estimate_is_a_sentence_and_a_table(desk: Desk) -> None:
     sentence, empty, heads, *rows = result.stdout.splitlines()
     assert sentence.startswith("2 months: about 17 calls, 4 postings, ")
     assert (empty, heads.split()) == ("", ["MONTH", "POSTINGS", "CALLS", "SECONDS"])
-    assert [row.split()[:3] for row in rows] == [["2026-01", "2", "7"], ["2026-02", "2", "7"]]
+    assert [row.split()[:3] for row in rows] == [["2026-01", "2", "8"], ["2026-02", "2", "8"]]
     found = desk.json("ledger", "estimate", *PERIOD, "--content-type", "json")
     assert (found["months"], found["postings"]["expected"]) == (2, 4)
     assert found["hours"]["low"] <= found["hours"]["high"]

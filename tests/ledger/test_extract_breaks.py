@@ -106,7 +106,8 @@ BREAKS: dict[str, tuple[str, Change, set[str], list[str]]] = {
                              ["reference GL-2", "-1.00 CHF", "Account 6500"]),
     "a voucher is missing": (POSTINGS, other_postings(one_voucher_only), {"account_without_postings", "vouchers_gone"},
                              ["Account 1030", "Account 1100"]),
-    "a voucher came twice": (POSTINGS, other_postings(doubled_voucher), {"account_difference", "entry_twice"}, ["Account 1020"]),
+    "a voucher came twice": (POSTINGS, other_postings(doubled_voucher), {"account_difference", "entry_twice"},
+                             ["Account 1020"]),
     "sums moved between vouchers": (POSTINGS, other_postings(moved_between_vouchers),
                                     {"voucher_unbalanced"}, ["Voucher ar ", "Voucher gl", "42.50 CHF"]),
     "debit and credit are turned": (

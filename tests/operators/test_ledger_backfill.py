@@ -105,7 +105,11 @@ def test_a_task_that_is_cleared_while_its_run_goes_on_reads_everything_anew(
     with dag("ledger_cleared") as one:
         first = RunMyAccountsExtractLedgerOperator(task_id="ledger", destination=f"{tmp_path}/w.duckdb", **PERIOD)
         other = RunMyAccountsExtractLedgerOperator(
-            task_id="other", destination=f"{tmp_path}/o.duckdb", from_date="2025-12-01", to_date="2025-12-31"
+            task_id="other",
+            destination=f"{tmp_path}/o.duckdb",
+            from_date="2025-12-01",
+            to_date="2025-12-31",
+            on_unproven="keep",
         )
         first >> other
     run = run_dag(one)
