@@ -172,7 +172,7 @@ TABLES: dict[str, Table] = {
                 _required(
                     "verdict",
                     "text",
-                    "`exact`, `tolerated`, `balances_only`, `broken`, `broken_chain`, `renumbered`, `unsettled`, "
+                    "`exact`, `tolerated`, `balances_only`, `broken`, `broken_chain`, `unsettled`, "
                     "`suspicious_empty` or `unproven`. Only the first two are proven.",
                 ),
                 Column("reasons", "text", "JSON list of reasons; null or `[]` if there is nothing to say."),

@@ -48,8 +48,6 @@ class EvidenceRun(Protocol):
 
     def chart_numbers(self) -> set[str]: ...
 
-    def renumbered(self) -> dict[str, str]: ...
-
     def look_up(self, accno: str, last: date) -> tuple[Decimal, bool]: ...
 
 
@@ -125,17 +123,7 @@ class MonthEvidence:
 
     def _chart_reasons(self, postings: PostingTotals, statement: BalanceStatement) -> Iterator[Reason]:
         missing = sorted((statement.numbers() | postings.movements.keys()) - self.run.chart_numbers())
-        if not missing:
-            return
-        renumbered = {old: new for old, new in self.run.renumbered().items() if old in missing}
-        if renumbered:
-            named = ", ".join(f"{old} is {new} now" for old, new in [*renumbered.items()][:_NAMED])
-            yield Reason(
-                ReasonCode.ACCOUNT_RENUMBERED,
-                f"The chart has other numbers than postings and balances: {named}.",
-                Verdict.RENUMBERED,
-            )
-        else:
+        if missing:
             yield Reason(
                 ReasonCode.NOT_IN_CHART,
                 f"The chart of accounts does not have {_listed(missing)}, of which there are balances or postings.",

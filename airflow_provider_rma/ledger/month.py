@@ -141,10 +141,6 @@ class ExtractRun:
         """Account numbers of the chart, as it was read."""
         return {*(self._chart or {})}
 
-    def renumbered(self) -> dict[str, str]:
-        """Accounts that have another number in the chart than when it was stored, old to new."""
-        return {}
-
     def look_up(self, accno: str, last: date) -> tuple[Decimal, bool]:
         """Sum all postings of an account up to a day. Returns the sum, and whether it was asked for only now."""
         key = accno, last

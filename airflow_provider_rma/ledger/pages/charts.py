@@ -192,7 +192,7 @@ td:first-child { white-space: nowrap; }
 .v-balances_only { background: #e3eef5; color: #17405c; }
 .v-exact { background: #dff1e6; color: #0b4a2b; } .v-tolerated { background: #fdf0cc; color: #5d3a00; }
 .v-unproven { background: #e6e8f7; color: #2b2f6b; }
-.v-broken, .v-suspicious_empty { background: #9a1b1b; color: #fff; }
+.v-broken, .v-broken_chain, .v-suspicious_empty { background: #9a1b1b; color: #fff; }
 .v-unsettled { background: #f7d9c4; color: #6b2c00; }
 .voucher { display: inline-block; margin-right: .35em; } .scroll + .scroll { margin-top: 1.25rem; }
 details { margin: .75rem 0; } summary { cursor: pointer; color: var(--soft); padding: .3rem 0; }

@@ -154,6 +154,9 @@ def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Htm
         (format_count(rejected), "months not loaded", "", "attention" if rejected else ""),
         (format_count(differing), "accounts with a difference", f"of {len(cells)}", "attention" if differing else ""),
     ]
+    if result.books_off_by is not None:
+        note = "all balances together" if result.books_off_by else "all balances together are zero"
+        entries.append((amount(result.books_off_by), "books off by", note, "attention" if result.books_off_by else ""))
     if remaining:
         entries.append((format_count(remaining), "months remain", "stopped in time", ""))
     return tiles(entries)

@@ -58,11 +58,6 @@ class Verdict(DescribedEnum):
         "a month does not open as the one before closed, though both were read in the same run",
         "Run again at a quiet hour. If it stays, the service contradicts itself: report it.",
     )
-    RENUMBERED = (
-        *("renumbered", "#", "Renumbered"),
-        "the chart has another number for an account than its balances and postings",
-        "Run again; if it stays, ask the bookkeeper which number is right.",
-    )
     SUSPICIOUS_EMPTY = (
         *("suspicious_empty", "∅", "Suspiciously empty"),
         "postings have vanished, yet the service's balances still move",
@@ -176,11 +171,6 @@ class ReasonCode(DescribedEnum):
         "not_in_chart",
         "an account with balances or postings is not in the chart of accounts",
         "Run again. If it stays, ask for the chart of accounts: it is incomplete.",
-    )
-    ACCOUNT_RENUMBERED = (
-        "account_renumbered",
-        "the chart has another number for an account than its balances and postings",
-        "Run again; if it stays, ask the bookkeeper which number is right.",
     )
     OPENING_MOVED = (
         "opening_moved",

@@ -226,3 +226,18 @@ def test_a_real_run_has_a_page(trading: Company, memory: MemoryDestination) -> N
     assert "3 of 3 months proven" in page
     assert "16 postings read" in page
     assert "Forderungen Schweiz" in page
+
+
+@pytest.mark.parametrize(
+    ("residual", "said"),
+    [
+        (Decimal("0.00"), "0.00 books off by all balances together are zero"),
+        (Decimal("-0.01"), "−0.01 books off by all balances together"),
+        (None, None),
+    ],
+)
+def test_the_page_says_by_how_much_the_books_are_off(residual: Decimal | None, said: str | None) -> None:
+    result, rows = clean()
+    result = replace(result, windows=[replace(month, books_off_by=residual) for month in result.windows])
+    page = text(ledger_page(result, **rows))
+    assert said in page if said else "books off by" not in page

@@ -23,9 +23,7 @@ QUARTER: Mapping[str, str] = MappingProxyType({"from_date": "2026-01-01", "to_da
 FEBRUARY: Mapping[str, str] = MappingProxyType({"from_date": "2026-02-01", "to_date": "2026-02-28"})
 
 PROVEN = frozenset({"exact", "tolerated"})
-REFUSALS = frozenset(
-    {"broken", "broken_chain", "count_wrong", "suspicious_empty", "unproven", "unsettled", "renumbered", "error"}
-)
+REFUSALS = frozenset({"broken", "broken_chain", "count_wrong", "suspicious_empty", "unproven", "unsettled", "error"})
 
 
 @dataclass(frozen=True)
