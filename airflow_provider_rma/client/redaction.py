@@ -50,7 +50,8 @@ class _RedactingFactory:
 
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         record = self._make(*args, **kwargs)
-        if _LIBRARIES.match(record.name):
+        # `logging.makeLogRecord` and structlog make records without a name.
+        if _LIBRARIES.match(record.name or ""):
             _clean(record)
         return record
 

@@ -77,3 +77,9 @@ def test_hiding_comes_back_where_another_library_has_replaced_it(caplog: pytest.
     hide_in_logs(TOKEN)
     logging.getLogger("urllib3.connection").warning(TOKEN)
     assert caplog.messages == ["***"]
+
+
+def test_a_record_without_a_name_is_made_as_ever() -> None:
+    hide_in_logs("pat_example")
+    record = logging.makeLogRecord({"msg": "plain", "name": "urllib3"})
+    assert (record.name, record.getMessage()) == ("urllib3", "plain")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,8 @@ def test_nothing_has_to_be_given(
     rma: SimulatorProcess, run_dag: Callable[..., Any], tmp_path: Path, monkeypatch: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    lines = [{"accno": "1020", "debit": "500"}, {"accno": "2800", "credit": "500"}]
+    rma.control("POST", "/gl", {"reference": "GL-9", "transdate": date.today().isoformat(), "lines": lines})
     run = run_dag(load())
     assert run.state == "success"
     assert (tmp_path / "ledger.duckdb").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_rma.billing.files import folder_name
 from scripts.demo_erp import create_erp, erp_total
 from tests.support.reference import ROOT
 from tests.support.simulator import SimulatorProcess
@@ -45,8 +45,7 @@ class Company:
     def bill(self, conf: dict[str, str] | None = CONF, **kwargs: Any) -> tuple[Any, dict[str, list[dict[str, Any]]]]:
         """Run the DAG; gives the run and what its outcome files say, by kind."""
         run = self.run_dag(load(), run_conf=conf, **kwargs)
-        folder = re.sub(r"[^A-Za-z0-9._-]+", "-", run.run_id)
-        files = self.outcomes.glob(f"demo/*/nightly_billing/{folder}/*/outcomes.ndjson")
+        files = self.outcomes.glob(f"demo/*/nightly_billing/{folder_name(run.run_id)}/*/outcomes.ndjson")
         return run, {file.parents[3].name: [json.loads(line) for line in file.open()] for file in files}
 
     def change(self, statement: str) -> None:

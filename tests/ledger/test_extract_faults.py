@@ -118,7 +118,8 @@ def test_postings_cut_off_change_nothing(
                 assert len(sent) == 1, "the run came to the postings"
                 assert ledger.state()["2026-02"] == old["2026-02"], f"cut at {place}"
             else:
-                (month,) = run().windows
+                # The months that February is linked to may be read again as well.
+                (month,) = (month for month in run().windows if month.window.name == "2026-02")
                 assert (month.verdict, month.attempts) == ("exact", 2), f"cut at {place}"
                 assert ledger.state()["2026-02"] == new["2026-02"], f"cut at {place}"
                 old, new = new, quarter.move()
@@ -216,7 +217,7 @@ def test_books_that_do_not_stand_still_leave_the_old_months(ledger: Carried, pro
 
 @of_kinds("parquet")
 def test_books_that_move_in_months_that_were_done(ledger: Carried, proxy: TamperingProxy) -> None:
-    """What is booked into January while February is read is there with the next run."""
+    """What is booked into January while February is read is found by the chain of months, in the same run."""
     ledger.quarter.move()
     states = [ledger.quarter.state()]
     seen: list[str] = []
@@ -228,7 +229,7 @@ def test_books_that_move_in_months_that_were_done(ledger: Carried, proxy: Tamper
 
     proxy.change(POSTINGS, book)
     assert ledger.load(proxy.url).verdict == "exact"
-    assert ledger.must_be(*states) == [0, 1, 1]
+    assert ledger.must_be(*states) == [1, 1, 1]
     undisturbed(ledger)
 
 

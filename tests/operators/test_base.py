@@ -18,14 +18,14 @@ def test_a_task_run_is_named_over_all_its_tries(map_index: int, name: str) -> No
 
 
 def test_an_error_that_a_retry_cannot_help_against_fails_the_task_for_good() -> None:
-    with pytest.raises(AirflowFailException, match="tenant: is missing") as caught, airflow_errors():
+    with pytest.raises(AirflowFailException, match="tenant: is missing") as caught, airflow_errors(None):
         raise ConfigurationError("tenant: is missing")
     assert isinstance(caught.value.__cause__, ConfigurationError)
 
 
 @pytest.mark.parametrize("error", [ServerError("out of order"), ValueError("not ours")])
 def test_any_other_error_is_left_to_airflow(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught, airflow_errors():
+    with pytest.raises(type(error)) as caught, airflow_errors(None):
         raise error
     assert caught.value is error
 

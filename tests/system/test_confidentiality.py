@@ -154,7 +154,10 @@ def everything_of(record: logging.LogRecord) -> str:
 
 
 def test_exceptions_hold_nothing_personal_and_no_secret(simulator: SimulatorProcess, tmp_path: Path) -> None:
-    """Neither their text nor what is pickled between a worker and its supervisor."""
+    """Neither their text nor what is pickled between a worker and its supervisor.
+
+    The first reasons that an exception names may quote the number of an article, which is nobody's.
+    """
     bench = Bench(simulator, tmp_path)
     errors: list[RunMyAccountsError] = []
     for fault in (None, "lost", "error", "html", "too_many_requests"):
@@ -168,6 +171,6 @@ def test_exceptions_hold_nothing_personal_and_no_secret(simulator: SimulatorProc
     for error in errors:
         chain: BaseException | None = error
         while chain is not None:
-            assert found_in(str(chain) + repr(chain)) == []
+            assert set(found_in(str(chain) + repr(chain))) <= {"article"}
             chain = chain.__cause__ or chain.__context__
-        assert found_in(pickle.dumps(error).decode("latin-1")) == []
+        assert set(found_in(pickle.dumps(error).decode("latin-1"))) <= {"article"}

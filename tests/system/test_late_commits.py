@@ -106,7 +106,7 @@ def test_a_duplicate_of_an_earlier_run_is_named_by_a_run_that_does_not_carry_it(
     report = night.bill("R-2")
     assert (report.rows or {})["r-2"]["outcome"] == "created"
     # The run is red, although everything it was given is as it should be.
-    assert "invoice R-1 of an earlier run: 2 documents carry this number (ids 10001, 10002)" in str(report.error)
+    assert "invoice R-1: 2 documents carry this number (ids 10001, 10002)" in str(report.error)
     assert not list(night.journal().open_rows())
 
 
