@@ -118,9 +118,10 @@ def test_postings_cut_off_change_nothing(
                 assert len(sent) == 1, "the run came to the postings"
                 assert ledger.state()["2026-02"] == old["2026-02"], f"cut at {place}"
             else:
-                # The months that February is linked to may be read again as well.
-                (month,) = (month for month in run().windows if month.window.name == "2026-02")
-                assert (month.verdict, month.attempts) == ("exact", 2), f"cut at {place}"
+                # The months that February is linked to have moved as well; the first to be read is read twice.
+                months = run().windows
+                assert {str(month.verdict) for month in months} == {"exact"}, f"cut at {place}"
+                assert sum(month.attempts for month in months) == len(months) + 1, f"cut at {place}"
                 assert ledger.state()["2026-02"] == new["2026-02"], f"cut at {place}"
                 old, new = new, quarter.move()
     proxy.leave()
