@@ -39,7 +39,7 @@ test: $(INSTALLED) ## run the test suite, with slices of the long searches
 	$(PYTEST) $(SPREAD) -m "not slow"
 
 .PHONY: test-slow
-test-slow: $(INSTALLED) ## run the few tests that are too slow for that: a whole scheduler, the demo twice
+test-slow: $(INSTALLED) ## run the tests that are too slow for that: a whole scheduler, tasks that die, the demo twice, more lies
 	$(PYTEST) $(SPREAD) -m slow
 
 .PHONY: test-unit

@@ -26,6 +26,8 @@ from tests.support.ledger.told_run import Run, check_warehouse, run_extraction
 from tests.support.ledger.warehouses import Warehouse, duckdb_warehouse
 from tests.support.scope import scaled
 
+pytestmark = pytest.mark.slow
+
 SEEDS = int(os.environ.get("EDIT_SEEDS", scaled(3, 60)))
 FIRST = int(os.environ.get("EDIT_FIRST", "0"))
 #: How often something is done to the books after a request.

@@ -19,7 +19,7 @@ from airflow_provider_rma.operators.billing import RunMyAccountsCreateInvoicesOp
 from tests.support.simulator import SimulatorProcess
 from tests.support.system.records import invoices
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
 DEADLINE, SETTLE = 3.0, 1.0
 
