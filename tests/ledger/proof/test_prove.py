@@ -308,7 +308,7 @@ def test_the_gravest_verdict_counts_in_any_order(verdicts: list[Verdict]) -> Non
     assert gravest(verdicts) is gravest(reversed(verdicts))
     assert gravest([]) is Verdict.EXACT
     order = [Verdict.EXACT, Verdict.TOLERATED, Verdict.BALANCES_ONLY, Verdict.UNPROVEN, Verdict.BROKEN,
-             Verdict.BROKEN_CHAIN, Verdict.RENUMBERED, Verdict.SUSPICIOUS_EMPTY, Verdict.UNSETTLED]  # fmt: skip
+             Verdict.BROKEN_CHAIN, Verdict.SUSPICIOUS_EMPTY, Verdict.UNSETTLED]  # fmt: skip
     assert gravest(verdicts) is max(verdicts, key=order.index, default=Verdict.EXACT)
 
 
