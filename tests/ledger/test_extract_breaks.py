@@ -172,7 +172,7 @@ def test_a_posting_on_another_account_is_found(
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        (replaced(b"2026-02-10T", b"2026-03-10T"), UnexpectedResponseError, "is dated 2026-03-10, outside of"),
+        (replaced(b"2026-02-10T", b"2026-03-10T"), UnexpectedResponseError, "2026-03-10, outside of 2026-02-01"),
         (replaced(b"2026-02-10T00:00:00+01:00", b""), UnexpectedResponseError, "is dated no day"),
         (replaced(b"42.5<", b"many<"), UnexpectedResponseError, "amount"),
         (replaced(b">-42.5<", b"><"), UnexpectedResponseError, "has no amount"),
