@@ -187,7 +187,7 @@ def find_pooler() -> Path | None:
 class Pooler:
     """A running pgbouncer in transaction mode before a server; a context manager that stops the process it started.
 
-    Three sessions serve all clients in turn, so that consecutive transactions of a client meet another session.
+    Three sessions at most serve all clients in turn; another one is opened only while those before are in transactions.
 
     :param binary: ``pgbouncer``.
     """

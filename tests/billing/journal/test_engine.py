@@ -104,16 +104,47 @@ def test_a_journal_behind_a_pooler_in_transaction_mode(
     url = pooler.url(postgres.create_database(), driver=driver)
     worker = journal(open_engine(url))
 
-    def bill(number: int) -> None:
+    def bill(number: int) -> str:
+        # As while sending: no read between, which would end in a rollback, after which psycopg prepares afresh.
         row = worker.claim(f"R-{number}", "0" * 64, None, settle_after=60)
         assert row is not None
         assert worker.record(row, JournalState.CREATED)
-        assert worker.get([row.key])[row.key].state == JournalState.CREATED
+        return row.key
 
     # Lanes at once meet the sessions of each other.
     with ThreadPoolExecutor(5) as lanes:
-        list(lanes.map(bill, range(200)))
+        keys = list(lanes.map(bill, range(200)))
+    assert {row.state for row in worker.get(keys).values()} == {JournalState.CREATED}
     assert len(worker.newest_booked(500)) == 200
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_a_transaction_that_meets_another_session_of_the_pooler_finds_what_it_needs(
+    postgres: PostgresServer, pooler: Pooler, driver: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    empty_database(driver, request, tmp_path)  # skips what SQLAlchemy does not know
+    name = postgres.create_database()
+    worker = journal(open_engine(pooler.url(name, driver=driver), threads=1))
+
+    def bill(*numbers: int) -> None:
+        for number in numbers:
+            row = worker.claim(f"R-{number}", "0" * 64, None, settle_after=60)
+            assert row is not None
+            assert worker.record(row, JournalState.CREATED)
+
+    # psycopg would prepare from the sixth time on that it sees a statement.
+    bill(*range(10))
+    other = sa.create_engine(pooler.url(name, driver=driver))
+    with other.connect() as connection:
+        # An open transaction holds the only session that there is, so the pooler opens another one.
+        held = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        bill(*range(10, 20))
+        sessions = {
+            pid for (pid,) in postgres.execute(f"SELECT pid FROM pg_stat_activity WHERE datname = '{name}'", name)
+        }
+        assert held in sessions
+        assert len(sessions) > 2, "the pooler has opened no second session beside the one of this very query"
+    assert len(worker.newest_booked(500)) == 20
 
 
 def test_a_pooler_keeps_no_setting_of_ours(postgres: PostgresServer, pooler: Pooler) -> None:
