@@ -136,7 +136,7 @@ class Chain:
             broken = differing(read.closings, statement.openings)
             others, others_before = read.others, statement.others_before
             if others is not None and others_before is not None:
-                broken += differing(others, others_before)
+                broken += differing(others, others_before, rounded=3)
             return broken
         return differing(before.closings, statement.openings) if before is not None else []
 
@@ -165,7 +165,7 @@ class Chain:
     def _year_differs(self, last: Window) -> list[str]:
         """Compare a year up to the end of a month; nothing differs if one of its months is not loaded."""
         first = last.start.replace(month=1)
-        total, month = dict[str, Decimal](), Window.of(first)
+        total, month, months = dict[str, Decimal](), Window.of(first), 0
         with self.destination.keep_open():
             while month <= last:
                 stored = self.stored(month)
@@ -173,8 +173,8 @@ class Chain:
                     return []
                 for accno, amount in stored.movements.items():
                     total[accno] = total.get(accno, ZERO) + amount
-                month = month.next
-        return differing(total, self._ask(first, last.end, sheet=False))
+                month, months = month.next, months + 1
+        return differing(total, self._ask(first, last.end, sheet=False), rounded=months + 1)
 
     def _ask(self, first: date | None, last: date, *, sheet: bool) -> dict[str, Decimal]:
         self.calls += 1

@@ -253,7 +253,6 @@ class MonthEvidence:
     def _known(self, convention: SignConvention) -> list[Decimal]:
         """Residuals before the month that were proven, or accepted by somebody."""
         known = [Decimal(text) for text in convention.accepted]
-        known.append(self.run.convention.explained_before(self.window.name))
         before, own = self.before, self.own
         candidates: Mapping[str, Decimal | None] = {
             "run": self.run.residuals.get(self.window.previous),
@@ -263,7 +262,8 @@ class MonthEvidence:
         return known + [amount for amount in candidates.values() if amount is not None]
 
     def _is_explained(self, residual: Residual, old: Decimal, convention: SignConvention) -> bool:
-        is_small = abs(old) <= max(self.run.tolerance, residual.rounding)
+        named = self.run.convention.explained_before(self.window.name)
+        is_small = min(abs(old), abs(old - named)) <= max(self.run.tolerance, residual.rounding)
         return is_small or any(residual.is_near(old, known) for known in self._known(convention))
 
     def _residual_reasons(self, residual: Residual, old: Decimal, convention: SignConvention) -> Iterator[Reason]:

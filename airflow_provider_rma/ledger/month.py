@@ -352,7 +352,8 @@ class MonthRun:
         self, stage: Stage, state: MonthState, reading: ReadResult, proof: Proof
     ) -> AbstractContextManager[ChangeReport | None]:
         """Compare the vouchers with those that are loaded; None if the month never was, or if nothing is to be told."""
-        is_telling = state is MonthState.CHANGED or proof.verdict is Verdict.BROKEN
+        is_refused = state is MonthState.REJECTED and proof.verdict is Verdict.BROKEN
+        is_telling = state is MonthState.CHANGED or is_refused
         if not is_telling or not self.is_loaded:
             return nullcontext()
         destination = self.run.destination

@@ -78,7 +78,8 @@ class Followed:
                 )  # fmt: skip
             except UnprovenError as error:
                 refused = dict(error.windows)
-        assert refused == dict.fromkeys(results[0].months("rejected"), "broken")
+        rejected = (window for window in results[0].windows if window.state == "rejected")
+        assert refused == {str(window.window): str(window.verdict) for window in rejected}
         return results[0]
 
     def _check_warehouse(self, warehouse: Warehouse) -> None:

@@ -146,3 +146,22 @@ def test_the_chart_is_asked_for_once_a_run_and_stored_with_its_first_month(
         MonthRun(run, window).execute()
     assert books.requests.count("chart") == 1
     assert [account["accno"] for account in memory.accounts["demo"]] == ["1020", "2800", "3400"]
+
+
+def test_a_broken_month_of_the_same_content_has_no_changes(books: FakeBooks, memory: MemoryDestination) -> None:
+    books.postings[0]["amount"] -= 7
+    extract(books, memory, keep_unproven=True)
+    result = extract(books, memory, keep_unproven=True, load_id="load-2")
+    assert (result.state, result.verdict, result.changes) == (MonthState.UNCHANGED, Verdict.BROKEN, None)
+
+
+def test_a_rappen_of_before_beside_vouchers_that_were_named_is_within_tolerance(
+    books: FakeBooks, memory: MemoryDestination
+) -> None:
+    """A voucher of the year before is off by a rappen, one of January by 7 francs and named: only the rappen is old."""
+    books.voucher(9, "2025-03-05", "1020", "2800", "10")
+    books.postings[-1]["amount"] += Decimal("0.01")
+    books.postings[0]["amount"] -= 7
+    assert extract(books, memory, keep_unproven=True).verdict is Verdict.BROKEN
+    result = extract(books, memory, FEBRUARY)
+    assert (result.verdict, result.books_off_by) == (Verdict.EXACT, Decimal("-6.99"))

@@ -120,9 +120,15 @@ def _without_zeros(amounts: Mapping[str, Decimal | None]) -> dict[str, Decimal]:
     return {accno: amount for accno, amount in amounts.items() if amount}
 
 
-def differing(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> list[str]:
-    """List the accounts whose balances differ; one that is not listed has none."""
-    return sorted(accno for accno in one.keys() | other.keys() if one.get(accno, ZERO) != other.get(accno, ZERO))
+def differing(one: Mapping[str, Decimal], other: Mapping[str, Decimal], *, rounded: int = 0) -> list[str]:
+    """List the accounts whose balances differ; one that is not listed has none.
+
+    :param rounded: figures that each comparison is made of, if they are not answers to the same question; what
+        rounding each of them can lose is no difference.
+    """
+    lost = rounded * Decimal(5).scaleb(-STATED_SCALE - 1)
+    numbers = one.keys() | other.keys()
+    return sorted(accno for accno in numbers if abs(one.get(accno, ZERO) - other.get(accno, ZERO)) > lost)
 
 
 def read_statement(
@@ -156,7 +162,7 @@ def read_statement(
     }
     sheet = {accno: stated.change for accno, stated in accounts.items()}
     moved = {accno: amount for accno, amount in movement.items() if kinds.kind(accno) is AccountKind.BALANCE_SHEET}
-    contradictions = {*differing(sheet, moved)}
+    contradictions = {*differing(sheet, moved, rounded=3)}
     if cumulated is not None:
         ever = {accno: amount for accno, amount in cumulated.items() if kinds.kind(accno) is AccountKind.BALANCE_SHEET}
         contradictions |= {*differing(ever, {accno: closing.get(accno, ZERO) for accno in sheet})}
