@@ -7,6 +7,7 @@ A field knows three ways: :meth:`RmaField.read_user` (strict), :meth:`RmaField.w
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -61,7 +62,7 @@ class FieldSpec:
     note: str
 
 
-class RmaField(_Field):
+class RmaField(_Field, ABC):
     """A field of an RMA entity.
 
     :param required: the user must give it.
@@ -163,17 +164,17 @@ class RmaField(_Field):
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return self.write_wire(value)
 
+    @abstractmethod
     def read_user(self, value: Any) -> Any:
         """A Python value or text from the user, strictly; ``missing`` if it means "not given"."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_wire(self, value: Any) -> Any:
         """A value of the mapped form, tolerantly; None if it is empty."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write_wire(self, value: Any) -> Any:
         """The documented text of a value."""
-        raise NotImplementedError
 
 
 def is_empty_text(value: Any) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from urllib.parse import unquote
 
 from airflow_provider_rma.schemas.problems import Problem
@@ -33,6 +34,8 @@ _SHOWN_AS_NOTHING = re.compile(
 )
 
 
+# Checks, working set, planner and journal ask for the key of the same number one after the other.
+@lru_cache(maxsize=1_024)
 def normalize_key(number: str) -> str:
     """Return the key of a number, see the module's text; empty if nothing of it is visible."""
     if number.isascii() and number.isprintable():

@@ -135,7 +135,7 @@ def read_invoice(record: Mapping[str, Any], position: int, rules: InputRules) ->
     path = f"invoice {number}" if number else f"record {position}"
     problems: list[FieldProblem] = []
     expected = _read_expected(values.pop(EXPECTED_AMOUNT, None), path, rules, problems)
-    invoice: dict[str, Any] = {}
+    document = InvoiceDocument(position, {}, expected)
     try:
         invoice = _SCHEMA.from_user(
             values,
@@ -147,10 +147,11 @@ def read_invoice(record: Mapping[str, Any], position: int, rules: InputRules) ->
     except InvalidInputError as error:
         problems.extend(error.problems)
     else:
-        problems.extend(_broken_rules(invoice, expected, path, rules))
+        document = InvoiceDocument(position, invoice, expected)
+        problems.extend(_find_broken_rules(document, path, rules))
     if problems:
         raise InvalidInputError(problems)
-    return InvoiceDocument(position, invoice, expected)
+    return document
 
 
 def _read_expected(value: Any, path: str, rules: InputRules, problems: list[FieldProblem]) -> Decimal | None:
@@ -165,11 +166,10 @@ def _read_expected(value: Any, path: str, rules: InputRules, problems: list[Fiel
     return amount
 
 
-def _broken_rules(
-    invoice: Mapping[str, Any], expected: Decimal | None, path: str, rules: InputRules
-) -> list[FieldProblem]:
+def _find_broken_rules(document: InvoiceDocument, path: str, rules: InputRules) -> list[FieldProblem]:
     problems = []
-    gross = derive_totals(invoice).gross
+    # Where the lines do not say the gross total, it is the expected one.
+    expected, gross = document.expected_amount, document.totals.gross
     if expected is not None and gross is not None and expected != gross:
         problems.append(
             FieldProblem(
@@ -178,7 +178,7 @@ def _broken_rules(
                 "correct the lines or the expected total",
             )
         )
-    currency = invoice.get("currency") or "CHF"
+    currency = document.currency
     if currency not in rules.currencies:
         problems.append(
             FieldProblem(
@@ -187,7 +187,7 @@ def _broken_rules(
                 "name it in allow_currency if foreign-currency invoices are meant",
             )
         )
-    if invoice.get("customer") and not rules.send_customers:
+    if document.invoice.get("customer") and not rules.send_customers:
         problems.append(
             FieldProblem(
                 f"{path}: customer",
