@@ -222,7 +222,7 @@ class Bench:
             address = _address(target, destination)
             for case in ("ours", "again", "skip"):
                 self._keep((case, target, count), self._run_ours(case, count, address))
-            found = _loaded(target, destination, "rma.postings" if target == "postgresql" else "postings")
+            found = _loaded(target, destination, "postings" if target == "parquet" else "rma.postings")
             assert found == rows, (target, found, rows)
             with self._amended(count):
                 self._keep(("amended", target, count), self._run_ours("amended", count, address))

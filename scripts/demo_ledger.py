@@ -41,6 +41,7 @@ class Ledger:
 def read_warehouse(path: Path) -> Ledger:
     """Read the warehouse as anybody would: with DuckDB and the views."""
     with duckdb.connect(str(path), read_only=True) as warehouse:
+        warehouse.execute("USE warehouse.rma")
         verdicts = [
             verdict
             for (verdict,) in warehouse.execute("SELECT coalesce(refused_verdict, verdict) FROM windows").fetchall()

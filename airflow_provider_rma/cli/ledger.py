@@ -74,7 +74,7 @@ def estimate(conn_id: str, from_date: str | None, to_date: str | None, content_t
     "--schema",
     default="rma",
     show_default=True,
-    help="Schema of the tables: rma in PostgreSQL, main in a DuckDB file.",
+    help="Schema of the tables, as in the address of the destination.",
 )
 @click.option("--database", default="", help="Database, where dbt needs one.")
 @click.option("--table-prefix", default="", help="Prefix of the names of tables and views.")

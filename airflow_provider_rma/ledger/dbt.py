@@ -77,7 +77,7 @@ def sources_yml(
     """Write the text of a ``sources.yml``: every table and view, with meaning, tests, and freshness of ``loads``.
 
     :param source: name of the source in dbt.
-    :param schema: schema in which the tables are: ``rma`` in PostgreSQL, ``main`` in a DuckDB file.
+    :param schema: schema in which the tables are: ``rma`` by default in PostgreSQL and in a DuckDB file.
     :param database: database, where dbt needs one (the name of an attached DuckDB file, for example).
     :param table_prefix: what the names of tables and views begin with, as given to the destination.
     :param warn_after_hours: hours since the last window that was loaded, after which freshness warns.

@@ -9,12 +9,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pendulum
 import pytest
 
 from airflow_provider_rma.ledger import extract
 from tests.support.ledger.company import Company, start, warehouse_rows
+from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.ledger.tampering_proxy import TamperingProxy
 from tests.support.reference import ROOT
 
@@ -88,7 +88,7 @@ def test_a_history_is_loaded_over_several_nights_and_no_month_twice(
     # Each month was read once, and what the two estimates have probed once more.
     once_more = ["2025-01", "2025-03", "2025-05", *MONTHS[2:]]
     assert readings(proxy) == Counter([*MONTHS, *once_more])
-    with duckdb.connect(warehouse, read_only=True) as opened:
+    with connect_duckdb(warehouse, read_only=True) as opened:
         loads = opened.sql("SELECT strftime(month, '%Y-%m'), verdict, loaded FROM loads ORDER BY 1").fetchall()
         found = opened.sql("SELECT * FROM postings_proven")
         postings = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from tests.support.ledger.company import Company
+from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.reference import ROOT
 from tests.support.simulator import SimulatorProcess
 
@@ -64,7 +64,7 @@ def test_a_tenant_that_fails_does_not_stop_the_others(
     conf = {"destination": f"duckdb:///{warehouse}", "from": "2026-01-01", "to": "2026-01-31"}
 
     def loaded() -> list[tuple[str, int]]:
-        with duckdb.connect(warehouse, read_only=True) as opened:
+        with connect_duckdb(warehouse, read_only=True) as opened:
             query = "SELECT tenant, sum(debit) FROM postings_proven WHERE accno = '1020' GROUP BY 1 ORDER BY 1"
             return opened.sql(query).fetchall()
 

@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
+from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.reference import ROOT
 from tests.support.simulator import SimulatorProcess
 
@@ -55,7 +55,7 @@ def test_the_warehouse_is_filled_and_a_second_run_changes_nothing(
     first, second = results
     assert (first["rows"], first["windows"], first["verdict"]) == (2, 2, "exact")
     assert (first["changed"], second["changed"], second["unchanged"]) == (["2026-01", "2026-02"], [], 2)
-    with duckdb.connect(f"{tmp_path}/w.duckdb", read_only=True) as warehouse:
+    with connect_duckdb(f"{tmp_path}/w.duckdb", read_only=True) as warehouse:
         shown = warehouse.sql("SELECT accno, closing FROM trial_balance WHERE month = DATE '2026-02-01'").fetchall()
     assert sorted(shown) == [("1020", 500), ("2800", 500)]
 

@@ -13,6 +13,7 @@ from airflow_provider_rma.ledger import contract, dbt  # noqa: E402
 from airflow_provider_rma.ledger.destinations.open import open_destination  # noqa: E402
 from airflow_provider_rma.ledger.destinations.views import load as views  # noqa: E402
 from tests.support.ledger.books_for_views import fill_year_end  # noqa: E402
+from tests.support.ledger.duckdb_file import connect_duckdb  # noqa: E402
 from tests.support.ledger.warehouses import duckdb_warehouse  # noqa: E402
 from tests.support.reference import ROOT  # noqa: E402
 
@@ -132,7 +133,7 @@ def test_the_models_of_the_example_run(tmp_path: Path) -> None:
 def test_an_empty_warehouse_has_all_that_is_listed(tmp_path: Path) -> None:
     with open_destination(f"duckdb:///{tmp_path / 'ledger.duckdb'}"):
         pass
-    with duckdb.connect(str(tmp_path / "ledger.duckdb")) as connection:
+    with connect_duckdb(str(tmp_path / "ledger.duckdb")) as connection:
         for name, table in _tables().items():
             columns = ", ".join(column["name"] for column in table.get("columns", [])) or "*"
             assert connection.execute(f"SELECT {columns} FROM {name}").fetchall() == []

@@ -11,7 +11,6 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-import duckdb
 import pytest
 
 from airflow_provider_rma.ledger.destinations.open import open_destination
@@ -19,6 +18,7 @@ from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.ledger.windows import Window
 from tests.support.ledger.company import Company, start, warehouse_rows
+from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.ledger.memory import MemoryDestination
 from tests.support.posting_oracle import play
 from tests.support.reference import ORACLE_MASTER, oracle_cases
@@ -66,7 +66,7 @@ def extracted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Extracted]:
                 extract_ledger(client, destination, from_date=first, to_date=last, on_unproven="keep")
                 for first, last in _stretches(simulator)
             ]
-        with duckdb.connect(f"{folder}/warehouse.duckdb", read_only=True) as warehouse:
+        with connect_duckdb(f"{folder}/warehouse.duckdb", read_only=True) as warehouse:
             postings = _dicts(warehouse, "SELECT * FROM postings")
             proofs = _dicts(warehouse, "SELECT * FROM proofs WHERE accno IS NULL")
         by_voucher = defaultdict(list)

@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from airflow_provider_rma.exceptions import UnprovenError
@@ -18,6 +17,7 @@ from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.extract import extract_ledger
 from airflow_provider_rma.ledger.result import LedgerResult
 from tests.support.ledger.company import Company, start, warehouse_rows, without_entry_ids
+from tests.support.ledger.duckdb_file import connect_duckdb
 
 YEAR = date(2025, 1, 1), date(2025, 12, 31)
 NEXT = date(2026, 1, 1), date(2026, 12, 31)
@@ -34,7 +34,7 @@ class Warehouse:
             return extract_ledger(client, destination, from_date=period[0], to_date=period[1], **kwargs)
 
     def sql(self, query: str) -> list[dict[str, Any]]:
-        with duckdb.connect(str(self.path), read_only=True) as connection:
+        with connect_duckdb(str(self.path), read_only=True) as connection:
             return list(connection.sql(query).to_arrow_table().to_pylist())
 
     def postings(self, period: tuple[date, date] = YEAR) -> list[dict[str, Any]]:

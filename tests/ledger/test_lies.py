@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import pytest
 
+from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.ledger.liar import FEBRUARY, HARMLESS, PROVEN, QUARTER, REFUSED, TAKEN, Liar, Lie, lie
 from tests.support.ledger.lied_about_books import MONTHS, Recorded, recorded_books
 from tests.support.ledger.lies import issue
@@ -83,7 +83,7 @@ class Told:
 def _keep_open(kind: str, folder: Path, request: pytest.FixtureRequest) -> None:
     """A second connection to a DuckDB file: to open and close it anew for each month would take half of the time."""
     if kind == "duckdb":
-        connection = duckdb.connect(str(folder / "new" / "ledger.duckdb"))
+        connection = connect_duckdb(str(folder / "new" / "ledger.duckdb"))
         request.addfinalizer(connection.close)
 
 

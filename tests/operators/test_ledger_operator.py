@@ -10,13 +10,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pendulum
 import pyarrow.parquet as pq
 import pytest
 from airflow.sdk import DAG
 
 from airflow_provider_rma.operators.ledger import RunMyAccountsExtractLedgerOperator
+from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.ledger.tampering_proxy import Reply, TamperingProxy
 from tests.support.simulator import SimulatorProcess
 
@@ -80,7 +80,7 @@ def test_the_ledger_lands_in_duckdb_and_the_result_is_small(
     page = Path(result["page_path"].removeprefix("file://")).read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
     assert "2026-01" in page
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as warehouse:
+    with connect_duckdb(str(tmp_path / "warehouse.duckdb"), read_only=True) as warehouse:
         assert warehouse.sql("SELECT sum(debit) FROM postings WHERE accno = '1020'").fetchall() == [(1000,)]
         (loaded_by,) = warehouse.sql("SELECT DISTINCT run FROM loads").fetchall()
     assert loaded_by == (f"ledger_duckdb/{run.run_id}/ledger/try1",)
@@ -136,7 +136,7 @@ def test_a_month_that_is_not_proven_fails_the_task_without_a_retry(
     text = caplog.text + capsys.readouterr().out
     assert "1 of 2 months could not be proven and keep their old state: 2026-02 (broken)" in text
     assert "reference GL-2" in text
-    with duckdb.connect(f"{tmp_path}/w.duckdb", read_only=True) as warehouse:
+    with connect_duckdb(f"{tmp_path}/w.duckdb", read_only=True) as warehouse:
         assert warehouse.sql("SELECT month::VARCHAR, loaded FROM loads ORDER BY month").fetchall() == [
             ("2026-01-01", True),
             ("2026-02-01", False),
@@ -170,7 +170,7 @@ def test_books_that_move_are_left_to_a_retry(
     (instance,) = run.get_task_instances()
     assert instance.try_number == 2
     assert result_of(run)["verdict"] == "exact"
-    with duckdb.connect(f"{tmp_path}/w.duckdb", read_only=True) as warehouse:
+    with connect_duckdb(f"{tmp_path}/w.duckdb", read_only=True) as warehouse:
         loads = warehouse.sql("SELECT verdict, loaded, attempts FROM loads ORDER BY started_at").fetchall()
     assert loads == [("unsettled", False, 3), ("exact", True, 1)]
 
@@ -194,7 +194,7 @@ def test_keep_tolerance_and_kinds_reach_the_extract(
     assert run.state == "success"
     assert result_of(run, "kept")["unproven"] == {"2026-02": "broken"}
     assert result_of(run, "tolerated")["verdict"] == "tolerated"
-    with duckdb.connect(f"{tmp_path}/tolerated.duckdb", read_only=True) as warehouse:
+    with connect_duckdb(f"{tmp_path}/tolerated.duckdb", read_only=True) as warehouse:
         kinds = warehouse.sql("SELECT kind, kind_source FROM accounts WHERE accno = '2800'").fetchall()
     assert kinds == [("closing", "mapping")]
 

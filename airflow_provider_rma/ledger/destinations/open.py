@@ -10,8 +10,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
 
 import fsspec
 import sqlalchemy
@@ -27,8 +29,9 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for a DuckDB file, or for a window in a database, that another process holds.
 LOCK_TIMEOUT = 120.0
-#: Schema in PostgreSQL, and the beginning of the names of tables in other databases.
+#: Schema in PostgreSQL and DuckDB, and the beginning of the names of tables in other databases.
 SCHEMA, TABLE_PREFIX = "rma", "rma_"
+_NAMES = {"schema": re.compile(r"\w[\w -]{0,39}"), "table_prefix": re.compile(r"\w{0,40}")}
 
 
 def open_destination(
@@ -57,7 +60,7 @@ def open_destination(
     :param fs: an fsspec file system, for Parquet.
     :param connect: returns a new connection to the database, without autocommit: of psycopg 3 for PostgreSQL, of any
         DBAPI driver for others. Then ``url`` needs no credentials and only says which database it is, and where.
-    :param schema: schema in PostgreSQL; ``?schema=…`` in the address says the same.
+    :param schema: schema in PostgreSQL or DuckDB; ``?schema=…`` in the address says the same.
     :param table_prefix: beginning of the names of tables and views in other databases, or ``?table_prefix=…``.
     :param history: keep superseded postings in ``postings_history``.
     :param lock_timeout: seconds to wait for a DuckDB file that another process holds, for another load of the same
@@ -68,9 +71,9 @@ def open_destination(
     if fs is not None:
         return _parquet(fs, url, history)
     if scheme == "duckdb" and separator:
-        return _duckdb(_local_path(rest), lock_timeout, history)
+        return _duckdb(*_split_schema(_local_path(rest), schema), lock_timeout, history)
     if "://" not in url and url.endswith(".duckdb"):
-        return _duckdb(url, lock_timeout, history)
+        return _duckdb(url, schema, lock_timeout, history)
     if is_database(url):
         return _database(
             url, connect, schema=schema, table_prefix=table_prefix, history=history, lock_timeout=lock_timeout
@@ -87,10 +90,35 @@ def is_database(url: str) -> bool:
 # ---------------------------------------------------------------------- files
 
 
-def _duckdb(path: str, lock_timeout: float, history: bool) -> Destination:
+def _split_schema(path: str, schema: str) -> tuple[str, str]:
+    """Split the path of a DuckDB file and the schema that its address names."""
+    file, mark, query = path.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if mark and set(options) != {"schema"}:
+        raise ConfigurationError(
+            "The address of a DuckDB file takes the option schema alone.",
+            advice="Use duckdb:///path/to/file.duckdb?schema=rma, and write %3F for a question mark in the path.",
+        )
+    return unquote(file) if mark else path, options.get("schema", schema)
+
+
+def _duckdb(path: str, schema: str, lock_timeout: float, history: bool) -> Destination:
     with translate_import_error("duckdb"):
         from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbDestination
-    return DuckDbDestination(path, lock_timeout=lock_timeout, history=history)
+    _check_name("schema", schema)
+    return DuckDbDestination(path, schema=schema, lock_timeout=lock_timeout, history=history)
+
+
+def _check_name(option: str, name: str) -> None:
+    """Check the name of a schema or the beginning of the names of tables.
+
+    :raises ConfigurationError: it is too long or has characters that make trouble in SQL and in shells.
+    """
+    if not _NAMES[option].fullmatch(name):
+        raise ConfigurationError(
+            f"{option} is not a name: {name[:60]!r}.",
+            advice="Use at most 40 letters, digits and underscores, in a schema also spaces and hyphens.",
+        )
 
 
 def _parquet(fs: fsspec.AbstractFileSystem, path: str, history: bool) -> Destination:
@@ -145,6 +173,8 @@ def _database(
     url = _parse(address)
     schema = str(url.query.get("schema", schema))
     table_prefix = str(url.query.get("table_prefix", table_prefix))
+    _check_name("schema", schema)
+    _check_name("table_prefix", table_prefix)
     url = url.difference_update_query(["schema", "table_prefix"])
     name = url.get_backend_name()
     if name in ("postgres", "postgresql"):

@@ -29,6 +29,7 @@ from airflow_provider_rma.ledger.destinations.sql.dialects import READ
 from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination
 from airflow_provider_rma.ledger.destinations.views.load import VIEWS
 from airflow_provider_rma.ledger.windows import Window
+from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.ledger.window_fixtures import AUGUST, TENANT
 from tests.support.postgres import PostgresServer
 
@@ -75,14 +76,14 @@ def postgres_url(server: PostgresServer) -> str:
 
 def duckdb_warehouse(path: Path) -> Warehouse:
     def read(table: str, tenant: str = TENANT, window: Window = AUGUST) -> Rows:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with connect_duckdb(path, read_only=True) as connection:
             relation = connection.sql(
                 f"SELECT * FROM {table} WHERE tenant = ? AND month = ?", params=[tenant, window.start]
             )
             return _sort(relation.to_arrow_table().to_pylist())
 
     def query(sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(path)) as connection:
+        with connect_duckdb(path) as connection:
             return list(connection.execute(sql).fetchall())
 
     address = f"duckdb:///{path}"
@@ -193,7 +194,7 @@ def _database(
         )
 
     def query(sql: str) -> list[tuple[Any, ...]]:
-        known = "|".join([*contract.TABLES, *VIEWS, "postings_history", "contract"])
+        known = "|".join([*contract.TABLES, *contract.PROVIDER_TABLES, *VIEWS, "postings_history"])
         return [tuple(row) for row in run(re.sub(rf"\b(?:{known})\b", lambda match: prefix + match[0], sql))[1]]
 
     return Warehouse(name, opened, read, query, address)

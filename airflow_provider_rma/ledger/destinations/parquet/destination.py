@@ -2,6 +2,7 @@
 
 ::
 
+    <root>/airflow-provider-rma.json                               says that the folder is a warehouse of this package
     <root>/tenant=<t>/convention.json                              sign convention of the tenant
     <root>/tenant=<t>/accounts/manifest.json                       names the file of accounts
     <root>/tenant=<t>/accounts/accounts-….parquet
@@ -58,6 +59,7 @@ from airflow_provider_rma.ledger.destinations.parquet.manifest import (
     write_json,
     write_manifest,
 )
+from airflow_provider_rma.ledger.destinations.parquet.mark import claim_folder
 from airflow_provider_rma.ledger.windows import Window
 
 #: How long a file that no longer counts is kept for those who are reading it.
@@ -84,8 +86,7 @@ class ParquetDestination(Destination):
         self.grace = grace
 
     def __enter__(self) -> Self:
-        with translate_os_errors(self.root):
-            self.fs.makedirs(self.root, exist_ok=True)
+        claim_folder(self.fs, self.root, self.location)
         return self
 
     def close(self) -> None:

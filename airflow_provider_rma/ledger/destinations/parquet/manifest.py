@@ -160,7 +160,9 @@ def list_names(fs: AbstractFileSystem, folder: str) -> list[str]:
             found = fs.ls(folder, detail=False)
     except FileNotFoundError:
         return []
-    return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+    paths = (str(path).rstrip("/") for path in found)
+    # An object store may list the object that stands for the folder itself.
+    return sorted(path.rpartition("/")[2] for path in paths if path != folder.rstrip("/"))
 
 
 def supersede(old: Manifest | None, new: Manifest, grace: timedelta) -> list[str]:

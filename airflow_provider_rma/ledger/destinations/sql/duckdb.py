@@ -27,14 +27,25 @@ import duckdb
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.arrow_schemas import cast_batch
+from airflow_provider_rma.ledger.contract import PROVIDER_TABLES
 from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination
-from airflow_provider_rma.ledger.destinations.sql.session import Dialect, Row, WarehouseTransaction
+from airflow_provider_rma.ledger.destinations.sql.ddl import create_or_upgrade
+from airflow_provider_rma.ledger.destinations.sql.session import (
+    DatabaseObject,
+    Dialect,
+    Row,
+    WarehouseTransaction,
+    is_mark,
+)
+from airflow_provider_rma.ledger.destinations.views import load as views
 from airflow_provider_rma.ledger.windows import Window
 
 log = logging.getLogger(__name__)
 
 _BATCH_ROWS = 32_768
 _DIALECT = Dialect(indexes=False)
+#: Name under which DuckDB sees rows that are being added.
+_ARRIVING = "airflow_provider_rma_arriving"
 #: What DuckDB may use. Five million rows were replaced in 100 MB; with less it writes to disk sooner, hardly slower.
 _THREADS, _MEMORY = 2, "100MB"
 #: Waiting for the file: seconds before the second and at most between two tries.
@@ -51,14 +62,23 @@ class DuckDbDestination(RelationalDestination):
     """See :class:`.Destination`.
 
     :param path: the file; it and its folders are created where they are absent.
+    :param schema: schema in the file; created where it is absent.
     :param lock_timeout: seconds to wait for the file while another process holds it.
     :param history: keep superseded postings.
     """
 
     kind = "duckdb"
 
-    def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 120.0, history: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        schema: str = "rma",
+        lock_timeout: float = 120.0,
+        history: bool = False,
+    ) -> None:
         super().__init__(history=history)
+        self.schema = schema
         self.path = Path(path)
         self.location = str(path)
         self.lock_timeout = lock_timeout
@@ -75,7 +95,25 @@ class DuckDbDestination(RelationalDestination):
                 f"The folder of {self.location} cannot be created: {error.strerror}.",
                 advice="Correct the destination, or the rights of the folder.",
             ) from error
-        return super().__enter__()
+        with self.transaction("tables") as transaction:
+            self._check_main(transaction)
+            transaction.create_schema()
+            create_or_upgrade(transaction, self.location, history=self.history)
+        return self
+
+    def _check_main(self, transaction: DuckDbTransaction) -> None:
+        """Refuse a file whose warehouse an earlier version made in the schema ``main``.
+
+        :raises ConfigurationError: it did, and there is none in the schema that is asked for.
+        """
+        if self.schema == "main" or transaction.find_objects(["contract"]):
+            return
+        if DuckDbTransaction(transaction.connection, "main").columns("contract") == PROVIDER_TABLES["contract"].names:
+            raise ConfigurationError(
+                f"{self.location} has a warehouse in the schema main, where earlier versions kept it, and none in "
+                f"{self.schema}. Nothing was changed.",
+                advice="Add ?schema=main to the address to go on with it, or load into a new file.",
+            )
 
     def close(self) -> None:
         """Do nothing: the file is not kept open between two calls."""
@@ -105,7 +143,7 @@ class DuckDbDestination(RelationalDestination):
         connection, is_done = self._mine.connection, False
         try:
             connection.execute("BEGIN")
-            yield DuckDbTransaction(connection)
+            yield DuckDbTransaction(connection, self.schema)
             connection.execute("COMMIT")
             is_done = True
         except duckdb.Error as error:
@@ -166,9 +204,28 @@ class DuckDbDestination(RelationalDestination):
 class DuckDbTransaction(WarehouseTransaction):
     """A transaction in DuckDB."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, schema: str) -> None:
         super().__init__(_DIALECT)
         self.connection = connection
+        self.schema = schema
+        #: DuckDB derives it from the name of the file. A schema may have the same name as a catalog, so each statement
+        #: names both.
+        self.catalog = str(self.fetch("SELECT current_database()")[0][0])
+
+    def quote_table(self, table: str) -> str:
+        return f"{self._quote_schema()}.{self.dialect.quote(table)}"
+
+    def write_query(self, view: str) -> str:
+        # DuckDB looks up the names in the view's own schema. With a catalog in them, the view could not be read where
+        # the file is attached under another name.
+        return views.VIEWS[view]
+
+    def create_schema(self) -> None:
+        """Create the schema if it is absent."""
+        self.execute(f"CREATE SCHEMA IF NOT EXISTS {self._quote_schema()}")
+
+    def _quote_schema(self) -> str:
+        return f"{self.dialect.quote(self.catalog)}.{self.dialect.quote(self.schema)}"
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         self.connection.execute(sql, list(parameters))
@@ -176,22 +233,34 @@ class DuckDbTransaction(WarehouseTransaction):
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         return self.connection.execute(sql, list(parameters)).fetchall()
 
+    def find_objects(self, names: Iterable[str]) -> dict[str, DatabaseObject]:
+        # DuckDB takes names that differ in case alone for the same.
+        wanted = list(names)
+        found = self.fetch(
+            "SELECT 'table', lower(table_name), comment FROM duckdb_tables() "
+            "WHERE database_name = $1 AND lower(schema_name) = lower($2) AND list_contains($3, lower(table_name)) "
+            "UNION ALL SELECT 'view', lower(view_name), comment FROM duckdb_views() "
+            "WHERE database_name = $1 AND lower(schema_name) = lower($2) AND list_contains($3, lower(view_name))",
+            [self.catalog, self.schema, wanted],
+        )
+        return {name: DatabaseObject(kind, name, is_mark(comment)) for kind, name, comment in found}
+
     def columns(self, table: str) -> list[str]:
         found = self.fetch(
-            "SELECT column_name FROM information_schema.columns "
-            "WHERE table_catalog = current_database() AND table_schema = current_schema() AND table_name = ?",
-            [table],
+            "SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND lower(schema_name) = lower(?) "
+            "AND lower(table_name) = ? ORDER BY column_index",
+            [self.catalog, self.schema, table],
         )
         return [name for (name,) in found]
 
     def insert(self, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        self.connection.register("arriving", pa.RecordBatchReader.from_batches(schema, _combine(batches)))
+        self.connection.register(_ARRIVING, pa.RecordBatchReader.from_batches(schema, _combine(batches)))
         try:
-            self.execute(f"INSERT INTO {self.quote_table(table)} BY NAME SELECT * FROM arriving")  # noqa: S608 - our name
+            self.execute(f"INSERT INTO {self.quote_table(table)} BY NAME SELECT * FROM temp.main.{_ARRIVING}")  # noqa: S608
         finally:
             # Where the rows broke off, DuckDB refuses this too, and would hide why.
             with suppress(duckdb.Error):
-                self.connection.unregister("arriving")
+                self.connection.unregister(_ARRIVING)
 
     def read(self, table: str, schema: pa.Schema, tenant: str, window: Window) -> Iterator[pa.RecordBatch]:
         relation = self.connection.sql(self.select_window(table, schema.names), params=[tenant, window.start])

@@ -27,7 +27,7 @@ from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination
 from airflow_provider_rma.ledger.destinations.sql.dialects import DIALECTS, READ, STANDARD, DbapiDialect
-from airflow_provider_rma.ledger.destinations.sql.session import Row, WarehouseTransaction
+from airflow_provider_rma.ledger.destinations.sql.session import DatabaseObject, Row, WarehouseTransaction
 from airflow_provider_rma.ledger.destinations.views import load as views
 from airflow_provider_rma.ledger.windows import Window
 
@@ -192,6 +192,7 @@ class DbapiTransaction(WarehouseTransaction):
     """A transaction on a DBAPI connection."""
 
     dialect: DbapiDialect
+    takes_all_views = False
 
     def __init__(self, connection: Any, driver: _Driver, dialect: DbapiDialect, prefix: str) -> None:
         super().__init__(dialect, prefix)
@@ -221,6 +222,16 @@ class DbapiTransaction(WarehouseTransaction):
             return [tuple(row) for row in cursor.fetchall()]
         finally:
             cursor.close()
+
+    def find_objects(self, names: Iterable[str]) -> dict[str, DatabaseObject]:
+        # The table of the contract vouches for the others.
+        listed = list(names)
+        own = contract.PROVIDER_TABLES["contract"].names
+        is_ours = [name.lower() for name in self.columns("contract")] == own
+        return {name: DatabaseObject("table", name, is_ours) for name in listed if self.columns(name)}
+
+    def mark(self, kind: str, name: str) -> None:
+        """Do nothing: the table of the contract vouches for the others."""
 
     def columns(self, table: str) -> list[str]:
         try:
@@ -272,7 +283,7 @@ class DbapiTransaction(WarehouseTransaction):
         skipped = []
         for name, query in views.VIEWS.items():
             view = self.quote_table(name)
-            is_created = self._try(f"CREATE VIEW {view} AS\n{views.prefix_names(query, self.prefix)}")
+            is_created = self._try(f"CREATE VIEW {view} AS\n{views.replace_names(query, self.quote_table)}")
             # Some databases take a view that they cannot carry out.
             if not (is_created and self._try(f"SELECT * FROM {view} WHERE 1 = 0")):  # noqa: S608 - a name of ours
                 self._try(f"DROP VIEW {view}")

@@ -29,13 +29,31 @@ from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.arrow_schemas import cast_batch
 from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination
-from airflow_provider_rma.ledger.destinations.sql.session import Dialect, Row, WarehouseTransaction
+from airflow_provider_rma.ledger.destinations.sql.session import (
+    DatabaseObject,
+    Dialect,
+    Row,
+    WarehouseTransaction,
+    is_mark,
+)
 from airflow_provider_rma.ledger.destinations.views import load as views
 from airflow_provider_rma.ledger.windows import Window
 
 _AUTOVACUUM = " WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)"
-_DIALECT = Dialect(options={"postings": _AUTOVACUUM})
+_DIALECT = Dialect(options={"postings": _AUTOVACUUM}, names_indexes=False)
 
+#: Kinds of relations, by their letter in PostgreSQL's catalogue.
+_KINDS = {
+    "r": "table",
+    "p": "partitioned table",
+    "f": "foreign table",
+    "v": "view",
+    "m": "materialized view",
+    "S": "sequence",
+    "i": "index",
+    "I": "partitioned index",
+    "c": "type",
+}
 #: Bytes of an answer that are parsed at once.
 _CHUNK = 1 << 22
 #: Batches that may wait to be sent.
@@ -106,10 +124,10 @@ class PostgresDestination(RelationalDestination):
             connection = self._reconnect()
             is_done = False
             try:
-                transaction = PostgresTransaction(connection)
-                transaction.begin(self.schema, self.lock_timeout)
+                transaction = PostgresTransaction(connection, self.schema)
+                transaction.begin(self.lock_timeout)
                 if purpose:
-                    transaction.lock(self.schema, *purpose)
+                    transaction.lock(*purpose)
                 yield transaction
                 connection.commit()
                 is_done = True
@@ -161,14 +179,19 @@ class PostgresDestination(RelationalDestination):
 class PostgresTransaction(WarehouseTransaction):
     """A transaction in PostgreSQL."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], schema: str) -> None:
         super().__init__(_DIALECT)
         self.connection = connection
+        self.schema = schema
 
-    def begin(self, schema: str, lock_timeout: float) -> None:
+    def quote_table(self, table: str) -> str:
+        return f"{self.dialect.quote(self.schema)}.{self.dialect.quote(table)}"
+
+    def begin(self, lock_timeout: float) -> None:
         """Apply settings to this transaction alone: a pooler may hand the session to others."""
         settings = {
-            "search_path": self.dialect.quote(schema),
+            # Temporary tables come last: else those of the session would hide ours.
+            "search_path": f"{self.dialect.quote(self.schema)}, pg_temp",
             "lock_timeout": f"{max(1, round(lock_timeout * 1000))}ms",
             "timezone": "UTC",
             "datestyle": "ISO, YMD",
@@ -177,9 +200,9 @@ class PostgresTransaction(WarehouseTransaction):
         calls = ", ".join(["set_config(?, ?, true)"] * len(settings))
         self.fetch(f"SELECT {calls}", [part for setting in settings.items() for part in setting])
 
-    def lock(self, schema: str, *purpose: str) -> None:
+    def lock(self, *purpose: str) -> None:
         """Wait for other writers with the same purpose, then make them wait until the end of the transaction."""
-        key = hashlib.sha256("\0".join(("airflow-provider-rma", schema, *purpose)).encode()).digest()[:8]
+        key = hashlib.sha256("\0".join(("airflow-provider-rma", self.schema, *purpose)).encode()).digest()[:8]
         self.fetch("SELECT pg_advisory_xact_lock(?)", [int.from_bytes(key, "big", signed=True)])
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
@@ -189,9 +212,24 @@ class PostgresTransaction(WarehouseTransaction):
         cursor = self.connection.cursor(row_factory=tuple_row)
         return cursor.execute(_write_marks(sql), list(parameters) or None).fetchall()
 
+    def find_objects(self, names: Iterable[str]) -> dict[str, DatabaseObject]:
+        # A table takes its name from all relations and, with the type of its rows, from all types of the schema.
+        wanted = list(names)
+        found = self.fetch(
+            "SELECT relkind::text, relname, obj_description(oid, 'pg_class') FROM pg_class "
+            "WHERE relnamespace = to_regnamespace(?) AND relname = ANY(?) "
+            "UNION ALL SELECT 'type', typname, NULL FROM pg_type "
+            "WHERE typnamespace = to_regnamespace(?) AND typname = ANY(?) AND typrelid = 0",
+            [self.dialect.quote(self.schema), wanted] * 2,
+        )
+        return {
+            name: DatabaseObject(_KINDS.get(kind, str(kind)), name, is_mark(comment)) for kind, name, comment in found
+        }
+
     def columns(self, table: str) -> list[str]:
         found = self.fetch(
-            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped",
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped "
+            "ORDER BY attnum",
             [self.quote_table(table)],
         )
         return [name for (name,) in found]
@@ -228,14 +266,74 @@ class PostgresTransaction(WarehouseTransaction):
                 yield from _parse(chunk, schema)
 
     def renew_views(self) -> None:
+        """Replace the views in their place; those whose columns do not allow it are created anew with their grants.
+
+        :raises ConfigurationError: objects of others depend on a view that has to be created anew.
+        """
+        stuck: list[str] = []
+        for name in views.VIEWS:
+            if views.reads_any(name, stuck) or not self._is_replaced(name):
+                stuck.append(name)
+        if not stuck:
+            return
+        grants = [grant for name in stuck for grant in self._read_grants(name)]
+        self._drop_views(stuck)
+        for name in stuck:
+            self.create_view(name)
+            self._revoke_defaults(name)
+        for grant in grants:
+            self.execute(grant)
+
+    def _is_replaced(self, view: str) -> bool:
+        """Replace a view in its place; return whether PostgreSQL allows it: columns may only be added at its end."""
         try:
             with self.connection.transaction():
-                super().renew_views()
-        except psycopg.Error:
-            # Columns of a view cannot be changed in its place.
-            for name in reversed(views.VIEWS):
-                self.execute(f"DROP VIEW IF EXISTS {self.quote_table(name)}")
-            super().renew_views()
+                self.create_view(view)
+        except psycopg.errors.InvalidTableDefinition:
+            return False
+        return True
+
+    def _drop_views(self, names: Sequence[str]) -> None:
+        """Drop views together.
+
+        :raises ConfigurationError: objects of others depend on them.
+        """
+        listed = ", ".join(map(self.quote_table, names))
+        try:
+            self.execute(f"DROP VIEW IF EXISTS {listed}")
+        except psycopg.errors.DependentObjectsStillExist as error:
+            dependents = (error.diag.message_detail or "").replace("\n", "; ")
+            raise ConfigurationError(
+                f"Views of the schema {self.schema} get other columns with this version, and objects of yours depend "
+                f"on them: {dependents}. Nothing was changed.",
+                advice="Drop these objects, load again, and create them anew.",
+            ) from error
+
+    def _read_grants(self, view: str) -> list[str]:
+        """Return the statements that grant again what is granted on a view and its columns, except to its owner."""
+        found = self.fetch(
+            "SELECT 'GRANT ' || privilege_type || columns || ' ON ' || ? || ' TO ' "
+            "|| CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END "
+            "|| CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END "
+            "FROM (SELECT oid, relowner, '' AS columns, (aclexplode(relacl)).* FROM pg_class "
+            "UNION ALL SELECT attrelid, relowner, ' (' || quote_ident(attname) || ')', (aclexplode(attacl)).* "
+            "FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid "
+            "WHERE attnum > 0 AND NOT attisdropped) AS granted "
+            "WHERE oid = to_regclass(?) AND grantee <> relowner",
+            [self.quote_table(view), self.quote_table(view)],
+        )
+        return [statement for (statement,) in found]
+
+    def _revoke_defaults(self, view: str) -> None:
+        """Take back what the defaults of the schema grant on a new view."""
+        found = self.fetch(
+            "SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END "
+            "FROM (SELECT relowner, (aclexplode(relacl)).* FROM pg_class WHERE oid = to_regclass(?)) AS granted "
+            "WHERE grantee <> relowner",
+            [self.quote_table(view)],
+        )
+        for (grantee,) in found:
+            self.execute(f"REVOKE ALL ON {self.quote_table(view)} FROM {grantee}")
 
 
 def _write_marks(sql: str) -> bytes:

@@ -15,6 +15,30 @@ from airflow_provider_rma.ledger.windows import Window
 #: The row of the database's answer to a query.
 Row = tuple[Any, ...]
 
+#: Comment on every table and view of the provider's own. An object without it belongs to somebody else.
+MARK = "Ledger of Run my Accounts, kept by airflow-provider-rma."
+
+
+@dataclass(frozen=True)
+class DatabaseObject:
+    """An object that is found under a name of the contract.
+
+    :param kind: as people call it: ``table``, ``view``, ``sequence``, …
+    :param is_marked: whether it carries the :data:`MARK`.
+    """
+
+    kind: str
+    name: str
+    is_marked: bool
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+def is_mark(comment: str | None) -> bool:
+    """Return whether a comment is the :data:`MARK`, alone or within a text that somebody has added to it."""
+    return MARK in (comment or "")
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -24,6 +48,7 @@ class Dialect:
     :param lookup: SQL type of a tenant, where a text of any length cannot be indexed.
     :param quotes: before and after a name.
     :param indexes: whether an index over tenant and month pays.
+    :param names_indexes: whether an index needs a name; else the database finds one that is free.
     :param add: how a column is added.
     :param options: added to CREATE TABLE, by table.
     """
@@ -32,12 +57,13 @@ class Dialect:
     lookup: str = ""
     quotes: tuple[str, str] = ('"', '"')
     indexes: bool = True
+    names_indexes: bool = True
     add: str = "ADD COLUMN"
     options: Mapping[str, str] = field(default_factory=dict)
 
     def quote(self, name: str) -> str:
         """Write a name in SQL."""
-        return f"{self.quotes[0]}{name}{self.quotes[1]}"
+        return f"{self.quotes[0]}{name.replace(self.quotes[1], self.quotes[1] * 2)}{self.quotes[1]}"
 
     def define(self, column: contract.Column, *, nullable: bool | None = None) -> str:
         """Write a column in CREATE TABLE or ALTER TABLE.
@@ -72,6 +98,10 @@ class WarehouseTransaction(ABC):
         """Return the few rows of a query."""
 
     @abstractmethod
+    def find_objects(self, names: Iterable[str]) -> dict[str, DatabaseObject]:
+        """Find what the database has under names of the contract: tables, views, and whatever else takes the name."""
+
+    @abstractmethod
     def columns(self, table: str) -> list[str]:
         """List the columns of a table; empty if there is no such table."""
 
@@ -85,10 +115,29 @@ class WarehouseTransaction(ABC):
 
     # ------------------------------------------------------------------ what a database may override
 
+    #: Whether the database takes every view.
+    takes_all_views = True
+
+    def mark(self, kind: str, name: str) -> None:
+        """Mark an object as the provider's own."""
+        self.execute(f"COMMENT ON {kind.upper()} {self.quote_table(name)} IS '{MARK}'")
+
+    def create_view(self, name: str) -> None:
+        """Create or replace a view, and mark it."""
+        self.execute(f"CREATE OR REPLACE VIEW {self.quote_table(name)} AS\n{self.write_query(name)}")
+        self.mark("view", name)
+
+    def write_query(self, view: str) -> str:
+        """Write the query of a view, with the names of tables and views as this transaction writes them."""
+        return views.replace_names(views.VIEWS[view], self.quote_table)
+
     def renew_views(self) -> None:
-        """Create or replace the views."""
-        for statement in views.statements():
-            self.execute(statement)
+        """Create or replace the views.
+
+        :raises ConfigurationError: objects of others depend on a view that cannot be replaced.
+        """
+        for name in views.VIEWS:
+            self.create_view(name)
 
     # ------------------------------------------------------------------ what every database has
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from typing import Any
 
@@ -54,9 +55,20 @@ def create_views(connection: Any) -> None:
         connection.execute(statement)
 
 
-def prefix_names(query: str, prefix: str) -> str:
-    """Put a prefix before the names of all tables and views in a query."""
+def replace_names(query: str, write_name: Callable[[str], str]) -> str:
+    """Write the names of all tables and views that a query reads in another way; their columns keep their qualifiers.
+
+    :param write_name: returns how a name is written, in quotes and with its schema or prefix.
+    """
     names = "|".join([*contract.TABLES, *VIEWS])
-    # Texts in quotes stay as they are: a kind of account is called like a view.
-    found = re.compile(rf"'[^']*'|\b(?:{names})\b")
-    return found.sub(lambda match: match[0] if match[0].startswith("'") else prefix + match[0], query)
+    found = re.compile(rf"\b(FROM|JOIN)\s+({names})\b(?P<alias>\s+AS\b)?")
+
+    def write(match: re.Match[str]) -> str:
+        return f"{match[1]} {write_name(match[2])}{match['alias'] or f' AS {match[2]}'}"
+
+    return found.sub(write, query)
+
+
+def reads_any(view: str, others: Iterable[str]) -> bool:
+    """Return whether the query of a view reads one of the others."""
+    return any(re.search(rf"\b(?:FROM|JOIN)\s+{other}\b", VIEWS[view]) for other in others)

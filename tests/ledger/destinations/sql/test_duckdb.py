@@ -16,6 +16,7 @@ from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.sql.duckdb import DuckDbDestination, DuckDbTransaction
 from tests.support.ledger.child_process import python, says
+from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, batch, load_window, posting
 
 _HOLD = """
@@ -94,7 +95,7 @@ print("done", flush=True)
 
 
 def test_the_contract_version_is_kept_and_a_newer_one_refused(path: Path) -> None:
-    with duckdb.connect(str(path)) as connection:
+    with connect_duckdb(path) as connection:
         assert connection.execute("SELECT version FROM contract").fetchall() == [(contract.CONTRACT_VERSION,)]
         connection.execute("UPDATE contract SET version = version + 1")
     with pytest.raises(ConfigurationError, match="newer version of this provider") as caught:
@@ -103,22 +104,22 @@ def test_the_contract_version_is_kept_and_a_newer_one_refused(path: Path) -> Non
 
 
 def test_opening_again_writes_nothing(path: Path) -> None:
-    with duckdb.connect(str(path)) as connection:
+    with connect_duckdb(path) as connection:
         before = connection.execute("SELECT * EXCLUDE (written_at), written_at::VARCHAR FROM contract").fetchall()
     with open_destination(str(path)):
         pass
-    with duckdb.connect(str(path)) as connection:
+    with connect_duckdb(path) as connection:
         after = connection.execute("SELECT * EXCLUDE (written_at), written_at::VARCHAR FROM contract").fetchall()
     assert after == before
 
 
 def test_tables_and_views_of_the_user_are_left_alone(path: Path) -> None:
-    with duckdb.connect(str(path)) as connection:
+    with connect_duckdb(path) as connection:
         connection.execute("CREATE TABLE budget AS SELECT 1 AS year")
         connection.execute("ALTER TABLE postings ADD COLUMN my_note VARCHAR")
     with open_destination(str(path)) as destination:
         load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
-    with duckdb.connect(str(path)) as connection:
+    with connect_duckdb(path) as connection:
         assert connection.execute("SELECT year FROM budget").fetchall() == [(1,)]
         assert connection.execute("SELECT my_note FROM postings").fetchall() == [(None,), (None,)]
 
