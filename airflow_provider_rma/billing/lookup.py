@@ -38,17 +38,20 @@ class Lookup(Generic[D]):
     """Finds in the books what a run is about, and keeps it in the run's working set.
 
     :param open_rows: journal rows whose document may or may not be in the books, by key.
+    :param started: the journal's time before anything was read, in seconds since 1970.
     """
 
     kind: DocumentKind[D]
     working_set: WorkingSet[D]
     open_rows: Mapping[str, JournalRow]
+    started: float
 
     def read_list(self, journalled: AbstractSet[str], newest: Iterable[str] = ()) -> Findings:
         """Read the whole list once and keep what it holds under the numbers of the run.
 
         A list proves absence only as far as it shows what is known to be there. If it holds none of the numbers that
-        the journal knows as booked, it proves nothing. If it lacks some, they are asked for by themselves; if one of
+        the journal knows as booked, it proves nothing. If it lacks some, they are asked for by themselves, and so is
+        what was sent without a reliable response: of that the list may lack what no journal knows as booked. If one of
         them is there after all, the list is incomplete, and each number of the run is asked for as well.
 
         :param journalled: keys that the journal knows as booked.
@@ -77,7 +80,8 @@ class Lookup(Generic[D]):
             return Findings(unproven=reason)
         lacking = journalled - seen.keys()
         others = {key: found for key, found in repeated.items() if not self.working_set.carries(key)}
-        if not (lacking and self._finds_lacking(lacking, newest)):
+        is_incomplete = bool(lacking) and self._finds_lacking(lacking, newest)
+        if not (self._finds_doubts() or is_incomplete):
             return Findings(repeated=others)
         log.warning("The list lacks numbers that exist: each number of this run is asked for by itself.")
         return Findings(repeated=others, unproven_keys=self._ask_for_pending())
@@ -94,14 +98,39 @@ class Lookup(Generic[D]):
 
     def _finds_lacking(self, lacking: AbstractSet[str], newest: Iterable[str]) -> bool:
         """Ask for numbers that the list lacks: those of the run, and of the others the newest."""
-        mine = {document.key: document.number for document in self.working_set.pending() if document.key in lacking}
+        mine = {document.key: document for document in self.working_set.pending() if document.key in lacking}
         others = [number for number in newest if normalize_number(number) in lacking - mine.keys()]
-        found = False
-        for number in filter(is_plain_number, [*mine.values(), *others]):
+        found = [self._ask(document.number, document) for document in mine.values()]
+        return any(found + [self._ask(number) for number in others])
+
+    def _finds_doubts(self) -> bool:
+        """Ask for what was sent without a reliable response, and is not in the list.
+
+        :returns: whether one was found that the list must have shown, because its settle time was over.
+        """
+        is_incomplete = False
+        for key, row in self.open_rows.items():
+            if not self.working_set.booked(key):
+                found = self._ask(row.number, self.working_set.document(key))
+                is_incomplete |= found and not row.is_alive(self.started)
+        return is_incomplete
+
+    def _ask(self, number: str, document: D | None = None) -> bool:
+        """Ask for one number by itself, and keep what is found.
+
+        :param document: of the run, which can also be found by its day where no path can carry its number.
+        :returns: whether something was found.
+        """
+        entities: Iterable[Entity] = ()
+        if is_plain_number(number):
             with suppress(NotFoundError):
-                entity = self.kind.get_booked(number)
-                self._keep(entity, self.kind.to_booked(entity))
-                found = True
+                entities = [self.kind.get_booked(number)]
+        elif document is not None and not self.kind.overwrites:
+            entities = self.kind.find_booked(document)
+        found = False
+        for entity in entities:
+            self._keep(entity, self.kind.to_booked(entity))
+            found = True
         return found
 
     def _ask_for_pending(self) -> frozenset[str]:
@@ -112,12 +141,10 @@ class Lookup(Generic[D]):
         for key, number in numbers.items():
             if self.working_set.booked(key):
                 continue
-            if not is_plain_number(number):
+            if is_plain_number(number):
+                self._ask(number)
+            else:
                 unproven.add(key)
-                continue
-            with suppress(NotFoundError):
-                entity = self.kind.get_booked(number)
-                self._keep(entity, self.kind.to_booked(entity))
         return frozenset(unproven)
 
     def ask_by_number(self, known: Iterable[str]) -> bool:
@@ -140,9 +167,7 @@ class Lookup(Generic[D]):
             log.info("No number known to exist was found by a look-up: reading the whole list instead.")
             return False
         for number in numbers.values():
-            with suppress(NotFoundError):
-                entity = self.kind.get_booked(number)
-                self._keep(entity, self.kind.to_booked(entity))
+            self._ask(number)
         log.info("Looked %d numbers up in the books.", len(numbers))
         return True
 

@@ -84,7 +84,7 @@ class Planner(Generic[D]):
                 self.working_set.record_result(repeated_result(self.kind.number_field, position, number, positions))
 
     def _read_books(self, open_rows: Mapping[str, JournalRow], started: float) -> Findings:
-        lookup = Lookup(self.kind, self.working_set, open_rows)
+        lookup = Lookup(self.kind, self.working_set, open_rows, started)
         newest = self.journal.newest_booked()
         if newest and self.kind.policy.absence_check == "by_number" and lookup.ask_by_number(newest):
             return Findings()

@@ -100,6 +100,8 @@ def refusal_result(document: Document, error: RejectedError) -> DocumentResult:
     """A document that the service refused and does not hold."""
     outcome = Outcome.REJECTED
     reason = f"refused by RMA (HTTP {error.status}); server_message quotes its reason, correct the record"
+    if not error.server_message:
+        reason = f"refused with HTTP {error.status} without a reason, and not in the books"
     if _CLOSED.search(error.server_message or ""):
         outcome = Outcome.CLOSED_PERIOD
         reason = "transdate: RMA refuses it as lying in a closed period; date it later, or have the period opened"

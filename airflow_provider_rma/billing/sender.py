@@ -184,7 +184,7 @@ class DocumentSender(Generic[D]):
         if doubt and comparison.differences and self.kind.overwrites:
             return self._unknown(document, attempt.row, f"{doubt}, and RMA does not show the values meant")
         outcome, reasons = document.sent_outcome, tuple[str, ...]()
-        if attempt.refusal is not None and attempt.row.attempts > 1:
+        if attempt.final_refusal is not None and attempt.row.attempts > 1:
             outcome, reasons = Outcome.UNCHANGED, ("refused, because an earlier attempt has booked it",)
         elif doubt:
             reasons = (f"{doubt}; found in {self.kind.place} by reading",)

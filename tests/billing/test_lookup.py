@@ -24,7 +24,8 @@ def book(desk: InvoiceDesk, **fields: Any) -> str:
 
 
 def lookup(desk: InvoiceDesk) -> Lookup[InvoiceDocument]:
-    return Lookup(desk.kind, desk.working_set, {row.key: row for row in desk.journal.open_rows()})
+    open_rows = {row.key: row for row in desk.journal.open_rows()}
+    return Lookup(desk.kind, desk.working_set, open_rows, desk.clock.now)
 
 
 def test_of_the_list_only_numbers_of_the_run_and_open_rows_are_kept(desk: InvoiceDesk) -> None:
@@ -163,3 +164,71 @@ def test_numbers_of_the_journal_that_stand_in_the_list_twice_are_found(desk: Inv
     journal_as_booked(desk, twice, mine.number)
     repeated = read(desk).repeated
     assert [[found.document_id for found in documents] for documents in repeated.values()] == [["10000", "7"]]
+
+
+def leave_doubt(desk: InvoiceDesk, number: str, *, settled: bool = True) -> None:
+    desk.leave(number, JournalState.UNKNOWN, settle_after=0.5 if settled else 100.0)
+
+
+def hide_all(desk: InvoiceDesk) -> None:
+    """Let the whole list be empty; the list of one day is not."""
+    read_list = desk.client.iter_invoices
+    desk.client.iter_invoices = lambda **given: (  # type: ignore[method-assign]
+        read_list(**given) if given["from_date"] == given["to_date"] else iter(())
+    )
+
+
+@pytest.mark.parametrize("number", ["R-1", "RG 7/2"])
+def test_a_doubt_that_the_list_lacks_is_asked_for_by_itself(desk: InvoiceDesk, number: str) -> None:
+    document = desk.add(make_invoice(invnumber=number))
+    desk.client.create_invoice(document.invoice)
+    leave_doubt(desk, number)
+    hide_all(desk)
+    read(desk)
+    assert [found.booked.number for found in desk.working_set.booked(document.key)] == [number]
+
+
+def test_a_doubt_of_another_input_is_asked_for_too(desk: InvoiceDesk) -> None:
+    number = book(desk)
+    leave_doubt(desk, number)
+    hide_all(desk)
+    read(desk)
+    assert len(desk.working_set.booked(number.casefold())) == 1
+
+
+def test_a_list_that_lacks_a_doubt_that_is_there_is_checked_number_by_number(desk: InvoiceDesk) -> None:
+    doubt, odd = book(desk), desk.add(make_invoice(invnumber="RG 7/2"))
+    late = desk.add(make_invoice())
+    desk.client.create_invoice(late.invoice)
+    leave_doubt(desk, doubt)
+    hide_all(desk)
+    assert read(desk).unproven_keys == {odd.key}
+    assert len(desk.working_set.booked(late.key)) == 1
+
+
+def test_a_list_may_lack_what_has_come_since(desk: InvoiceDesk) -> None:
+    doubt, other = book(desk), desk.add(make_invoice())
+    leave_doubt(desk, doubt, settled=False)
+    hide_all(desk)
+    assert read(desk) == Findings()
+    assert ("get_invoice", other.number) not in desk.client.calls
+
+
+def test_a_doubt_that_the_list_shows_is_not_asked_for(desk: InvoiceDesk) -> None:
+    doubt = book(desk)
+    leave_doubt(desk, doubt)
+    read(desk)
+    assert ("get_invoice", doubt) not in desk.client.calls
+
+
+def test_a_number_that_no_path_can_carry_is_looked_for_on_its_day(desk: InvoiceDesk) -> None:
+    listed = book(desk)
+    document = desk.add(make_invoice(invnumber="RG 7/2"))
+    desk.client.create_invoice(document.invoice)
+    journal_as_booked(desk, listed, document.number)
+    read_list = desk.client.iter_invoices
+    desk.client.iter_invoices = lambda **given: (  # type: ignore[method-assign]
+        one for one in read_list(**given) if given["from_date"] == given["to_date"] or one["invnumber"] == listed
+    )
+    read(desk)
+    assert len(desk.working_set.booked(document.key)) == 1

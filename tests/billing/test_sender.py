@@ -103,6 +103,22 @@ def test_a_refused_document_that_is_absent_is_rejected(desk: InvoiceDesk) -> Non
     assert (desk.row(result.number).state, desk.row(result.number).note) == ("rejected", "refused with HTTP 400")
 
 
+def test_a_refusal_without_a_word_is_not_said_to_have_one(desk: InvoiceDesk) -> None:
+    desk.client.errors["create_invoice"] = [EMPTY]
+    result = send(desk)
+    assert (result.outcome, result.server_message) == ("rejected", None)
+    assert result.reasons == ("refused with HTTP 400 without a reason, and not in the books",)
+
+
+def test_a_second_attempt_that_is_refused_without_a_word_and_found_was_created(desk: InvoiceDesk) -> None:
+    record = make_invoice()
+    desk.leave(record["invnumber"], JournalState.UNKNOWN, settle_after=0.5)
+    desk.client.errors["create_invoice"] = [EMPTY]
+    desk.client.books_failed_posts = True
+    result = send(desk, record)
+    assert (result.outcome, result.reasons) == ("created", ("refused with HTTP 400; found in the books by reading",))
+
+
 @pytest.mark.parametrize("refusal", [REFUSED, EMPTY])
 def test_a_refused_document_that_is_in_the_books_was_created(desk: InvoiceDesk, refusal: RejectedError) -> None:
     desk.client.errors["create_invoice"] = [refusal]

@@ -87,7 +87,8 @@ def run(
                 tally.failures.append(str(error))
             tally.schedules += 1
             tally.met.update(schedule.met)
-            tally.met["late numbers"] += len(schedule.late)
+            tally.met["misled numbers"] += len(schedule.excuses.misled)
+            tally.met["late numbers"] += len(schedule.excuses.late)
     return tally
 
 
@@ -116,6 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--schedules", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=3600.0, help="no further schedule begins after so many")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--stop", action="store_true", help="end at the first that fails; for one process")
     parser.add_argument("--step", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="print the tally for a program")
     given = parser.parse_args(arguments)
@@ -124,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.processes > 1:
         tally = run_in_processes(given.first, given.schedules, given.processes, seconds=given.seconds)
     else:
-        tally = run(given.first, given.schedules, seconds=given.seconds, step=given.step)
+        tally = run(given.first, given.schedules, seconds=given.seconds, step=given.step, stop_at_failure=given.stop)
     if given.json:
         lines = [json.dumps(vars(tally))]
     else:

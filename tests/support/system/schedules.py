@@ -20,34 +20,26 @@ from typing import Any
 
 from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal.store import Journal
+from airflow_provider_rma.billing.numbers import is_plain_number
 from airflow_provider_rma.billing.policy import Policy
+from tests.support.system.faults import LAGS, POST_FAULTS, draw_read, draw_status
+from tests.support.system.interruptions import SCOPES, Interruption
+from tests.support.system.judge import Judge, Readings
 from tests.support.system.service import Books, BooksServer, Call, Reply
-from tests.support.system.workers import DEATHS, Report, Turns, Worker, Workshop
+from tests.support.system.workers import DEATHS, MISTAKES, Report, Turns, Worker, Workshop
 
 START = 1_790_000_000.0
 DEADLINE, SETTLE = 120.0, 300.0
 
-#: What can become of a POST: the answer, and when the document comes into the books.
-POST_FAULTS = (
-    ("lost", "never"),
-    ("lost", "now"),
-    ("lost", "within"),
-    ("lost", "within"),
-    ("lost", "late"),
-    ("error", "never"),
-    ("error", "now"),
-    ("error", "within"),
-    ("busy", "never"),
-    ("busy", "now"),
-    ("page", "never"),
-    ("page", "now"),
-    ("normal", "within"),
-    ("normal", "late"),
-    ("refused", "never"),
-    ("refused", "now"),
-)
-READ_FAULTS = ("lost", "error", "busy", "page", "truncated", "cut")
 CALM_RUNS = 6
+
+#: How the host of a connection may be written, the port behind it.
+SPELLINGS = ("", "", "http://LOCALHOST:{}", "HTTP://localhost:{}", "http://localhost.:{}/", " http://LocalHost:0{} ")
+
+#: Faults that are not drawn, each with the reason: known to break what must hold, until they are mended.
+KNOWN: dict[str, str] = {
+    "storage": "an outcome file that cannot be written after the first POST ends the run without its evidence",
+}
 
 
 @dataclass
@@ -56,8 +48,6 @@ class Schedule:
 
     :param seed: everything that is drawn follows from it.
     :param settle_time: what the workers take for the settle time; another than the service's breaks the assumption.
-    :ivar late: numbers of which a document came into the books after its settle time.
-    :ivar contradicted: numbers that the service refused and booked all the same.
     :ivar met: what happened, to see that the schedules reach everything they are meant to reach.
     """
 
@@ -67,8 +57,6 @@ class Schedule:
     settle_time: float = SETTLE
     now: float = START
     log: list[str] = field(default_factory=list)
-    late: set[str] = field(default_factory=set)
-    contradicted: set[str] = field(default_factory=set)
     calm: bool = False
     met: Counter[str] = field(default_factory=Counter)
 
@@ -83,10 +71,12 @@ class Schedule:
         self._runs = 0
         dice = self.dice
         self.roughness = dice.choice((0.05, 0.25, 0.6))
+        self.lag = dice.choice(LAGS)
         self.records = [self._record(position) for position in range(dice.choice((1, 2, 2, 3, 5)))]
-        self.keys = [record["invnumber"].casefold() for record in self.records]
+        self.port = self.server.url.rpartition(":")[2]
+        url = f"http://localhost:{self.port}"
         self.shop = Workshop(
-            self.server.url,
+            url,
             self.tenant,
             self.engine,
             lambda: self.now,
@@ -100,6 +90,22 @@ class Schedule:
             ),
             max_in_flight=dice.choice((1, 1, 1, 4)),
         )
+        journal = Journal(
+            self.engine("judge"),
+            base_url=url,
+            tenant=self.tenant,
+            kind="invoice",
+            run="judge",
+            clock=lambda: self.now,
+        )
+        self.judge = Judge(self.books, self.shop, self.records, journal, self._tell, met=self.met)
+        self.excuses = self.judge.excuses
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it happens in the same way each time: threads of one run do not race with each other."""
+        lines = (worker.interruption and worker.interruption.happened for worker in self._workers.values())
+        return self.shop.max_in_flight == 1 and not any(lines)
 
     # ------------------------------------------------------------------ what happens
 
@@ -116,24 +122,26 @@ class Schedule:
                 )
             self._clear_up()
         except Exception as error:
-            raise AssertionError(f"seed {self.seed}: {error}\n" + "\n".join(self.log)) from error
+            how = "" if self.is_repeatable else " (threads race here: another try may go otherwise)"
+            again = f"python -m tests.support.system.chaos --first {self.seed} --schedules 1 --processes 1{how}"
+            told = f"seed {self.seed}: {type(error).__name__}: {error}"
+            raise AssertionError("\n".join((told, f"again: {again}", *self.log))) from error
         finally:
             for worker in self._workers.values():
-                if worker.dead:
-                    self.met[f"death {worker.death}"] += 1
+                self._note_worker(worker)
             del self.server.tenants[self.tenant]
 
     def _phase(self) -> None:
         kind = self.dice.choice(("one", "one", "two", "plan"))
         if kind == "one":
-            self._judge(self.shop.bill(self._worker(), self._some()))
+            self.judge.judge_run(self.shop.bill(self._worker(), self._some()))
         elif kind == "two":
             self._together()
         else:
             planned = self.shop.plan(self._worker(), self._some())
             self._pass_time(self.dice.choice((1.0, SETTLE, 2 * SETTLE)))
             if planned.plan is not None:
-                self._judge(self.shop.apply(self._worker(), planned.plan))
+                self.judge.judge_run(self.shop.apply(self._worker(), planned.plan))
 
     def _together(self) -> None:
         workers = [self._worker(), self._worker()]
@@ -163,20 +171,20 @@ class Schedule:
             raise failures[0]
         assert not any(thread.is_alive() for thread in threads), "workers wait for each other for ever"
         for report in reports:
-            self._judge(report)
+            self.judge.judge_run(report)
 
     def _clear_up(self) -> None:
         self.calm = True
         self._pass_time(SETTLE + DEADLINE + 1)
         for turn in range(CALM_RUNS):
             report = self.shop.bill(self._worker(), self.records)
-            self._judge(report)
+            self.judge.judge_run(report)
             if turn == 0:
                 self._pass_time(20 * SETTLE)
                 # Only the list shows a second document of a number.
                 self.shop.policy = replace(self.shop.policy, absence_check="full_list")
             elif {row["outcome"] for row in (report.rows or {}).values()} <= {"unchanged", "duplicate"}:
-                self._judge_end(report)
+                self.judge.judge_end(report)
                 return
         raise AssertionError(f"not settled after {CALM_RUNS} calm runs")
 
@@ -206,12 +214,58 @@ class Schedule:
 
     def _worker(self) -> Worker:
         self._runs += 1
-        worker = Worker(f"w{self._runs}", self._step)
-        if not self.calm and self.dice.random() < max(0.3, self.roughness):
-            worker.death, worker.nth = self.dice.choice(DEATHS), self.dice.choice((1, 1, 2))
+        dice = self.dice
+        worker = Worker(f"w{self._runs}", self._step, spelling=dice.choice(SPELLINGS).format(self.port))
+        if not self.calm:
+            if dice.random() < max(0.3, self.roughness):
+                worker.death, worker.nth = dice.choice(DEATHS), dice.choice((1, 1, 2))
+            elif dice.random() < 0.3:
+                worker.interruption = self._interruption()
+            elif dice.random() < 0.2:
+                worker.mistake, worker.exits = dice.choice(MISTAKES), dice.random() < 0.5
+            if dice.random() < 0.15:
+                worker.journal_room = dice.randrange(6)
+            if dice.random() < 0.15 and "storage" not in KNOWN:
+                worker.room = dice.randrange(14)
         self._workers[worker.name] = worker
-        self._tell(f"{worker.name} starts" + (f", dies at {worker.nth}. {worker.death!r}" if worker.death else ""))
+        self._tell(f"{worker.name} starts{self._describe(worker)}")
         return worker
+
+    def _interruption(self) -> Interruption:
+        dice = self.dice
+        scope = dice.choice(SCOPES)
+        if scope == "point":
+            return Interruption(scope, dice.choice((1, 1, 2)), dice.choice(DEATHS))
+        return Interruption(scope, dice.randint(1, 60) if scope == "loop line" else dice.randint(1, 3_000))
+
+    def _describe(self, worker: Worker) -> str:
+        said = [f"writes the host {worker.spelling!r}"] if worker.spelling else []
+        if worker.death:
+            said.append(f"dies at {worker.nth}. {worker.death!r}")
+        if worker.interruption:
+            said.append(
+                f"is interrupted at {worker.interruption.nth}. {worker.interruption.scope} "
+                f"{worker.interruption.point}".rstrip()
+            )
+        if worker.mistake:
+            said.append(f"has a mistake at {worker.mistake!r}{' and exits' if worker.exits else ''}")
+        said += [
+            f"its {name} has room for {room} writes"
+            for name, room in (("journal", worker.journal_room), ("storage", worker.room))
+            if room is not None
+        ]
+        return "".join(f", {what}" for what in said)
+
+    def _note_worker(self, worker: Worker) -> None:
+        if worker.dead:
+            self.met[f"death {worker.death}"] += 1
+        if worker.interruption is not None and worker.interruption.happened:
+            self.met[f"interruption at a {worker.interruption.scope}"] += 1
+        if worker.mistake_happened:
+            self.met[f"mistake at {worker.mistake}"] += 1
+        self.met["full journal"] += worker.journal_is_full
+        self.met["full storage"] += worker.storage_is_full
+        self.met["host spelled otherwise"] += bool(worker.spelling)
 
     def _step(self, name: str, point: str) -> None:
         """A worker passes a point: others may overtake it, and time may pass."""
@@ -227,43 +281,76 @@ class Schedule:
 
     def _decide(self, call: Call) -> Reply:
         with self._lock:
-            reply = self._draw(call)
-            self._tell(f"{call.actor} {call.kind} {call.number}: {reply.answer}, in the books at {reply.commit_at}")
-            if call.kind == "post":
-                self._note_late(call, reply)
-                self.met["posts"] += 1
-            if reply.answer != "normal":
-                self.met[f"{call.kind} {reply.answer}"] += 1
+            name, reply = self._draw_post(call) if call.kind == "post" else self._draw_read(call)
+            lacks = f", lacks {sorted(reply.hidden)}" if reply.hidden else ""
+            status = f" {reply.status}" if reply.status else ""
+            books = f", in the books at {self._show(reply.commit_at)}" if call.kind == "post" else ""
+            books += f" and again at {self._show(reply.repeat_at)}" if reply.repeat_at is not None else ""
+            self._tell(f"{call.actor} {call.kind} {call.number}: {name}{status}{books}{lacks}")
+            self.met["posts"] += call.kind == "post"
+            if name != "normal":
+                self.met[f"{call.kind} {name}"] += 1
+                self.met[f"{call.kind} {name}{status}"] += bool(status)
         return reply
 
-    def _draw(self, call: Call) -> Reply:
-        hit = not self.calm and self.dice.random() < self.roughness
-        if call.kind != "post":
-            faults = (*READ_FAULTS, "page_404") if call.kind == "get" else READ_FAULTS
-            return Reply(self.dice.choice(faults) if hit else "normal")
+    def _is_hit(self) -> bool:
+        return not self.calm and self.dice.random() < self.roughness
+
+    def _draw_read(self, call: Call) -> tuple[str, Reply]:
+        name, reply = "normal", Reply()
+        if self._is_hit():
+            name, reply = draw_read(self.dice, call.kind, self.books.visible())
+        if call.kind in ("list", "day"):
+            behind = {one.id for one in self.books.visible() if not self.calm and one.due + self.lag > self.now}
+            self.met["list lags"] += bool(behind - reply.hidden)
+            reply = replace(reply, hidden=reply.hidden | behind)
+            self._note_list(call, reply)
+        return name, reply
+
+    def _note_list(self, call: Call, reply: Reply) -> None:
+        """Note whom a list misleads: who cannot know better."""
+        if call.kind == "list":
+            readings = self.judge.readings.setdefault(call.actor, Readings())
+            readings.begun = self.now if readings.begun is None else readings.begun
+            readings.lied |= bool(reply.hidden)
+        hidden = {one.number for one in self.books.visible() if one.id in reply.hidden}
+        for number in hidden:
+            row = self.judge.journal.get([number.casefold()]).get(number.casefold())
+            if not is_plain_number(number) and (row is None or row.state != JournalState.CREATED):
+                self.excuses.misled.add(number.casefold())
+
+    def _draw_post(self, call: Call) -> tuple[str, Reply]:
         if self._workers[call.actor].dies_in_flight:
-            answer, when = "lost", self.dice.choice(("never", "now", "within", "late"))
+            name, when = "lost", self.dice.choice(("never", "now", "within", "late"))
         else:
-            answer, when = self.dice.choice(POST_FAULTS) if hit else ("normal", "now")
+            name, when = self.dice.choice(POST_FAULTS) if self._is_hit() else ("normal", "now")
         settles_at = self._settles_at(call)
-        due = {
-            "never": None,
-            "now": self.now,
-            "within": self.now + self.dice.choice((self.dice.random(), 1.0)) * max(0.0, settles_at - self.now),
-            "late": max(self.now, settles_at) + self.dice.uniform(1, 3 * SETTLE),
-        }[when]
-        return Reply(answer, due)
+        within = self.now + self.dice.choice((self.dice.random(), 1.0)) * max(0.0, settles_at - self.now)
+        late = max(self.now, settles_at) + self.dice.uniform(1, 3 * SETTLE)
+        due = {"never": None, "now": self.now, "within": within, "late": late}[when]
+        repeat = self.dice.choice((self.now, within, late)) if name.startswith("repeated") else None
+        answer = {"repeated": "normal", "repeated, lost": "lost"}.get(name, name)
+        reply = Reply(answer, due, draw_status(self.dice, answer), repeat)
+        self._note_post(call, reply, settles_at)
+        return name, reply
+
+    def _note_post(self, call: Call, reply: Reply, settles_at: float) -> None:
+        key, due = call.number.casefold(), reply.commit_at
+        if reply.repeat_at is not None:
+            self.excuses.repeated.add(key)
+        if due is None:
+            return
+        if due > settles_at:
+            self.excuses.late.add(key)
+        if reply.answer in ("refused", "refused_xml", "token"):
+            self.excuses.contradicted.add(key)
+        if reply.answer == "empty_refusal" and due > self.now:
+            self.excuses.deferred.add(key)
 
     def _settles_at(self, call: Call) -> float:
         """Until when this POST's document must be in the books for the guarantee to hold."""
         claimed = self._workers[call.actor].claims[call.number.casefold()]
         return (claimed.settles_at or 0.0) - self.settle_time + SETTLE
-
-    def _note_late(self, call: Call, reply: Reply) -> None:
-        if reply.commit_at is not None and reply.commit_at > self._settles_at(call):
-            self.late.add(call.number.casefold())
-        if reply.commit_at is not None and reply.answer == "refused":
-            self.contradicted.add(call.number.casefold())
 
     def _pass_time(self, seconds: float) -> None:
         self.now += seconds
@@ -271,75 +358,6 @@ class Schedule:
     def _tell(self, what: str) -> None:
         self.log.append(f"{self.now - START:10.1f}  {what}")
 
-    # ------------------------------------------------------------------ what must hold
-
-    def _count(self) -> Counter[str]:
-        return Counter(one.number.casefold() for one in self.books.visible())
-
-    def _judge(self, report: Report) -> None:
-        """What a run reports is true, whether or not it could finish."""
-        count = self._count()
-        for key in self.keys:
-            assert count[key] <= 1 or key in self.late, f"{key} is in the books {count[key]} times"
-        for key, row in (report.rows or {}).items():
-            self._tell(f"{report.worker.name} reports {key} {row['outcome']} {row.get('reasons', '')}")
-            self._judge_row(report.worker, key, row, count[key])
-            taken = "taken" if any("another run" in reason for reason in row.get("reasons", ())) else ""
-            self.met[f"outcome {row['outcome']} {taken}".strip()] += 1
-        attempts = {key: entry.attempts for key, entry in self._journal().get(self.keys).items()}
-        for key in self.keys:
-            sent = self.books.posts[key]
-            assert sent <= attempts.get(key, 0), f"{key} was sent {sent} times, claimed {attempts.get(key, 0)} times"
-
-    def _judge_row(self, worker: Worker, key: str, row: dict[str, Any], documents: int) -> None:
-        outcome = row["outcome"]
-        sent = key in worker.claims
-        allowed = {
-            "created": documents >= 1 and sent,
-            "unchanged": documents >= 1,
-            "duplicate": documents >= 2 and key in self.late,
-            "unknown": True,
-            "held": True,
-            # Of the worker's own documents: another worker may have booked it meanwhile.
-            "rejected": sent and (not self._booked_by(worker, key) or key in self.contradicted),
-        }
-        assert allowed.get(outcome, False), f"{key} is reported {outcome}, and the books hold {documents}: {row}"
-
-    def _booked_by(self, worker: Worker, key: str) -> bool:
-        return any(one.actor == worker.name and one.number.casefold() == key for one in self.books.visible())
-
-    def _judge_end(self, report: Report) -> None:
-        """Nothing is lost, nothing is there twice, and nothing is in doubt."""
-        assert report.rows is not None
-        count = self._count()
-        for record, key in zip(self.records, self.keys, strict=True):
-            booked = [one for one in self.books.visible() if one.number.casefold() == key]
-            row = report.rows[key]
-            if key not in self.late:
-                assert count[key] == 1, f"{key} is in the books {count[key]} times"
-            assert row["outcome"] == ("duplicate" if count[key] > 1 else "unchanged"), row
-            gross = record["incomeentries"][0]["amount"] + record["taxentries"][0]["amount"]
-            assert all(one.gross == gross for one in booked)
-            if count[key] > 1:
-                assert all(one.id in row["reasons"][0] for one in booked), row
-            else:
-                assert Decimal(row["gross"]) == gross
-        if not self.late:
-            total = sum((record["incomeentries"][0]["amount"] for record in self.records), Decimal(0))
-            total += sum((record["taxentries"][0]["amount"] for record in self.records), Decimal(0))
-            assert sum((one.gross for one in self.books.visible()), Decimal(0)) == total
-            assert report.summary is not None
-            assert report.summary.total == total
-        states = {entry.state for entry in self._journal().get(self.keys).values()}
-        assert states == {JournalState.CREATED}, states
-        assert not list(self._journal().open_rows())
-
-    def _journal(self) -> Journal:
-        return Journal(
-            self.engine("judge"),
-            base_url=self.server.url,
-            tenant=self.tenant,
-            kind="invoice",
-            run="judge",
-            clock=lambda: self.now,
-        )
+    @staticmethod
+    def _show(moment: float | None) -> str:
+        return "no time" if moment is None else f"{moment - START:.1f}"

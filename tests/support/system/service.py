@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -31,7 +32,7 @@ class Call:
     """A request as it arrived.
 
     :param actor: the token it came with, by which callers are told apart.
-    :param kind: ``post``, ``list`` or ``get``.
+    :param kind: ``post``, ``list``, ``day`` (the list of one day) or ``get``.
     :param number: the invoice number asked for, or sent.
     """
 
@@ -63,13 +64,25 @@ class Booked:
 class Reply:
     """What becomes of a request.
 
-    :param answer: ``normal``, ``lost`` (the connection is reset), ``error`` (500), ``busy`` (429), ``page`` (HTML),
-        ``refused`` (400), ``truncated`` (fewer bytes than announced) or ``cut`` (well framed, but it ends early).
+    :param answer: ``normal``, or one of
+
+        - ``lost``: the connection is reset;
+        - ``error`` (500), ``busy`` (429), ``accepted`` (202), ``partial`` (206, of a body the first half);
+        - ``refused`` (400), ``refused_xml`` (400) and ``token`` (401): refusals in the service's own form;
+        - ``page``: HTML with status 200; ``firewall``: HTML with ``status``; ``empty_refusal``: ``status``, no body;
+        - ``truncated``: fewer bytes than announced; ``cut``: well framed, but it ends early;
+        - ``hint`` and ``continue``: an interim answer (103, 100) before the normal one; ``hint_lost``: only that.
+    :param status: of ``firewall`` and ``empty_refusal``.
     :param commit_at: when a sent document comes into the books; None if it never does.
+    :param repeat_at: when it comes into the books again, because something on the way delivered it twice.
+    :param hidden: ids of documents that a list lacks, though the books hold them.
     """
 
     answer: str = "normal"
     commit_at: float | None = None
+    status: int = 0
+    repeat_at: float | None = None
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -78,12 +91,15 @@ class Books:
 
     :param decide: called for each request, in the thread of its connection.
     :param now: the clock of the books, seconds since 1970.
+    :ivar posts: how often each number was sent.
+    :ivar sent: who has sent which number.
     """
 
     decide: Callable[[Call], Reply]
     now: Callable[[], float]
     documents: list[Booked] = field(default_factory=list)
     posts: Counter[str] = field(default_factory=Counter)
+    sent: set[tuple[str, str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def visible(self, number: str | None = None) -> list[Booked]:
@@ -100,9 +116,13 @@ class Books:
         if call.kind == "post":
             with self._lock:
                 self.posts[call.number.casefold()] += 1
-                if reply.commit_at is not None:
-                    self.documents.append(self._booked(call, reply.commit_at))
-        return _FAULTS[reply.answer]() if reply.answer in _FAULTS else _damaged(reply.answer, self._answer(call))
+                self.sent.add((call.actor, call.number.casefold()))
+                for due in (reply.commit_at, reply.repeat_at):
+                    if due is not None:
+                        self.documents.append(self._booked(call, due))
+        if reply.answer in _FAULTS:
+            return _FAULTS[reply.answer](reply.status)
+        return _deliver(reply.answer, *self._answer(call, reply.hidden))
 
     def _booked(self, call: Call, due: float) -> Booked:
         sent = call.sent
@@ -119,17 +139,19 @@ class Books:
         day = str(sent.get("transdate", ""))[:10]
         return Booked(number, call.number, due, net + tax, json.dumps(booked).encode(), day, call.actor)
 
-    def _answer(self, call: Call) -> tuple[int, bytes]:
+    def _answer(self, call: Call, hidden: frozenset[str]) -> tuple[int, bytes, str]:
         if call.kind == "post":
-            return 204, b""
+            return 204, b"", _JSON
         if call.kind == "get":
             found = self.visible(call.number)
             if not found:
-                return 404, b'{"error": "nicht gefunden"}'
-            return 200, found[0].text
+                return 404, b'{"error": "nicht gefunden"}', _JSON
+            return 200, found[0].text, _JSON
         first, last = (call.query.get(name, [""])[0][:10] for name in ("from", "to"))
-        texts = [one.text for one in self.visible() if first <= one.day <= last]
-        return 200, b'{"invoice":[' + b",".join(texts) + b"]}"
+        texts = [one.text for one in self.visible() if first <= one.day <= last and one.id not in hidden]
+        if not texts:
+            return 200, b"<invoices/>", "application/xml"
+        return 200, b'{"invoice":[' + b",".join(texts) + b"]}", _JSON
 
 
 def _sum(sent: dict[str, Any], wrapper: str, item: str) -> Decimal:
@@ -138,33 +160,44 @@ def _sum(sent: dict[str, Any], wrapper: str, item: str) -> Decimal:
     return sum((Decimal(str(line["amount"])) for line in lines), Decimal(0))
 
 
-_REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 404: "Not Found", 429: "Slow Down", 500: "Error"}
+_JSON = "application/json"
 
 
-def _encode(status: int, body: bytes, media: str = "application/json", announced: int | None = None) -> bytes:
+def _encode(status: int, body: bytes, media: str = _JSON, announced: int | None = None) -> bytes:
     length = "" if status == 204 else f"Content-Length: {len(body) if announced is None else announced}\r\n"
-    head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {media}\r\n{length}\r\n"
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {media}\r\n{length}\r\n"
     return head.encode() + body
 
 
-_FAULTS: dict[str, Callable[[], bytes | None]] = {
-    "lost": lambda: None,
-    "error": lambda: _encode(500, b'{"error": "Interner Fehler"}'),
-    "busy": lambda: _encode(429, b""),
-    "page": lambda: _encode(200, PAGE, "text/html"),
-    "page_404": lambda: _encode(404, PAGE, "text/html"),
-    "refused": lambda: _encode(400, b'{"error": "Die Rechnung ist nicht korrekt."}'),
+_HINT = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_FAULTS: dict[str, Callable[[int], bytes | None]] = {
+    "lost": lambda _: None,
+    "hint_lost": lambda _: _HINT,
+    "error": lambda _: _encode(500, b'{"error": "Interner Fehler"}'),
+    "busy": lambda _: _encode(429, b""),
+    "accepted": lambda _: _encode(202, b""),
+    "token": lambda _: _encode(401, b'{"error": "Unbekannter Zugang"}'),
+    "page": lambda _: _encode(200, PAGE, "text/html"),
+    "firewall": lambda status: _encode(status, PAGE, "text/html"),
+    "empty_refusal": lambda status: _encode(status, b""),
+    "refused": lambda _: _encode(400, b'{"error": "Die Rechnung ist nicht korrekt."}'),
+    "refused_xml": lambda _: _encode(400, b"<error>Die Rechnung ist nicht korrekt.</error>", "application/xml"),
 }
 
 
-def _damaged(how: str, answer: tuple[int, bytes]) -> bytes:
-    status, body = answer
+def _deliver(how: str, status: int, body: bytes, media: str) -> bytes:
+    half = body[: len(body) // 2]
     if how == "truncated" and body:
         # The connection is closed after it, see _serve.
-        return _encode(status, body[: len(body) // 2], announced=len(body))
+        return _encode(status, half, media, announced=len(body))
     if how == "cut" and body:
-        return _encode(status, body[: len(body) // 2])
-    return _encode(status, body)
+        return _encode(status, half, media)
+    if how == "partial":
+        return _encode(206, half, media)
+    interim = {"hint": _HINT, "continue": _CONTINUE}.get(how, b"")
+    return interim + _encode(status, body, media)
 
 
 class BooksServer:
@@ -220,7 +253,11 @@ class BooksServer:
 
 
 def _is_whole(answer: bytes) -> bool:
+    for interim in (_HINT, _CONTINUE):
+        answer = answer.removeprefix(interim)
     head, _, body = answer.partition(b"\r\n\r\n")
+    if not head:
+        return False
     length = head.lower().rpartition(b"content-length: ")
     return not length[1] or int(length[2].split(b"\r\n")[0]) == len(body)
 
@@ -248,5 +285,6 @@ def _receive(client: socket.socket, data: bytes) -> tuple[Call, str, bytes] | No
     elif len(parts) > 2:
         call = Call(actor, "get", parts[2], {})
     else:
-        call = Call(actor, "list", "", parse_qs(address.query))
+        query = parse_qs(address.query)
+        call = Call(actor, "day" if query.get("from") == query.get("to") else "list", "", query)
     return call, parts[0], body[length:]

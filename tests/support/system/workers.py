@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import IO, Any
+from typing import Any
 
 from airflow_provider_rma.billing.booked import BookedDocument
+from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
+from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
 from airflow_provider_rma.billing.files import RunFolder
 from airflow_provider_rma.billing.journal.model import JournalRow
 from airflow_provider_rma.billing.journal.store import Journal
@@ -25,10 +28,13 @@ from airflow_provider_rma.billing.outcomes import DocumentResult, RunSummary, fa
 from airflow_provider_rma.billing.plan_file import PlanReader
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import BillingRun
+from airflow_provider_rma.billing.run_record import Provenance
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
-from airflow_provider_rma.exceptions import RunMyAccountsError
+from airflow_provider_rma.exceptions import JournalError, RunMyAccountsError
+from tests.support.system.interruptions import Interrupted, Interruption
+from tests.support.system.memory_files import FillingFiles, MemoryFiles
 
 #: Where a worker can die. ``in flight`` is after the request has left and before anything of the answer has arrived.
 DEATHS = (
@@ -41,11 +47,20 @@ DEATHS = (
     "before record",
     "after record",
     "before outcome",
+    "before evidence",
 )
+
+
+#: Where a mistake in the program can show: beside those where a document is sent, what happens is the same.
+MISTAKES = ("before claim", "after claim", "in flight", "after reply", "reading back", "before record", "after record")
 
 
 class Killed(BaseException):
     """The worker is dead."""
+
+
+class MistakeError(Exception):
+    """A mistake in the program."""
 
 
 @dataclass
@@ -85,32 +100,6 @@ class Turns:
             self._condition.notify_all()
 
 
-class Files:
-    """Files in memory, as much of a file system as a run needs."""
-
-    def __init__(self) -> None:
-        self.content: dict[str, bytes] = {}
-
-    def makedirs(self, path: str, exist_ok: bool = False) -> None:
-        """Folders need not be made."""
-
-    def open(self, path: str, mode: str = "rb") -> IO[bytes]:
-        """Open a file."""
-        if mode == "rb":
-            return BytesIO(self.content[path])
-        return _Writing(self.content, path)
-
-
-class _Writing(BytesIO):
-    def __init__(self, content: dict[str, bytes], path: str) -> None:
-        super().__init__()
-        self._content, self._path = content, path
-
-    def close(self) -> None:
-        self._content[self._path] = self.getvalue()
-        super().close()
-
-
 @dataclass
 class Worker:
     """One attempt to bill, by one process.
@@ -119,28 +108,66 @@ class Worker:
     :param step: called at every point where it may be overtaken.
     :param death: where it dies, one of ``DEATHS``; None if it lives.
     :param nth: at which passage of that point, from 1.
+    :param interruption: an interruption of its main thread.
+    :param mistake: where a mistake in the program shows, one of ``MISTAKES``; None if there is none.
+    :param exits: whether the mistake ends the thread (``SystemExit``) instead of being an error.
+    :param room: how many writes its storage has room for, None for any number.
+    :param journal_room: how many changes its journal has room for, None for any number.
+    :param spelling: how its connection writes the host; as the service is known if empty.
     """
 
     name: str
     step: Callable[[str, str], None]
     death: str | None = None
     nth: int = 1
+    interruption: Interruption | None = None
+    mistake: str | None = None
+    exits: bool = False
+    room: int | None = None
+    journal_room: int | None = None
+    spelling: str = ""
     dead: bool = False
+    mistake_happened: bool = False
+    journal_is_full: bool = False
+    storage_is_full: bool = False
     claims: dict[str, JournalRow] = field(default_factory=dict)
-    created: set[str] = field(default_factory=set)
 
     def at(self, point: str) -> None:
         """Pass a point.
 
         :raises Killed: if it dies here, or is dead already.
+        :raises Interrupted: if its main thread is interrupted here.
+        :raises MistakeError: if the program has a mistake here; or SystemExit.
         """
         if not self.dead:
             self.step(self.name, point)
+            if self.interruption is not None:
+                self.interruption.at(point)
         if self.death == point:
             self.nth -= 1
             self.dead = self.dead or self.nth <= 0
         if self.dead:
             raise Killed(point)
+        if self.mistake == point and not self.mistake_happened:
+            self.mistake_happened = True
+            raise SystemExit(3) if self.exits else MistakeError(point)
+
+    def write_journal(self) -> None:
+        """Count a change of the journal.
+
+        :raises JournalError: if its disk is full.
+        """
+        if self.journal_room is None:
+            return
+        self.journal_room -= 1
+        if self.journal_room < 0:
+            self.journal_is_full = True
+            raise JournalError("the journal cannot be written (the disk is full)", retryable=True)
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether its storage or its journal was full, or a mistake in the program has shown."""
+        return self.storage_is_full or self.journal_is_full or self.mistake_happened
 
     @property
     def dies_in_flight(self) -> bool:
@@ -165,6 +192,7 @@ class MortalJournal(Journal):
         self, number: str, content_hash: str, seen: JournalRow | None, *, settle_after: float
     ) -> JournalRow | None:
         self.worker.at("before claim")
+        self.worker.write_journal()
         entry = super().claim(number, content_hash, seen, settle_after=settle_after)
         if entry is not None:
             self.worker.claims[entry.key] = entry
@@ -173,12 +201,14 @@ class MortalJournal(Journal):
 
     def record(self, row: JournalRow, *args: Any, **values: Any) -> bool:
         self.worker.at("before record")
+        self.worker.write_journal()
         done = super().record(row, *args, **values)
         self.worker.at("after record")
         return done
 
     def import_booked(self, document: BookedDocument, content_hash: str) -> None:
         self.worker.at("before record")
+        self.worker.write_journal()
         super().import_booked(document, content_hash)
         self.worker.at("after record")
 
@@ -215,23 +245,36 @@ class MortalOutput(RunFolder):
         super().write_outcomes(results, summary)
 
 
+class MortalEvidence(EvidenceWriter):
+    """The evidence of a worker that may die."""
+
+    worker: Worker
+
+    def write(self, facts: RunFacts, documents: Iterable[Mapping[str, Any]]) -> EvidenceRef:
+        self.worker.at("before evidence")
+        return super().write(facts, documents)
+
+
 @dataclass
 class Report:
     """What a worker left.
 
-    :ivar rows: the outcome file by number (as compared); None if the worker died before it was written.
+    :ivar rows: the outcome file by number (as compared); None if there is none, which a worker that died leaves.
+    :ivar error: what its run raised.
+    :ivar is_disturbed: whether its main thread was interrupted, a disk was full, or a mistake has shown.
     """
 
     worker: Worker
     rows: dict[str, dict[str, Any]] | None = None
     summary: RunSummary | None = None
-    error: RunMyAccountsError | None = None
+    error: Exception | None = None
     plan: tuple[str, str] | None = None
+    is_disturbed: bool = False
 
 
 @dataclass
 class Workshop:
-    """Where workers bill: a service, a journal's database, a clock.
+    """Where workers bill: a service, a journal's database, storage, a clock.
 
     :param url: address of the service.
     :param engine: gives the journal's database of a worker.
@@ -244,7 +287,12 @@ class Workshop:
     sleep: Callable[[float], None]
     policy: Policy
     max_in_flight: int = 1
-    files: Files = field(default_factory=Files)
+    files: MemoryFiles = field(default_factory=MemoryFiles)
+
+    @property
+    def evidence_folder(self) -> str:
+        """The folder of the tenant's evidence."""
+        return f"evidence/{self.tenant}"
 
     def bill(self, worker: Worker, records: list[dict[str, Any]]) -> Report:
         """Bill records until the end, or until the worker dies."""
@@ -273,8 +321,9 @@ class Workshop:
     def _work(self, report: Report, do: Callable[[BillingRun[InvoiceDocument]], None]) -> Report:
         worker = report.worker
         folder = f"{worker.name}-{len(self.files.content)}"
+        files = self.files if worker.room is None else FillingFiles(self.files, worker.room)
         config = ClientConfig(
-            host=self.url,
+            host=worker.spelling or self.url,
             tenant=self.tenant,
             token=worker.name,
             allow_writes=True,
@@ -286,26 +335,41 @@ class Workshop:
         client.worker = worker
         with client:
             try:
-                do(self._run(worker, client, folder))
+                run = self._run(worker, client, RunFolder(files, folder, folder))
+                with worker.interruption.arm(run.stop) if worker.interruption else nullcontext():
+                    do(run)
             except RunMyAccountsError as error:
                 report.error = error
+            except OSError as error:
+                if worker.room is None:
+                    raise
+                report.error = error
+            except MistakeError as error:
+                report.error = error
+            except (Interrupted, SystemExit):
+                pass
             except Killed:
                 return report
+        is_interrupted = worker.interruption is not None and worker.interruption.happened
+        worker.storage_is_full = isinstance(files, FillingFiles) and files.is_full
+        report.is_disturbed = is_interrupted or worker.is_disturbed
         written = self.files.content.get(f"{folder}/outcomes.ndjson")
-        if written is not None:
-            rows = map(json.loads, written.decode().splitlines())
-            report.rows = {row["number"].casefold(): row for row in rows}
+        if written is not None and not worker.dead:
+            # Of a file that could not be written to its end, the last line may be a part.
+            lines = written.decode().split("\n")[:-1]
+            report.rows = {row["number"].casefold(): row for row in map(json.loads, lines)}
         return report
 
-    def _run(self, worker: Worker, client: MortalClient, folder: str) -> BillingRun[InvoiceDocument]:
+    def _run(self, worker: Worker, client: MortalClient, folder: RunFolder) -> BillingRun[InvoiceDocument]:
+        origin, engine = client.config.origin, self.engine(worker.name)
         journal = MortalJournal(
-            self.engine(worker.name),
-            base_url=self.url,
-            tenant=self.tenant,
-            kind="invoice",
-            run=worker.name,
-            clock=self.clock,
+            engine, base_url=origin, tenant=self.tenant, kind="invoice", run=worker.name, clock=self.clock
         )
         journal.worker = worker
-        output = MortalOutput(self.files, folder, folder, worker=worker)
-        return BillingRun(InvoiceKind(client, self.policy), journal, output, failing_outcomes(None))
+        evidence = MortalEvidence(engine, folder.fs, self.evidence_folder, origin, self.tenant)
+        evidence.worker = worker
+        output = MortalOutput(folder.fs, folder.folder, folder.url, worker=worker)
+        provenance = Provenance(evidence)
+        return BillingRun(
+            InvoiceKind(client, self.policy), journal, output, failing_outcomes(None), provenance=provenance
+        )
