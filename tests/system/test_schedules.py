@@ -72,7 +72,7 @@ def test_a_seed_tells_the_same_story_twice(tmp_path: Path) -> None:
                 schedule.run()
                 if not schedule.is_repeatable:
                     break
-                stories.append([line for line in schedule.log])
+                stories.append(schedule.log)
             if len(stories) == 2:
                 told += 1
                 assert stories[0] == stories[1]
