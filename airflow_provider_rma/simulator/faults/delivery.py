@@ -43,6 +43,8 @@ async def replace_response(
         return error_response(rule.status or 500, "Interner Serverfehler.")
     if rule.fault == "html":
         return HTMLResponse(_PAGE, rule.status or 200)
+    if rule.fault == "no_body":
+        return Response(status_code=rule.status or 400)
     if rule.fault == "redirect":
         return Response(status_code=302, headers={"Location": "/login"})
     if rule.fault == "too_many_requests":
@@ -51,24 +53,30 @@ async def replace_response(
 
 
 async def deliver(response: Response, rule: FaultRule | None, scope: Any, receive: Any, send: Any) -> None:
-    """Send the response as it is, in drops (``slow_answer``), or only its beginning (``truncated``)."""
-    if rule is None or rule.fault not in ("slow_answer", "truncated"):
+    """Send the response as it is, in drops (``slow_answer``), behind an ``interim`` one, or only its beginning
+    (``truncated``, ``partial``)."""
+    if rule is None or rule.fault not in ("slow_answer", "interim", "truncated", "partial"):
         await response(scope, receive, send)
         return
     connection = ClientConnection(scope, receive)
     body = await _read_whole(response)
+    status = response.status_code
+    if rule.fault == "partial":
+        status, body = 206, body[: len(body) // 2 if rule.at is None else rule.at]
     headers = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in response.raw_headers
         if name != b"content-length"
     ]
-    if response.status_code != 204 and not _is_chunked(rule):
+    if status != 204 and not _is_chunked(rule):
         headers.append(("content-length", str(len(body))))
     headers.append(("connection", "close"))
-    if rule.fault == "slow_answer":
-        await connection.send(write_head(response.status_code, headers) + body, seconds=rule.seconds)
-    else:
-        await connection.send(_cut(rule, response.status_code, headers, body))
+    if rule.fault == "truncated":
+        await connection.send(_cut(rule, status, headers, body))
+        return
+    interim = write_head(rule.status or 103, []) if rule.fault == "interim" else b""
+    seconds = rule.seconds if rule.fault == "slow_answer" else 0.0
+    await connection.send(interim + write_head(status, headers) + body, seconds=seconds)
 
 
 def _is_chunked(rule: FaultRule) -> bool:

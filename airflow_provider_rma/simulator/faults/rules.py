@@ -13,11 +13,16 @@ FAULTS = (
     "lost",
     "error",
     "html",
+    "no_body",
     "redirect",
     "too_many_requests",
     "slow_commit",
     "slow_answer",
     "truncated",
+    "partial",
+    "interim",
+    "repeated",
+    "short_list",
 )
 #: Seconds that a fault may last at most.
 _LONGEST = 86_400
@@ -34,15 +39,17 @@ class FaultRule:
     :param count: hit that many requests, then stop; without it (and without ``probability``) every request.
     :param probability: hit a request with this probability (0 to 1), drawn from a generator seeded with ``seed``.
     :param skip: let the first so many matching requests pass.
-    :param after_commit: faults that replace the response (``lost``, ``error``, ``html``, ``redirect``,
+    :param after_commit: faults that replace the response (``lost``, ``error``, ``html``, ``no_body``, ``redirect``,
         ``too_many_requests``) hit after the request was carried out, not before.
     :param seconds: how long ``slow_commit`` waits before carrying out, or ``slow_answer`` takes to send.
     :param retry_after: seconds announced with ``too_many_requests``.
     :param framing: how a truncated body travels: with a ``content_length`` that promises more, ``chunked`` without
         the last chunk, ``close`` (no length at all, the end of the connection ends it), or ``intact`` (the framing is
         right, only the document ends early).
-    :param at: bytes of the body that still arrive; half of it without.
-    :param status: status of the ``html`` page or of the ``error``.
+    :param at: bytes of the body that still arrive, half of it without; of a ``short_list`` how many entities, none
+        without.
+    :param status: status of the ``html`` page, of the ``error``, of the response with ``no_body`` or of the ``interim``
+        one.
     """
 
     request_class: str
@@ -82,8 +89,9 @@ class FaultRule:
                 raise ValueError(f"{name} must be a whole number from 0, not {value!r}")
         if not 0 <= self.seconds <= _LONGEST or not 0 <= (self.probability or 0) <= 1:
             raise ValueError(f"seconds must lie between 0 and {_LONGEST}, probability between 0 and 1")
-        if self.status is not None and not 200 <= self.status <= 599:
-            raise ValueError(f"status must lie between 200 and 599, not {self.status}")
+        lowest, highest = (100, 199) if self.fault == "interim" else (200, 599)
+        if self.status is not None and not lowest <= self.status <= highest:
+            raise ValueError(f"status must lie between {lowest} and {highest}, not {self.status}")
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> FaultRule:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import json
+import socket
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -127,6 +130,67 @@ def test_a_page_of_html_instead_of_the_answer(simulator: SimulatorProcess) -> No
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     switch(simulator, "any", "html", status=502)
     assert simulator.get("/departments").status_code == 502
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_firewall_or_a_refusal_without_a_body_before_or_after_the_commit(
+    simulator: SimulatorProcess, after: bool
+) -> None:
+    for fault, status in (("html", 403), ("no_body", 409)):
+        switch(simulator, "create_invoice", fault, after_commit=after, status=status)
+        number = f"C-7-{fault}-{after}"
+        answer = simulator.post("/invoices", invoice_request(number, "2026-05-01"))
+        assert (answer.status_code, bool(answer.content)) == (status, fault == "html")
+        assert posted(simulator, number) == int(after)
+
+
+def test_a_repeated_delivery_is_booked_twice(simulator: SimulatorProcess) -> None:
+    switch(simulator, "create_invoice", "repeated")
+    assert simulator.post("/invoices", invoice_request("C-8", "2026-05-01")).status_code == 204
+    assert posted(simulator, "C-8") == 2
+    assert simulator.control("GET", "/requests")["received"]["POST /invoices"] == 1
+
+
+@pytest.mark.parametrize("status", [100, 102, 103])
+def test_an_interim_answer_comes_before_the_answer(simulator: SimulatorProcess, status: int) -> None:
+    switch(simulator, "create_invoice", "interim", status=status)
+    address = urlsplit(simulator.base)
+    with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=10) as connection:
+        body = json.dumps(invoice_request(f"C-9-{status}", "2026-05-01")).encode()
+        head = f"POST {address.path}/invoices HTTP/1.1\r\nHost: rma\r\nAuthorization: Bearer {simulator.token}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert [line for line in received.split(b"\r\n") if line.startswith(b"HTTP")] == [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(),
+        b"HTTP/1.1 204 No Content",
+    ]
+    assert posted(simulator, f"C-9-{status}") == 1
+
+
+def test_a_partial_answer_says_so(simulator: SimulatorProcess) -> None:
+    _, whole = raw(simulator, "/charts")
+    for at in (None, 10):
+        switch(simulator, "read_charts", "partial", at=at)
+        answer, body = raw(simulator, "/charts")
+        assert (answer.status, body) == (206, whole[: len(whole) // 2 if at is None else at])
+    switch(simulator, "create_invoice", "partial")
+    assert simulator.post("/invoices", invoice_request("C-10", "2026-05-01")).status_code == 206
+    assert posted(simulator, "C-10") == 1
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_short_list_is_whole_in_its_form(simulator: SimulatorProcess, form: str) -> None:
+    year = {"json": 2031, "xml": 2032}[form]
+    numbers = [f"C-11-{form}", f"C-12-{form}", f"C-13-{form}"]
+    for number in numbers:
+        simulator.post("/invoices", invoice_request(number, f"{year}-05-01"))
+    path = f"/invoices?from={year}-01-01&to={year}-12-31"
+    for at, expected in ((None, 0), (2, 2), (9, 3)):
+        switch(simulator, "read_invoices", "short_list", at=at)
+        answer, body = raw(simulator, path, form=form)
+        assert answer.status == 200
+        assert sum(body.count(number.encode()) for number in numbers) == expected
 
 
 def test_a_redirect(simulator: SimulatorProcess) -> None:

@@ -103,8 +103,8 @@ class Judge:
 
         :raises AssertionError: if it is not so.
         """
-        assert report.rows is not None
-        assert report.summary is not None or self.excuses.twice
+        assert report.rows is not None, "the last run has left no outcome file"
+        assert report.summary is not None or self.excuses.twice, f"the last run failed: {report.error}"
         for record, key in zip(self.records, self.keys, strict=True):
             self._judge_document(report.rows[key], record, key)
         if report.summary is not None:
@@ -166,14 +166,14 @@ class Judge:
             return
         if not (report.error is None or isinstance(report.error, BillingError)):
             return
-        twice = Counter(one.number.casefold() for one in self.books.visible() if one.due <= readings.begun)
+        twice = Counter(one.number.casefold() for one in self.books.visible() if one.due < readings.begun)
         journalled = self.journal.get(self.keys)
         for key, documents in twice.items():
             if documents > 1 and key in journalled:
                 self.met["named twice"] += 1
                 said = str(report.error).casefold()
-                assert f"{key}: " in said, f"{key} is in the books twice, and {report.worker.name} says {said}"
-                assert "documents carry this number" in said
+                named = f"{key}: " in said and "documents carry this number" in said
+                assert named, f"{key} is in the books twice, and {report.worker.name} says {said}"
 
     def _judge_evidence(self, report: Report) -> None:
         """Check that the evidence of a run says what its outcome file says."""
