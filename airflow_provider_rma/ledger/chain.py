@@ -148,6 +148,14 @@ class Chain:
         stored = self.stored(window.next)
         return stored is not None and not stored.openings
 
+    def opens_otherwise(self, window: Window) -> bool:
+        """Whether a month that this run has not read is proven, and does not open as the one before closes now."""
+        statement = self.read.get(window.previous)
+        if statement is None or window in self.read or window in self.refused:
+            return False
+        stored = self.stored(window)
+        return stored is not None and bool(differing(statement.closings, stored.openings))
+
     def may_follow(self, window: Window) -> bool:
         """Whether the link before a month may be followed: not without end, and not into a month that was refused."""
         return self._followed[window] < _FOLLOW and window.previous not in self.refused and window not in self.beyond

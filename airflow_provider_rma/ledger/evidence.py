@@ -275,10 +275,12 @@ class MonthEvidence:
 
 
 def _is_sound(proof: Proof) -> bool:
-    """Whether nothing is wrong but vouchers that the books themselves hold unbalanced."""
-    return all(
-        reason.verdict in PROVEN or reason.code is ReasonCode.VOUCHER_UNBALANCED for reason in proof.reasons
-    ) and (proof.verdict in PROVEN or bool(proof.reasons))
+    """Whether nothing is wrong but vouchers that the books themselves hold unbalanced, and signs that a month with such
+    vouchers does not teach."""
+    graver = {reason.code for reason in proof.reasons if reason.verdict not in PROVEN}
+    if ReasonCode.VOUCHER_UNBALANCED in graver:
+        graver -= {ReasonCode.VOUCHER_UNBALANCED, ReasonCode.SIGN_UNKNOWN}
+    return not graver and (proof.verdict in PROVEN or bool(proof.reasons))
 
 
 def gone_reasons(changes: Changes) -> Iterator[Reason]:

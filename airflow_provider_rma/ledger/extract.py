@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, BrokenLinkError
+from airflow_provider_rma.ledger.later_months import mark_stale_months, read_later_months
 from airflow_provider_rma.ledger.month import ExtractRun, MonthRun
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.prove import TOLERANCE
@@ -75,7 +77,8 @@ def extract_ledger(
     :param content_type: ``xml`` by default, the form that is documented for the ledger; ``json`` has the same rows.
     :param skip_unchanged: do not read a month whose balances are those of its last full reading; it is then
         ``balances_only``. Each month is read in full at least every seven days all the same.
-    :param max_chain_months: months before the period that are read again at most if somebody has booked in one of them.
+    :param max_chain_months: months before the period that are read again at most if somebody has booked in one of them,
+        and months after it that open otherwise then.
     :param resume_since: months that were done at this :func:`~.windows.parse_instant` or later are passed over without
         a request; :class:`~.resume.ResumePolicy` says what counts.
     :param stop_at: no month is begun from this :func:`~.windows.parse_stop_at` on; the run then ends well.
@@ -144,15 +147,15 @@ def _extract_months(
         done = resume.done(destination, run.tenant, period)
     results, remaining = dict[Window, WindowResult](), list[Window]()
     for window in period:
-        # A month before a broken link may have been read already.
-        results.pop(window, None)
         if window in done and window not in run.chain.read:
             results[window] = done[window]
         elif is_over():
             remaining.append(window)
         else:
-            results |= extract_month(run, window)
-    results |= _repeat_empty_months(run, results)
+            _add(results, extract_month(run, window))
+    _add(results, _repeat_empty_months(run, results))
+    for further in read_later_months(run, [*results], partial(extract_month, run), is_over=is_over):
+        _add(results, further)
     return LedgerResult(
         tenant=run.tenant,
         load_id=run.load_id,
@@ -161,7 +164,14 @@ def _extract_months(
         windows=[results[window] for window in sorted(results)],
         convention=run.convention.names(run.kinds),
         remaining=remaining,
+        stale=mark_stale_months(run, [*results]),
     )
+
+
+def _add(results: dict[Window, WindowResult], further: Mapping[Window, WindowResult]) -> None:
+    """Add results of months, some of which the run may have read already."""
+    for window, result in further.items():
+        results[window] = result.after(results.get(window))
 
 
 def extract_month(run: ExtractRun, window: Window) -> dict[Window, WindowResult]:
@@ -177,7 +187,7 @@ def extract_month(run: ExtractRun, window: Window) -> dict[Window, WindowResult]
         except BrokenLinkError as broken:
             log.info("%s; somebody has booked in an earlier month, following it.", broken)
             for month in run.chain.find_moved(window):
-                results |= extract_month(run, month)
+                _add(results, extract_month(run, month))
             continue
         log_month(results[window])
         return results
@@ -189,5 +199,5 @@ def _repeat_empty_months(run: ExtractRun, results: Mapping[Window, WindowResult]
     for window in sorted(results, reverse=True):
         is_empty = any(reason.code is ReasonCode.NOTHING_STATED for reason in results[window].reasons)
         if is_empty and run.is_founded_later(window):
-            repeated |= extract_month(run, window)
+            _add(repeated, extract_month(run, window))
     return repeated

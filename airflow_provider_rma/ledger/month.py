@@ -155,6 +155,16 @@ class ExtractRun:
         with self.destination.keep_open():
             return self.chain.is_founded_later(window)
 
+    def opens_otherwise(self, window: Window) -> bool:
+        """Whether a month that this run has not read is proven, and does not open as the one before closes now."""
+        with self.destination.keep_open():
+            return self.chain.opens_otherwise(window)
+
+    def is_proven(self, window: Window) -> bool:
+        """Whether the warehouse holds a month as proven."""
+        with self.destination.keep_open():
+            return self.chain.stored(window) is not None
+
     def evidence(self, window: Window, rows_before: int) -> MonthEvidence:
         """Collect what the warehouse and this run know of a month and of the one before."""
         chain = self.chain

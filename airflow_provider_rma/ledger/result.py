@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Self
@@ -77,6 +77,19 @@ class WindowResult:
     load_id: str = ""
     books_off_by: Decimal | None = None
 
+    def after(self, earlier: WindowResult | None) -> WindowResult:
+        """Return the same with what an earlier reading of the same run did: if that has replaced the month, so has the
+        run.
+
+        :param earlier: None if there was none.
+        """
+        if earlier is None or earlier.state is MonthState.DONE:
+            return self
+        result = replace(self, calls=self.calls + earlier.calls, seconds=self.seconds + earlier.seconds)
+        if earlier.state is MonthState.CHANGED and self.state is MonthState.UNCHANGED:
+            return replace(result, state=earlier.state, changes=earlier.changes, rows_before=earlier.rows_before)
+        return result
+
     def sentences(self) -> list[str]:
         """List the reasons that call for attention, with the month."""
         return [f"{self.window}: {reason}" for reason in self.reasons if reason.verdict.needs_attention]
@@ -89,6 +102,7 @@ class LedgerResult:
     :param location: where the destination is, without secrets.
     :param convention: name of the sign convention by kind of account.
     :param remaining: windows that were not begun, because the run had to stop.
+    :param stale: later windows that open otherwise now and were not read; they are marked as not proven.
     """
 
     tenant: str
@@ -98,6 +112,7 @@ class LedgerResult:
     windows: Sequence[WindowResult] = ()
     convention: Mapping[str, str] = field(default_factory=dict)
     remaining: Sequence[Window] = ()
+    stale: Sequence[Window] = ()
 
     @property
     def period(self) -> tuple[date, date] | None:
@@ -180,6 +195,7 @@ class LedgerResult:
             "done": self.months(MonthState.DONE),
             "stopped": bool(self.remaining),
             "remaining": [window.name for window in self.remaining],
+            "stale": [window.name for window in self.stale],
             "rejected": self.months(MonthState.REJECTED),
             "unproven": self.unproven,
             "changes": {month.window.name: dict(month.changes.counts) for month in self.windows if month.changes},

@@ -131,6 +131,7 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
         "done": [],
         "stopped": False,
         "remaining": [],
+        "stale": [],
         "rejected": [],
         "unproven": {},
         "changes": {},

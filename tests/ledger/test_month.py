@@ -165,3 +165,16 @@ def test_a_rappen_of_before_beside_vouchers_that_were_named_is_within_tolerance(
     assert extract(books, memory, keep_unproven=True).verdict is Verdict.BROKEN
     result = extract(books, memory, FEBRUARY)
     assert (result.verdict, result.books_off_by) == (Verdict.EXACT, Decimal("-6.99"))
+
+
+def test_a_voucher_that_is_named_explains_later_months_also_beside_an_account_of_unknown_sign(
+    books: FakeBooks, memory: MemoryDestination
+) -> None:
+    """3400 moves in January for the first time; the month teaches no sign, since a voucher of it does not balance."""
+    books.voucher(3, "2026-01-20", "1020", "3400", "9")
+    books.postings[0]["amount"] -= 7
+    run = begin(books, memory)
+    january, february = (MonthRun(run, window).execute() for window in (JANUARY, FEBRUARY))
+    assert january.verdict is Verdict.BROKEN
+    assert ReasonCode.SIGN_UNKNOWN in {reason.code for reason in january.reasons}
+    assert (february.verdict, february.books_off_by) == (Verdict.EXACT, -7)

@@ -137,6 +137,11 @@ def _sentences(result: LedgerResult) -> Iterator[str]:
     if result.remaining:
         left, which = format_quantity(len(result.remaining), "month"), format_months(result.remaining)
         yield f"Stopped in time; not begun: {left}, {which}. The next run with resume_since goes on."
+    if result.stale:
+        yield (
+            f"Not read, though they open otherwise now, and marked as not proven: {format_months(result.stale)}. "
+            "Read them again."
+        )
 
 
 def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Html:

@@ -197,6 +197,11 @@ class ReasonCode(DescribedEnum):
         "bookings in months further back than a run may follow",
         "Read the months that are named again, with from_date or a larger max_chain_months.",
     )
+    OPENING_STALE = (
+        "opening_stale",
+        "somebody has booked in an earlier month since, so the month opens otherwise now; it was not read again",
+        "Read the month again, with from_date and to_date; the months before it are right.",
+    )
     SIGN_CHANGED = (
         "sign_changed",
         "an account is stated in the opposite sign of all months before",
