@@ -192,9 +192,16 @@ class ServerError(RequestError):
 
 
 class IncompleteResponseError(RequestError):
-    """The response ended early or its announced count does not hold: never taken for a short list."""
+    """The response ended early or its announced count does not hold: never taken for a short list.
+
+    :ivar is_miscounted: whether it arrived whole and contradicts its own count, which no shorter period can heal.
+    """
 
     retryable = True
+
+    def __init__(self, message: str, *, is_miscounted: bool = False, **kwargs: Any) -> None:
+        super().__init__(message, **kwargs)
+        self.is_miscounted = is_miscounted
 
 
 class UnexpectedResponseError(RequestError):

@@ -14,9 +14,18 @@ from string import Formatter
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from airflow_provider_rma.client.codecs.bodies import ItemStream, decode, encode, iter_decode, list_items
+from airflow_provider_rma.client.codecs.bodies import (
+    COUNT,
+    ItemStream,
+    decode,
+    encode,
+    iter_decode,
+    list_items,
+    parse_count,
+    read_attributes,
+)
 from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
-from airflow_provider_rma.client.errors import unexpected_error
+from airflow_provider_rma.client.errors import count_mismatch_error, unexpected_error
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.customer import CustomerSchema
@@ -111,8 +120,16 @@ class Endpoint:
         return mapped
 
     def decode_list(self, body: bytes, content_type: ContentType) -> list[Any]:
-        """The mapped forms of a list response, held as a whole."""
-        return list_items(decode(body, content_type, self.response_root or ""), self.response_item or "")
+        """The mapped forms of a list response, held as a whole.
+
+        :raises IncompleteResponseError: if it announces another number of them.
+        """
+        mapped, item = decode(body, content_type, self.response_root or ""), self.response_item or ""
+        items = list_items(mapped, item)
+        announced = parse_count(read_attributes(mapped, item).get(COUNT, ""))
+        if announced is not None and announced != len(items):
+            raise count_mismatch_error(announced, len(items))
+        return items
 
     def iter_decode(self, chunks: Iterable[bytes], content_type: ContentType) -> ItemStream:
         """The mapped forms of a list response, one at a time."""

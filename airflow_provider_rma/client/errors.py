@@ -298,6 +298,15 @@ def incomplete_error(form: str, where: str = "") -> IncompleteResponseError:
     )
 
 
+def count_mismatch_error(announced: int, count: int) -> IncompleteResponseError:
+    """A list that contradicts its own count."""
+    return IncompleteResponseError(
+        f"the service announced {announced} entries and sent {count}",
+        advice="Nothing of it was used. Try again; if it stays, report it to the service's support.",
+        is_miscounted=True,
+    )
+
+
 def unexpected_error(message: str, advice: str = "") -> UnexpectedResponseError:
     """A response that is not what the interface documents."""
     return UnexpectedResponseError(

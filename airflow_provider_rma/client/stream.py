@@ -6,11 +6,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
 from typing import IO, Any, Self
 
+from airflow_provider_rma.client.codecs.bodies import COUNT, parse_count
 from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
 from airflow_provider_rma.client.endpoints import Endpoint, Request
-from airflow_provider_rma.client.errors import attach_request
+from airflow_provider_rma.client.errors import attach_request, count_mismatch_error
 from airflow_provider_rma.client.responses import Response
-from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError
+from airflow_provider_rma.exceptions import RequestError
 
 Entity = dict[str, Any]
 
@@ -87,16 +88,12 @@ class EntityStream:
     def _check_count(self) -> None:
         announced = self.announced
         if announced is not None and announced != self.count:
-            raise IncompleteResponseError(
-                f"the service announced {announced} entries and sent {self.count}",
-                advice="Undo what was done with them, and read again.",
-            )
+            raise count_mismatch_error(announced, self.count)
 
 
 def announced_count(attributes: Mapping[str, str]) -> int | None:
     """How many entities the attributes of a list response announce; None if they do not."""
-    text = attributes.get("number_of_transaction", "").strip()
-    return int(text) if text.isascii() and text.isdigit() else None
+    return parse_count(attributes.get(COUNT, ""))
 
 
 class RawResponse:

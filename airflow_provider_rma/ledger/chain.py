@@ -93,7 +93,7 @@ class Chain:
 
     :param limit: months that are read again at most at a broken link.
     :ivar read: months that this run has read and proven, with what the service stated.
-    :ivar refused: months that this run has read and could not prove.
+    :ivar refused: months that this run could not read, or not prove.
     :ivar calls: requests made for links.
     """
 
@@ -125,6 +125,11 @@ class Chain:
         else:
             self.read.pop(window, None)
             self.refused.add(window)
+
+    def note_unread(self, window: Window) -> None:
+        """Note a month that could not be read: it is not read again to follow a link of this run."""
+        self.read.pop(window, None)
+        self.refused.add(window)
 
     def broken_accounts(self, window: Window, before: StoredMonth | None, statement: BalanceStatement) -> list[str]:
         """List the accounts of which a month does not open as the one before closed.

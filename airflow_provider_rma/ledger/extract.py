@@ -7,17 +7,26 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from typing import TYPE_CHECKING
 
-from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectionNotMadeError,
+    IncompleteResponseError,
+    RateLimitedError,
+    RequestError,
+    RunMyAccountsError,
+    ServerError,
+)
 from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, BrokenLinkError
-from airflow_provider_rma.ledger.later_months import mark_stale_months, read_later_months
-from airflow_provider_rma.ledger.month import ExtractRun, MonthRun
+from airflow_provider_rma.ledger.extract_run import ExtractRun
+from airflow_provider_rma.ledger.later_months import find_later_months, mark_stale_months
+from airflow_provider_rma.ledger.month import MonthRun
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.prove import TOLERANCE
 from airflow_provider_rma.ledger.proof.verdicts import ReasonCode
-from airflow_provider_rma.ledger.result import LedgerResult, MonthState, WindowResult
+from airflow_provider_rma.ledger.result import LedgerResult, WindowResult
 from airflow_provider_rma.ledger.resume import ResumePolicy
 from airflow_provider_rma.ledger.rows import new_load_id
 from airflow_provider_rma.ledger.run_log import log_month, log_run, unproven_error
@@ -37,6 +46,11 @@ if TYPE_CHECKING:
     from airflow_provider_rma.ledger.destinations.base import Destination
 
 log = logging.getLogger(__name__)
+
+#: Months in a row that may fail because the service does not respond; then it is left alone.
+MAX_LOST_MONTHS = 3
+
+_CONNECTION = (ConnectionNotMadeError, IncompleteResponseError, RateLimitedError, ServerError)
 
 
 def extract_ledger(
@@ -85,10 +99,13 @@ def extract_ledger(
     :param task_run: identity of the run, kept in ``loads``.
     :param today: the run's day; by default the day it is in Zurich.
     :param clock: returns the present, with a zone, for ``stop_at``.
-    :param on_result: receives the result, also of a run that then fails because a month is not proven.
+    :param on_result: receives the result, also of a run that fails.
     :raises ConfigurationError: for a parameter that cannot be understood; nothing was sent.
-    :raises UnprovenError: with ``fail``, if a month is not proven.
-    :raises RequestError: if a response cannot be had or read. Months that were done before stay done.
+    :raises UnprovenError: a month could not be read, or with ``fail``, proven. The others are done.
+    :raises AuthenticationError: the service refuses the token. Months that were done before stay done, as they do on
+        the errors below.
+    :raises ConnectionNotMadeError: the service's certificate is not trusted.
+    :raises DestinationError: the warehouse refused a read or a write.
     """
     if on_unproven not in ("fail", "keep"):
         raise ConfigurationError("on_unproven is neither fail nor keep.", advice="Use fail (default) or keep.")
@@ -108,13 +125,34 @@ def extract_ledger(
         skip_unchanged=skip_unchanged,
         max_chain_months=_check_months(max_chain_months),
     )
-    result = _extract_months(run, period, resume, is_over=lambda: stop is not None and clock() >= stop)
-    log_run(result)
-    if on_result is not None:
-        on_result(result)
-    if result.months(MonthState.REJECTED):
-        raise unproven_error(result)
+    months = _Months(run, period, resume, is_over=lambda: stop is not None and clock() >= stop)
+    try:
+        months.extract()
+    except Exception as error:
+        months.ended_by = str(error) if isinstance(error, RunMyAccountsError) else type(error).__name__
+        _deliver(months.result(), on_result, is_failing=True)
+        raise
+    result = months.result()
+    _deliver(result, on_result, is_failing=bool(result.not_loaded))
+    if result.not_loaded:
+        raise unproven_error(result) from months.first_failure
     return result
+
+
+def _deliver(result: LedgerResult, on_result: Callable[[LedgerResult], None] | None, *, is_failing: bool) -> None:
+    """Log the result and hand it on.
+
+    :param is_failing: the run fails anyway: its error matters more than one of the receiver.
+    """
+    log_run(result)
+    if on_result is None:
+        return
+    try:
+        on_result(result)
+    except Exception:
+        if not is_failing:
+            raise
+        log.exception("Ledger of tenant %s: the result could not be handed on.", result.tenant)
 
 
 def _parse_tolerance(value: Decimal | int | str) -> Decimal:
@@ -134,70 +172,134 @@ def _check_months(value: int) -> int:
     return value
 
 
-def _extract_months(
-    run: ExtractRun, period: list[Window], resume: ResumePolicy, *, is_over: Callable[[], bool]
-) -> LedgerResult:
-    """Extract the months, oldest first, until it is time to stop."""
-    destination = run.destination
-    log.info(
-        "Ledger of tenant %s: %d months, %s to %s, into %s %s (load %s).",
-        run.tenant, len(period), period[0], period[-1], destination.kind, destination.location, run.load_id,
-    )  # fmt: skip
-    with destination.keep_open() if resume.since else nullcontext():
-        done = resume.done(destination, run.tenant, period)
-    results, remaining = dict[Window, WindowResult](), list[Window]()
-    for window in period:
-        if window in done and window not in run.chain.read:
-            results[window] = done[window]
-        elif is_over():
-            remaining.append(window)
-        else:
-            _add(results, extract_month(run, window))
-    _add(results, _repeat_empty_months(run, results))
-    for further in read_later_months(run, [*results], partial(extract_month, run), is_over=is_over):
-        _add(results, further)
-    return LedgerResult(
-        tenant=run.tenant,
-        load_id=run.load_id,
-        kind=destination.kind,
-        location=destination.location,
-        windows=[results[window] for window in sorted(results)],
-        convention=run.convention.names(run.kinds),
-        remaining=remaining,
-        stale=mark_stale_months(run, [*results]),
-    )
+class _ServiceLostError(Exception):
+    """Too many months in a row could not be read because the service did not respond."""
 
 
-def _add(results: dict[Window, WindowResult], further: Mapping[Window, WindowResult]) -> None:
-    """Add results of months, some of which the run may have read already."""
-    for window, result in further.items():
-        results[window] = result.after(results.get(window))
+class _Months:
+    """The months of a run, one after the other. One that cannot be read does not keep the others from their turn.
 
-
-def extract_month(run: ExtractRun, window: Window) -> dict[Window, WindowResult]:
-    """Extract a month.
-
-    If it does not open as the one before closed, read again first the months since the last balances that agree.
+    :param is_over: whether no further month may begin.
+    :ivar ended_by: why the run ended before all months had their turn.
+    :ivar first_failure: why the first month of those could not be read that could not; None if there is none.
     """
-    run.read_chart()
-    results = dict[Window, WindowResult]()
-    while True:
+
+    def __init__(
+        self, run: ExtractRun, period: list[Window], resume: ResumePolicy, *, is_over: Callable[[], bool]
+    ) -> None:
+        self.run, self.period, self.resume, self._is_over = run, period, resume, is_over
+        self.ended_by = ""
+        self.first_failure: RequestError | None = None
+        self._results = dict[Window, WindowResult]()
+        self._stale = list[Window]()
+        self._lost: list[RequestError] = []
+
+    def result(self) -> LedgerResult:
+        """Return the result as far as the run has come."""
+        run, destination = self.run, self.run.destination
+        return LedgerResult(
+            tenant=run.tenant,
+            load_id=run.load_id,
+            kind=destination.kind,
+            location=destination.location,
+            windows=[self._results[window] for window in sorted(self._results)],
+            convention=run.known_convention.names(run.kinds),
+            remaining=[window for window in self.period if window not in self._results],
+            stale=self._stale,
+            ended_by=self.ended_by,
+        )
+
+    def extract(self) -> None:
+        """Extract the months, oldest first, until it is time to stop.
+
+        :raises DestinationError: the warehouse refused a read or a write.
+        :raises AuthenticationError: the service refuses the token.
+        """
+        run, destination = self.run, self.run.destination
+        log.info(
+            "Ledger of tenant %s: %d months, %s to %s, into %s %s (load %s).",
+            run.tenant, len(self.period), self.period[0], self.period[-1], destination.kind, destination.location,
+            run.load_id,
+        )  # fmt: skip
+        with destination.keep_open() if self.resume.since else nullcontext():
+            done = self.resume.done(destination, run.tenant, self.period)
         try:
-            results[window] = MonthRun(run, window).execute()
+            self._extract_all(done)
+        except _ServiceLostError as lost:
+            if len(self._results) < len(self.period):
+                self.ended_by = str(lost)
+        self._stale = mark_stale_months(run, [*self._results])
+
+    def _extract_all(self, done: Mapping[Window, WindowResult]) -> None:
+        for window in self.period:
+            if window in done and window not in self.run.chain.read:
+                self._results[window] = done[window]
+            elif not self._is_over():
+                self._extract(window)
+        self._repeat_empty_months()
+        for month in find_later_months(self.run, [*self._results], is_over=self._is_over):
+            self._extract(month)
+
+    def _extract(self, window: Window) -> None:
+        """Extract a month.
+
+        If it does not open as the one before closed, read again first the months since the last balances that agree.
+
+        :raises _ServiceLostError: see :meth:`_note_failure`.
+        """
+        earlier: list[Window] | None = []
+        while earlier is not None:
+            for moved in earlier:
+                self._extract(moved)
+            month = MonthRun(self.run, window)
+            try:
+                earlier = self._try(month)
+            except RequestError as error:
+                if _ends_run(error):
+                    raise
+                self._keep(month.fail(error))
+                self._note_failure(error)
+                return
+
+    def _try(self, month: MonthRun) -> list[Window] | None:
+        """Read a month. Returns the months that have to be read before it, None if it has been read."""
+        try:
+            self.run.read_chart()
+            self._keep(month.execute())
         except BrokenLinkError as broken:
             log.info("%s; somebody has booked in an earlier month, following it.", broken)
-            for month in run.chain.find_moved(window):
-                _add(results, extract_month(run, month))
-            continue
-        log_month(results[window])
-        return results
+            return self.run.chain.find_moved(month.window)
+        self._lost.clear()
+        return None
+
+    def _keep(self, result: WindowResult) -> None:
+        log_month(result)
+        # A month before a broken link may have been read already.
+        self._results[result.window] = result.after(self._results.get(result.window))
+
+    def _note_failure(self, error: RequestError) -> None:
+        """Count failures of the same kind, of months in a row.
+
+        :raises _ServiceLostError: there are too many of them.
+        """
+        is_lost = isinstance(error, _CONNECTION) and not getattr(error, "is_miscounted", False)
+        if not is_lost or any(type(other) is not type(error) for other in self._lost):
+            self._lost.clear()
+        if is_lost:
+            self._lost.append(error)
+        if len(self._lost) >= MAX_LOST_MONTHS:
+            raise _ServiceLostError(f"{len(self._lost)} months in a row failed alike: {error}")
+
+    def _repeat_empty_months(self) -> None:
+        """Read again the empty months of which a later one has shown since that the company was founded later."""
+        for window in sorted(self._results, reverse=True):
+            reasons = self._results[window].reasons
+            is_empty = any(reason.code is ReasonCode.NOTHING_STATED for reason in reasons)
+            if is_empty and self.run.is_founded_later(window):
+                self._extract(window)
 
 
-def _repeat_empty_months(run: ExtractRun, results: Mapping[Window, WindowResult]) -> dict[Window, WindowResult]:
-    """Read again the empty months of which a later one has shown since that the company was founded later."""
-    repeated = dict[Window, WindowResult]()
-    for window in sorted(results, reverse=True):
-        is_empty = any(reason.code is ReasonCode.NOTHING_STATED for reason in results[window].reasons)
-        if is_empty and run.is_founded_later(window):
-            _add(repeated, extract_month(run, window))
-    return repeated
+def _ends_run(error: RequestError) -> bool:
+    """Whether an error holds for every month alike, so that no other one is tried."""
+    is_untrusted = isinstance(error, ConnectionNotMadeError) and not error.retryable
+    return is_untrusted or isinstance(error, AuthenticationError)

@@ -9,41 +9,33 @@ called proven.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pendulum
 
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.destinations.base import WindowTables
-from airflow_provider_rma.ledger.month import ExtractRun
+from airflow_provider_rma.ledger.extract_run import ExtractRun
 from airflow_provider_rma.ledger.proof.verdicts import Reason, ReasonCode, Verdict
-from airflow_provider_rma.ledger.result import WindowResult
 from airflow_provider_rma.ledger.rows import load_table, provider_version, reasons_json
 from airflow_provider_rma.ledger.windows import MonthLoad, Window, format_months
 
 log = logging.getLogger(__name__)
 
 
-def read_later_months(
-    run: ExtractRun,
-    read: Sequence[Window],
-    extract: Callable[[Window], Mapping[Window, WindowResult]],
-    *,
-    is_over: Callable[[], bool],
-) -> Iterator[Mapping[Window, WindowResult]]:
-    """Read the later months that open otherwise now, at most as many as the run may follow.
+def find_later_months(run: ExtractRun, read: Sequence[Window], *, is_over: Callable[[], bool]) -> Iterator[Window]:
+    """Find the later months that open otherwise now, at most as many as the run may follow.
 
     :param read: months that the run has read.
-    :param extract: extracts a month.
     :param is_over: whether it is time to stop.
-    :returns: the results, month by month.
+    :returns: the months, each to be read before the next is asked for.
     """
     for window in sorted(read):
         month, left = window, run.max_chain_months
         while run.opens_otherwise(month.next) and left and not is_over():
             log.info("%s opens otherwise than %s closes now; reading it again.", month.next, month)
             month, left = month.next, left - 1
-            yield extract(month)
+            yield month
 
 
 def mark_stale_months(run: ExtractRun, read: Sequence[Window]) -> list[Window]:

@@ -1,6 +1,6 @@
 """One month of a run: read, proven against the service's balances, and replaced in one transaction.
 
-:class:`ExtractRun` is what the months of a run share, :class:`MonthRun` one of them on its way.
+:mod:`.extract_run` is what the months of a run share.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, Chain
+from airflow_provider_rma.exceptions import IncompleteResponseError
 from airflow_provider_rma.ledger.changes import COLUMNS, ChangeReport, Changes, compare_readings
 from airflow_provider_rma.ledger.destinations.base import WindowTables
 from airflow_provider_rma.ledger.evidence import MonthEvidence, gone_reasons
@@ -27,9 +27,7 @@ from airflow_provider_rma.ledger.postings.stream import (
     ReadResult,
     read_postings,
     receive_postings,
-    total_of_account,
 )
-from airflow_provider_rma.ledger.proof.accounts import Account, AccountKinds, read_accounts
 from airflow_provider_rma.ledger.proof.balances import CALLS, CALLS_IN_FULL, BalanceStatement, read_statement
 from airflow_provider_rma.ledger.proof.prove import Proof, prove, unsettled_proof
 from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
@@ -37,7 +35,6 @@ from airflow_provider_rma.ledger.proof.verdicts import PROVEN, Reason, ReasonCod
 from airflow_provider_rma.ledger.result import MonthState, WindowResult
 from airflow_provider_rma.ledger.resume import mark_balances_only, not_read_reason, unchanged_since
 from airflow_provider_rma.ledger.rows import (
-    accounts_table,
     balances_table,
     load_table,
     proofs_table,
@@ -47,135 +44,14 @@ from airflow_provider_rma.ledger.rows import (
 from airflow_provider_rma.ledger.windows import MonthLoad, Window
 
 if TYPE_CHECKING:
-    from airflow_provider_rma.client.client import RunMyAccountsClient
-    from airflow_provider_rma.client.codecs.wire import ContentType
-    from airflow_provider_rma.ledger.destinations.base import Destination, Stage
+    from airflow_provider_rma.exceptions import RequestError
+    from airflow_provider_rma.ledger.destinations.base import Stage
+    from airflow_provider_rma.ledger.extract_run import ExtractRun
 
 log = logging.getLogger(__name__)
 
 #: How often the books may move while a window is read before they are called unsettled.
 ATTEMPTS = 3
-
-
-@dataclass
-class ExtractRun:
-    """One run of the extract: what its months share. The sign convention grows from month to month.
-
-    :param kinds: kinds of accounts.
-    :param tolerance: CHF by which a voucher or an account may be off.
-    :param keep_unproven: load a month that is not proven, marked as what it is.
-    :param skip_unchanged: do not read a month whose balances are those of its last full reading.
-    :param task_run: identity of the run, kept in ``loads``.
-    :param max_chain_months: months that are read again at most because somebody booked in an earlier one.
-    :ivar chain: the links between the months.
-    :ivar residuals: residual of the books at the end of each month that was proven.
-    :ivar slice_days: days of the longest slice that could be had of the last window that was split. The next window
-        begins with them: finding out again what is too much can take many minutes.
-    """
-
-    client: RunMyAccountsClient
-    destination: Destination
-    load_id: str
-    kinds: AccountKinds
-    tolerance: Decimal
-    keep_unproven: bool
-    content_type: ContentType
-    task_run: str
-    skip_unchanged: bool
-    max_chain_months: int = MAX_CHAIN_MONTHS
-    slice_days: int | None = field(init=False, default=None)
-    _chart: dict[str, Account] | None = field(init=False, default=None)
-    _is_chart_stored: bool = field(init=False, default=False)
-    _convention: SignConvention | None = field(init=False, default=None)
-    chain: Chain = field(init=False)
-    residuals: dict[Window, Decimal] = field(init=False, default_factory=dict)
-    _totals: dict[tuple[str, date], Decimal] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.chain = Chain(self.client, self.destination, self.kinds, self.content_type, self.max_chain_months)
-
-    @property
-    def tenant(self) -> str:
-        """The tenant of the client."""
-        return self.client.config.tenant
-
-    @property
-    def account_names(self) -> dict[str, str]:
-        """Account names by number, once the chart was read."""
-        return {accno: account.description for accno, account in (self._chart or {}).items()}
-
-    @property
-    def convention(self) -> SignConvention:
-        """The sign convention, as it was stored at first."""
-        if self._convention is None:
-            self._convention = SignConvention.from_dict(self.destination.read_convention(self.tenant))
-        return self._convention
-
-    def read_chart(self) -> None:
-        """Ask for the chart of accounts, once. Called when a month is read: if none is, nothing is asked."""
-        if self._chart is None:
-            self._chart = read_accounts(self.client.list_charts(content_type=self.content_type))
-
-    def store_chart(self) -> None:
-        """Store the chart of accounts, once, and look up the sign convention."""
-        if self._is_chart_stored:
-            return
-        self._convention = self.convention
-        accounts = accounts_table(self.tenant, self.load_id, self._chart or {}, self.kinds)
-        self.destination.save_accounts(self.tenant, accounts, self.load_id)
-        self._is_chart_stored = True
-
-    def note(self, window: Window, statement: BalanceStatement, proof: Proof) -> None:
-        """Note what a month that was read says to the others."""
-        self.chain.note(window, statement, is_proven=proof.verdict.is_proven)
-        if proof.books_off_by is not None and ReasonCode.BOOKS_OFF not in {reason.code for reason in proof.reasons}:
-            self.residuals[window] = proof.books_off_by
-
-    def keep_signs(self, convention: SignConvention) -> None:
-        """Store the sign convention if it has grown."""
-        if convention != self._convention:
-            self._convention = convention
-            self.destination.save_convention(self.tenant, convention.as_dict())
-
-    def chart_numbers(self) -> set[str]:
-        """Account numbers of the chart, as it was read."""
-        return {*(self._chart or {})}
-
-    def look_up(self, accno: str, last: date) -> tuple[Decimal, bool]:
-        """Sum all postings of an account up to a day. Returns the sum, and whether it was asked for only now."""
-        key = accno, last
-        if key in self._totals:
-            return self._totals[key], False
-        log.info("Reading all postings of account %s up to %s once.", accno, last)
-        self._totals[key] = total_of_account(self.client, accno, last, self.content_type)
-        return self._totals[key], True
-
-    def is_founded_later(self, window: Window) -> bool:
-        """Whether the month after is proven, and opens without any balance."""
-        with self.destination.keep_open():
-            return self.chain.is_founded_later(window)
-
-    def opens_otherwise(self, window: Window) -> bool:
-        """Whether a month that this run has not read is proven, and does not open as the one before closes now."""
-        with self.destination.keep_open():
-            return self.chain.opens_otherwise(window)
-
-    def is_proven(self, window: Window) -> bool:
-        """Whether the warehouse holds a month as proven."""
-        with self.destination.keep_open():
-            return self.chain.stored(window) is not None
-
-    def evidence(self, window: Window, rows_before: int) -> MonthEvidence:
-        """Collect what the warehouse and this run know of a month and of the one before."""
-        chain = self.chain
-        return MonthEvidence(
-            self,
-            window,
-            before=chain.stored(window.previous),
-            own=chain.stored(window),
-            rows_before=rows_before,
-            is_founded_later=chain.is_founded_later(window),
-        )
 
 
 class MonthRun:
@@ -225,6 +101,25 @@ class MonthRun:
             result, statement = self._attempt(statement)
         if self.plan.refused:
             run.slice_days = self.plan.longest
+        return result
+
+    def fail(self, error: RequestError) -> WindowResult:
+        """Record that the month could not be read. What is loaded stays.
+
+        :param error: why.
+        :raises DestinationError: it could not be recorded.
+        """
+        run, code = self.run, ReasonCode.READ_FAILED
+        if isinstance(error, IncompleteResponseError) and error.is_miscounted:
+            code = ReasonCode.COUNT_WRONG
+        proof = Proof(Verdict.UNPROVEN, (Reason(code, str(error), Verdict.UNPROVEN),))
+        run.chain.note_unread(self.window)
+        with run.destination.keep_open():
+            self.rows_before = run.destination.count_postings(run.tenant, self.window)
+            result = replace(self._result(MonthState.FAILED, proof, 0), retryable=error.retryable)
+            with run.destination.stage(run.tenant, self.window) as stage:
+                proofs = proofs_table(self.load, proof, loaded=False)
+                stage.reject(WindowTables(proofs=proofs, load=load_table(self._load_row(result, None))))
         return result
 
     def _read_statement(self, *, in_full: bool = False) -> BalanceStatement:
@@ -408,7 +303,7 @@ class MonthRun:
             "rows_before": result.rows_before,
             "announced": announced,
             "verdict": result.verdict.value,
-            "loaded": result.state is not MonthState.REJECTED,
+            "loaded": result.is_loaded,
             "attempts": result.attempts,
             "calls": result.calls,
             "seconds": round(result.seconds, 3),

@@ -45,6 +45,7 @@ class MonthState(DescribedEnum):
         "not read, since an earlier run has loaded and proven it, recently enough for this one",
     )
     REJECTED = "rejected", "not loaded", "not proven, so the old state stays"
+    FAILED = "failed", "failed", "could not be read, so the old state stays; the reason says why"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class WindowResult:
     :param changes: what became of its vouchers, None if it was not replaced or loaded for the first time.
     :param load_id: load that read it, if it is done; else empty.
     :param books_off_by: residual of the books at its end, raw; None if it was not worked out.
+    :param retryable: of a month that could not be read: whether the same may succeed later.
     """
 
     window: Window
@@ -76,6 +78,12 @@ class WindowResult:
     changes: Changes | None = None
     load_id: str = ""
     books_off_by: Decimal | None = None
+    retryable: bool = False
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the warehouse holds what this result is about, not the state of before."""
+        return self.state not in (MonthState.REJECTED, MonthState.FAILED)
 
     def after(self, earlier: WindowResult | None) -> WindowResult:
         """Return the same with what an earlier reading of the same run did: if that has replaced the month, so has the
@@ -101,8 +109,9 @@ class LedgerResult:
 
     :param location: where the destination is, without secrets.
     :param convention: name of the sign convention by kind of account.
-    :param remaining: windows that were not begun, because the run had to stop.
+    :param remaining: windows that did not have their turn, because the run had to stop.
     :param stale: later windows that open otherwise now and were not read; they are marked as not proven.
+    :param ended_by: why the run ended before all windows had their turn; empty if it did not, or was told to stop.
     """
 
     tenant: str
@@ -113,6 +122,12 @@ class LedgerResult:
     convention: Mapping[str, str] = field(default_factory=dict)
     remaining: Sequence[Window] = ()
     stale: Sequence[Window] = ()
+    ended_by: str = ""
+
+    @property
+    def not_loaded(self) -> list[WindowResult]:
+        """The windows that keep their old state."""
+        return [month for month in self.windows if not month.is_loaded]
 
     @property
     def period(self) -> tuple[date, date] | None:
@@ -197,6 +212,8 @@ class LedgerResult:
             "remaining": [window.name for window in self.remaining],
             "stale": [window.name for window in self.stale],
             "rejected": self.months(MonthState.REJECTED),
+            "failed": self.months(MonthState.FAILED),
+            "ended_by": self.ended_by or None,
             "unproven": self.unproven,
             "changes": {month.window.name: dict(month.changes.counts) for month in self.windows if month.changes},
             "closed_month_changed": self.closed_month_changed,

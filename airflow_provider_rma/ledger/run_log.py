@@ -12,10 +12,13 @@ from airflow_provider_rma.ledger.windows import format_months
 
 log = logging.getLogger(__name__)
 
+#: Months that the error of a run names.
+_NAMED = 12
+
 
 def log_month(result: WindowResult) -> None:
     """Log one line for a window, and one for each of its first reasons."""
-    level = logging.INFO if result.state is not MonthState.REJECTED else logging.WARNING
+    level = logging.INFO if result.is_loaded else logging.WARNING
     log.log(
         level,
         "%s: %s postings (%s before), %s, %s; %d calls, %.1f s.",
@@ -36,15 +39,15 @@ def log_month(result: WindowResult) -> None:
 
 def log_run(result: LedgerResult) -> None:
     """Log what became of a run, and what it had no time for."""
-    changed, unchanged, rejected, done = (
-        len(result.months(state))
-        for state in (MonthState.CHANGED, MonthState.UNCHANGED, MonthState.REJECTED, MonthState.DONE)
+    changed, unchanged, done = (
+        len(result.months(state)) for state in (MonthState.CHANGED, MonthState.UNCHANGED, MonthState.DONE)
     )
-    if changed or rejected:
+    not_loaded = len(result.not_loaded)
+    if changed or not_loaded:
         before = f", {done} done before" if done else ""
         log.info(
             "Ledger of tenant %s: %s postings in %d months, %d changed, %d unchanged%s, %d not loaded; verdict %s.",
-            result.tenant, format_count(result.rows), len(result.windows), changed, unchanged, before, rejected,
+            result.tenant, format_count(result.rows), len(result.windows), changed, unchanged, before, not_loaded,
             result.verdict.value,
         )  # fmt: skip
     elif done < len(result.windows):
@@ -58,7 +61,12 @@ def log_run(result: LedgerResult) -> None:
             "Ledger of tenant %s: all %d months had been done before, nothing was read; verdict %s.",
             result.tenant, done, result.verdict.value,
         )  # fmt: skip
-    if result.remaining:
+    if result.ended_by:
+        log.error(
+            "Ledger of tenant %s: ended before its end: %s %d of %d months did not have their turn.",
+            result.tenant, result.ended_by, len(result.remaining), len(result.windows) + len(result.remaining),
+        )  # fmt: skip
+    elif result.remaining:
         log.info(
             "Ledger of tenant %s: stopped, %d of %d months remain (%s); the next run with resume_since goes on.",
             result.tenant, len(result.remaining), len(result.windows) + len(result.remaining),
@@ -68,16 +76,27 @@ def log_run(result: LedgerResult) -> None:
 
 def unproven_error(result: LedgerResult) -> UnprovenError:
     """Make the error of a run with months that were not loaded."""
-    rejected = [month for month in result.windows if month.state is MonthState.REJECTED]
-    bad = {month.window.name: month.verdict.value for month in rejected}
-    listed = ", ".join(f"{month} ({verdict})" for month, verdict in list(bad.items())[:12])
-    more = f" and {len(bad) - 12} more" if len(bad) > 12 else ""
+    bad = {month.window.name: month.verdict.value for month in result.not_loaded}
+    shown = [
+        f"{month.window.name} ({month.state.label if month.state is MonthState.FAILED else month.verdict.value})"
+        for month in result.not_loaded
+    ]
+    more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
+    failed, rejected = result.months(MonthState.FAILED), result.months(MonthState.REJECTED)
+    problem = " or ".join(filter(None, ("read" if failed else "", "proven" if rejected else "")))
+    sentences = [
+        f"{len(bad)} of {len(result.windows)} months could not be {problem} and keep their old state: "
+        f"{', '.join(shown[:_NAMED])}{more}."
+    ]
+    if result.ended_by:
+        sentences.append(f"The run ended early, {len(result.remaining)} further months had no turn: {result.ended_by}")
     reasons = result.reasons()
     return UnprovenError(
-        f"{len(bad)} of {len(result.windows)} months could not be proven and keep their old state: {listed}{more}. "
-        + " ".join(reasons[:3]),
+        " ".join([*sentences, *reasons[:3]]),
         advice="The table of proofs has every reason; the documentation says what to do on each verdict.",
         windows=bad,
         reasons=reasons,
-        retryable=set(bad.values()) == {Verdict.UNSETTLED.value},
+        # What could be read and not proven says the same tomorrow, unless the books only moved.
+        retryable=any(month.retryable for month in result.not_loaded)
+        or {month.verdict for month in result.not_loaded} == {Verdict.UNSETTLED},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 from airflow_provider_rma.operators.base import airflow_errors, attach_result, task_run
 
@@ -169,9 +170,14 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         from airflow_provider_rma.hooks.settings import file_mode, run_folder
         from airflow_provider_rma.ledger.pages.run import ledger_page
 
-        def rows(table: str) -> Iterator[dict[str, Any]]:
-            for month in result.windows:
-                yield from destination.read_table(table, result.tenant, month.window).to_pylist()
+        def rows(table: str) -> list[dict[str, Any]]:
+            months = (destination.read_table(table, result.tenant, month.window) for month in result.windows)
+            try:
+                return [row for month in months for row in month.to_pylist()]
+            except DestinationError as error:
+                # The page is wanted most where the warehouse is what failed.
+                self.log.warning("The page has no rows of the table %s: %s", table, error)
+                return []
 
         folder = run_folder(result.tenant, "ledger", ti, self.output_path)
         page: Any = folder / "ledger.html"

@@ -133,6 +133,8 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
         "remaining": [],
         "stale": [],
         "rejected": [],
+        "failed": [],
+        "ended_by": None,
         "unproven": {},
         "changes": {},
         "closed_month_changed": [],

@@ -184,7 +184,6 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.xfail(strict=True, reason=issue.GOING_ON)
 @pytest.mark.parametrize("entry", UNREADABLE, ids=lambda entry: entry.name)
 def test_a_month_that_cannot_be_read_does_not_keep_the_others_from_their_turn(
     told: Told, loaded: Warehouse, entry: Lie
@@ -200,7 +199,6 @@ def test_a_month_that_cannot_be_read_does_not_keep_the_others_from_their_turn(
     assert found == {"2026-01": true["2026-01"], "2026-02": before["2026-02"], "2026-03": true["2026-03"]}
 
 
-@pytest.mark.xfail(strict=True, reason=issue.COUNT)
 @pytest.mark.parametrize("wrong", ["1", "-1"])
 def test_a_wrong_count_splits_no_month(told: Told, new: Warehouse, wrong: str) -> None:
     count = lie("a wrong count", LIST, counted(lambda number: str(number + int(wrong))))

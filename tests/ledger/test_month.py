@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.ledger.month import ATTEMPTS, ExtractRun, MonthRun
+from airflow_provider_rma.ledger.extract_run import ExtractRun
+from airflow_provider_rma.ledger.month import ATTEMPTS, MonthRun
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.verdicts import ReasonCode, Verdict
 from airflow_provider_rma.ledger.result import MonthState, WindowResult

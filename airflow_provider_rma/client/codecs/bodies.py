@@ -17,6 +17,12 @@ from airflow_provider_rma.client.codecs.xml import XmlItems, decode_xml, encode_
 from airflow_provider_rma.client.errors import rejected_error, too_large_error, unexpected_error
 from airflow_provider_rma.exceptions import RequestError
 
+#: The member with which a list announces how many entries it has (documented for postings).
+COUNT = "number_of_transaction"
+
+#: More digits are no count of anything; Python refuses to convert thousands of them.
+_MAX_COUNT_DIGITS = 12
+
 #: A longer body is not searched for the service's error text.
 _ERROR_BYTES = 256 * 1024
 
@@ -116,12 +122,44 @@ def list_items(mapped: Mapped, item: str) -> list[Any]:
     :raises UnexpectedResponseError: if the response has members beside the list and attributes: then it is not a list,
         and an empty one would be a lie.
     """
-    if any(name != item and not name.startswith("@") and name != "number_of_transaction" for name in mapped):
+    if any(name != item and not name.startswith("@") and name != COUNT for name in mapped):
         raise unexpected_error("the response holds something else than the list that was asked for")
     content = mapped.get(item)
     if content is None or content == "" or content == {}:
         return []
     return content if isinstance(content, list) else [content]
+
+
+def read_attributes(mapped: Mapped, item: str) -> dict[str, str]:
+    """The members of a list response beside the list: its attributes, without ``@``.
+
+    :raises UnexpectedResponseError: if one is no text, or is stated twice with different values.
+    """
+    found: dict[str, str] = {}
+    for name, value in mapped.items():
+        key = name.removeprefix("@")
+        if name == item:
+            continue
+        if value is None:
+            value = ""
+        if not isinstance(value, str) or key == item:
+            raise unexpected_error("the response states something beside the list that is no text")
+        if found.setdefault(key, value).strip() != value.strip():
+            raise unexpected_error("the response states the same thing beside the list twice, with different values")
+    return found
+
+
+def parse_count(text: str) -> int | None:
+    """Parse the count that a list announces; None if it announces none.
+
+    :raises UnexpectedResponseError: if it is no count.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_COUNT_DIGITS):
+        raise unexpected_error(f"the response announces a number of entries that is no number ({COUNT})")
+    return int(text)
 
 
 class _Items(Protocol):
@@ -145,12 +183,9 @@ class _JsonItems:
             if len(body) > MAX_BYTES:
                 raise too_large_error(MAX_BYTES)
         mapped = decode(bytes(body), "json", self._root)
-        self.attributes = {
-            name.removeprefix("@"): value
-            for name, value in mapped.items()
-            if name != self._item and isinstance(value, str)
-        }
-        yield from list_items(mapped, self._item)
+        items = list_items(mapped, self._item)
+        self.attributes = read_attributes(mapped, self._item)
+        yield from items
 
 
 class ItemStream:

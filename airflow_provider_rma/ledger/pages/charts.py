@@ -128,6 +128,7 @@ SHADES = {
     MonthState.SKIPPED: "bar still",
     MonthState.DONE: "bar still",
     MonthState.REJECTED: "bar refused",
+    MonthState.FAILED: "bar refused",
 }
 
 

@@ -28,7 +28,10 @@ _REASONS = 25
 _CHANGES = 12
 _ZERO = Decimal(0)
 
-STATES = (MonthState.CHANGED, MonthState.REJECTED, MonthState.UNCHANGED, MonthState.SKIPPED, MonthState.DONE)
+STATES = (
+    *(MonthState.CHANGED, MonthState.REJECTED, MonthState.FAILED),
+    *(MonthState.UNCHANGED, MonthState.SKIPPED, MonthState.DONE),
+)
 #: Shown although it does not make the verdict worse, and not shown month by month.
 _ALWAYS_SHOWN, _NEVER_SHOWN = {ReasonCode.CLOSED_MONTH_CHANGED}, {ReasonCode.NOT_READ}
 
@@ -97,7 +100,11 @@ def _meaning(result: LedgerResult) -> tuple[str, str]:
     """Title and sentence of the verdict."""
     if result.windows:
         meaning = result.verdict.meaning
+        if result.ended_by and result.verdict.is_proven:
+            return "Ended early", f"What was read is proven: {meaning}."
         return result.verdict.heading, f"{meaning[0].upper()}{meaning[1:]}."
+    if result.ended_by:
+        return "Nothing was read", "The run ended in its first month."
     return (
         "Nothing was read",
         "It was stopped before its first month." if result.remaining else "The period holds no month.",
@@ -107,6 +114,8 @@ def _meaning(result: LedgerResult) -> tuple[str, str]:
 def _verdict(result: LedgerResult) -> Html:
     title, meaning = _meaning(result)
     icon, kind = (result.verdict.icon, _urgency(result.verdict)) if result.windows else ("·", "")
+    if result.ended_by:
+        icon, kind = "!", "attention"
     return tag(
         "div",
         tag("span", icon, class_="seal", aria_hidden="true"),
@@ -127,16 +136,21 @@ def _sentences(result: LedgerResult) -> Iterator[str]:
         counts = Counter(month.verdict for month in result.windows)
         listed = ", ".join(f"{counts[verdict]} {verdict.label}" for verdict in Verdict if counts[verdict])
         yield f"{format_quantity(len(result.windows), 'month')}: {listed}."
-    rejected = result.months(MonthState.REJECTED)
+    failed, rejected = result.months(MonthState.FAILED), result.months(MonthState.REJECTED)
+    if failed:
+        yield f"Could not be read, so the state of before stays: {', '.join(failed)}."
     if rejected:
         yield f"Not loaded, so the state of before stays: {', '.join(rejected)}."
     skipped = result.months(MonthState.SKIPPED)
-    kept = [name for name in result.unproven if name not in {*rejected, *skipped}]
+    kept = [name for name in result.unproven if name not in {*failed, *rejected, *skipped}]
     if kept:
         yield f"Loaded although not proven: {', '.join(kept)}."
+    if result.ended_by:
+        yield f"The run ended before all months had their turn: {result.ended_by}"
     if result.remaining:
         left, which = format_quantity(len(result.remaining), "month"), format_months(result.remaining)
-        yield f"Stopped in time; not begun: {left}, {which}. The next run with resume_since goes on."
+        begin = "No turn had" if result.ended_by else "Stopped in time; not begun"
+        yield f"{begin}: {left}, {which}. The next run with resume_since goes on."
     if result.stale:
         yield (
             f"Not read, though they open otherwise now, and marked as not proven: {format_months(result.stale)}. "
@@ -148,7 +162,7 @@ def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Htm
     windows, remaining = len(result.windows), len(result.remaining)
     proven = sum(month.verdict.is_proven for month in result.windows)
     differing = sum(any(cell.difference for cell in row.values()) for row in cells.values())
-    changed, rejected, still, skipped, done = (len(result.months(state)) for state in STATES)
+    changed, rejected, failed, still, skipped, done = (len(result.months(state)) for state in STATES)
     below = [f"{still} unchanged", f"{skipped} not read" if skipped else "", f"{done} done before" if done else ""]
     before = sum(month.rows for month in result.windows if month.state is MonthState.DONE)
     missing = proven + skipped < windows
@@ -156,14 +170,20 @@ def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Htm
         (f"{proven} of {windows + remaining}", "months proven", "", "attention" if missing else ""),
         (format_count(result.rows), "postings read", f"{format_count(before)} of them before" if done else "", ""),
         (format_count(changed), "months replaced", ", ".join(filter(None, below)), ""),
-        (format_count(rejected), "months not loaded", "", "attention" if rejected else ""),
+        (
+            format_count(rejected + failed),
+            "months not loaded",
+            f"{failed} could not be read" if failed else "",
+            "attention" if rejected + failed else "",
+        ),
         (format_count(differing), "accounts with a difference", f"of {len(cells)}", "attention" if differing else ""),
     ]
     if result.books_off_by is not None:
         note = "all balances together" if result.books_off_by else "all balances together are zero"
         entries.append((amount(result.books_off_by), "books off by", note, "attention" if result.books_off_by else ""))
     if remaining:
-        entries.append((format_count(remaining), "months remain", "stopped in time", ""))
+        note, mark = ("the run ended early", "attention") if result.ended_by else ("stopped in time", "")
+        entries.append((format_count(remaining), "months remain", note, mark))
     return tiles(entries)
 
 

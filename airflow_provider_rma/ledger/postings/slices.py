@@ -138,4 +138,6 @@ def is_too_much(error: RequestError) -> bool:
 
     The client has tried again by itself before it raises them.
     """
-    return isinstance(error, (IncompleteResponseError, ServerError)) or error.status == _TOO_LARGE
+    if isinstance(error, IncompleteResponseError):
+        return not error.is_miscounted
+    return isinstance(error, ServerError) or error.status == _TOO_LARGE

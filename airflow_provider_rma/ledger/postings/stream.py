@@ -115,9 +115,8 @@ def read_postings(
     :param write: takes each batch. What it received must be undone if this raises: whether the response was
         complete shows only at its end.
     :param compared: note the content as well, to compare it with what is loaded.
-    :raises RestartMonthError: a response ended early, or not as many postings came as were announced. Ask for them
-        again, with the same plan.
-    :raises RequestError: if a response broke off again that cannot be made smaller.
+    :raises RestartMonthError: a response ended early. Ask for them again, with the same plan.
+    :raises RequestError: if a response broke off again that cannot be made smaller, or contradicts its own count.
     :raises UnexpectedResponseError: for a posting outside of the window, or without account, voucher or amount.
     """
     reading = _MonthReader(plan.window, write, compared=compared)
@@ -125,6 +124,8 @@ def read_postings(
         try:
             reading.take(PostingReader(response, batches))
         except IncompleteResponseError as error:
+            if error.is_miscounted:
+                raise
             plan.note_broken_off(slice_, error)
             raise RestartMonthError(str(error)) from error
     return reading.result()

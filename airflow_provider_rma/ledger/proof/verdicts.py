@@ -122,6 +122,11 @@ class ReasonCode(DescribedEnum):
         "the postings of a voucher in this month do not sum to zero",
         "Look at the voucher in RMA. Above the tolerance, it must be corrected there.",
     )
+    READ_FAILED = (
+        "read_failed",
+        "the month could not be had from the service, or its answers could not be read",
+        "Read the message. The other months are done; run again, and report an answer that stays unreadable.",
+    )
     COUNT_WRONG = (
         "count_wrong",
         "not as many postings came as were announced",

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.client.client import RunMyAccountsClient
+from airflow_provider_rma.exceptions import IncompleteResponseError
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
-from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
+from airflow_provider_rma.ledger.postings.slices import SlicePlan
 from airflow_provider_rma.ledger.postings.stream import read_postings, receive_postings
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.balances import read_statement
@@ -65,7 +66,7 @@ def test_documented_postings(payloads: Payloads, number: int) -> None:
 def test_the_documented_sample_as_it_stands_is_incomplete(payloads: Payloads) -> None:
     """It announces five postings and shows two."""
     posting = payloads.postings[0]
-    with pytest.raises(RestartMonthError, match="announced 5 entries and sent 1"):
+    with pytest.raises(IncompleteResponseError, match="announced 5 entries and sent 1"):
         read(transactions(payloads, posting, announced=5), Window.of(posting.day))
 
 
