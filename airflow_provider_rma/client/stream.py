@@ -47,8 +47,15 @@ class EntityStream:
     @property
     def announced(self) -> int | None:
         """How many entities the service announced (``number_of_transaction``); None if it did not, or nothing has been
-        read yet."""
-        return announced_count(self._items.attributes)
+        read yet.
+
+        :raises UnexpectedResponseError: if it announced something that is no count.
+        """
+        try:
+            return announced_count(self._items.attributes)
+        except RequestError as error:
+            attach_request(error, self._request, self._response.status)
+            raise
 
     def close(self) -> None:
         """Give up the rest."""

@@ -15,7 +15,9 @@ from airflow_provider_rma.schemas.problems import validation_error, wrong_type_e
 
 _PLAIN = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _WIRE = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,3})?")
-_TOO_LARGE = 24  # digits; beyond it a value on the wire is damage, not money
+#: Digits before the point, one more than a DOUBLE of the ledger holds exactly; beyond it a value on the wire is damage,
+#: not money, and sums of it would overflow what decimals can carry.
+_MAX_WHOLE_DIGITS = 16
 _ONE = Decimal(1)
 _HUGE = 10**40
 
@@ -28,7 +30,7 @@ def parse_wire_decimal(text: str) -> Decimal:
     if not _WIRE.fullmatch(text):
         raise validation_error("cannot be read as an amount")
     value = Decimal(text)
-    if value.adjusted() > _TOO_LARGE:
+    if value.adjusted() >= _MAX_WHOLE_DIGITS:
         raise validation_error("cannot be read as an amount: it is too large")
     return value.quantize(_ONE) if value.as_tuple().exponent > 0 else value  # type: ignore[operator]
 

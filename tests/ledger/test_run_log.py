@@ -95,3 +95,28 @@ def test_the_error_names_the_months_and_the_first_reasons() -> None:
 def test_only_books_that_moved_are_worth_another_try() -> None:
     assert not unproven_error(result(broken(1), broken(2, verdict=Verdict.UNSETTLED))).retryable
     assert unproven_error(result(broken(1, verdict=Verdict.UNSETTLED))).retryable
+
+
+def failed(number: int, **given: Any) -> WindowResult:
+    reason = Reason(ReasonCode.READ_FAILED, "GET /charts: the service failed.", Verdict.UNPROVEN)
+    plain: dict[str, Any] = {"verdict": Verdict.UNPROVEN, "reasons": (reason,), "rows": 0}
+    return month(number, MonthState.FAILED, **plain | given)
+
+
+def test_months_that_could_not_be_read_are_named_with_the_others() -> None:
+    error = unproven_error(result(month(1), failed(2), broken(3)))
+    assert "2 of 3 months could not be read or proven and keep their old state: 2026-02 (failed), 2026-03" in str(error)
+    assert "read_failed: GET /charts: the service failed." in str(error)
+    assert error.windows == {"2026-02": "unproven", "2026-03": "broken"}
+
+
+def test_one_month_that_may_be_read_later_is_worth_another_try() -> None:
+    assert unproven_error(result(failed(1, retryable=True), failed(2), broken(3))).retryable
+    assert not unproven_error(result(failed(1), failed(2))).retryable
+
+
+def test_a_run_that_ended_early_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    ended = result(failed(1), remaining=[Window.of(date(2026, 2, 1))], ended_by="no connection.")
+    log_run(ended)
+    assert "ended before its end: no connection. 1 of 2 months did not have their turn" in caplog.messages[-1]
+    assert "1 further months had no turn: no connection." in str(unproven_error(ended))

@@ -21,7 +21,7 @@ from airflow_provider_rma.schemas.text import Text
 
 #: Texts that mean to Arrow what they mean to the schema: exactly this number.
 _PLAIN_WHOLE = r"\A-?[0-9]{1,18}\z"
-_PLAIN_AMOUNT = rf"\A-?[0-9]{{1,{contract.PRECISION - contract.SCALE - 4}}}(?:\.[0-9]{{1,{contract.SCALE}}})?\z"
+_PLAIN_AMOUNT = rf"\A-?[0-9]{{1,15}}(?:\.[0-9]{{1,{contract.SCALE}}})?\z"
 
 
 class PostingColumns:

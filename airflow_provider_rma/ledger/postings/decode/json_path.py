@@ -154,7 +154,8 @@ class _PieceDecoder:
             return None
         try:
             postings = self._decoder.decode(b"[%b]" % piece)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            # Text that is not UTF-8 is a ValueError.
             return None
         names, columns = 0, {}
         for member in members():

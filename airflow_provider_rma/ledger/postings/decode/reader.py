@@ -19,6 +19,7 @@ import logging
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
 
+from airflow_provider_rma.exceptions import RequestError
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.postings.batches import BATCH_ROWS, PostingBatches
 from airflow_provider_rma.ledger.postings.decode.fields import FastPathRefusedError, ReadProgress
@@ -81,9 +82,12 @@ class PostingReader:
 
     def _fast(self) -> Generator[pa.RecordBatch, None, None]:
         decode = xml_batches if self._source.content_type == "xml" else json_batches
-        for batch in decode(self._source, self._batches, self._progress):
-            self._progress.count += batch.num_rows
-            yield batch
+        try:
+            for batch in decode(self._source, self._batches, self._progress):
+                self._progress.count += batch.num_rows
+                yield batch
+        except RequestError:
+            raise FastPathRefusedError("the announced count cannot be read") from None
 
     def _strict(self) -> Generator[pa.RecordBatch, None, None]:
         batches, progress = self._batches, self._progress
