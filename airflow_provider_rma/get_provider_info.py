@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": _INTEGRATION,
                 "python-modules": [
+                    "airflow_provider_rma.operators.approval",
                     "airflow_provider_rma.operators.billing",
                     "airflow_provider_rma.operators.cancellation",
                     "airflow_provider_rma.operators.ledger",

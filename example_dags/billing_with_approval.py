@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, Param
 
+from airflow_provider_rma.operators.approval import RunMyAccountsApprovePlanOperator
 from airflow_provider_rma.operators.billing import (
     RunMyAccountsCreateInvoicesOperator,
     RunMyAccountsPlanInvoicesOperator,
@@ -30,18 +30,14 @@ with DAG(
     doc_md=__doc__,
 ):
     plan = RunMyAccountsPlanInvoicesOperator(task_id="plan", source="{{ params.source }}")
-    approve = ApprovalOperator(
-        task_id="approve",
-        subject="Book {{ ti.xcom_pull(task_ids='plan')['counts'].get('create', 0) }} documents in Run my Accounts?",
-        # Counts, totals and numbers only: Airflow keeps this text in its database.
-        body="{{ ti.xcom_pull(task_ids='plan')['summary'] }}",
-        retries=0,
+    approve = RunMyAccountsApprovePlanOperator(
+        task_id="approve", plan=plan.output["plan"], plan_hash=plan.output["plan_hash"], retries=0
     )
-    book = RunMyAccountsCreateInvoicesOperator(
+    RunMyAccountsCreateInvoicesOperator(
         task_id="book",
-        plan=plan.output["plan"],
+        # From the task that asked, not from the one that planned: that may have another plan since.
+        plan=approve.output["plan"],
         # The hash ties the approval to this very file: a plan that was changed afterwards is refused.
-        plan_hash=plan.output["plan_hash"],
-        approver="{{ ti.xcom_pull(task_ids='approve')['responded_by_user']['name'] }}",
+        plan_hash=approve.output["plan_hash"],
+        approver=approve.output["approver"],
     )
-    plan >> approve >> book

@@ -6,29 +6,30 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
 
 from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, RunSummary
 from airflow_provider_rma.billing.storage import OWNER_ONLY, create_file, try_folder
 
-PLAN = "plan.ndjson"
-PLAN_SUMMARY = "plan.md"
-PLAN_PAGE = "plan.html"
 OUTCOMES = "outcomes.ndjson"
 REJECTS = "rejects.ndjson"
 RUN_PAGE = "outcomes.html"
 IMPORT_REPORT = "journal-import.ndjson"
 
+#: Endings of the files of a plan, all of which are named by its hash.
+PLAN, PLAN_SUMMARY, PLAN_PAGE = "ndjson", "md", "html"
+_PLAN_NAME = re.compile(r"plan-([0-9a-f]{64})\.(?:ndjson|md|html)")
+_UNFINISHED = re.compile(r"\.unfinished-[0-9a-f]{32}")
+
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 #: File systems take 255 bytes; a name of a run has a number behind it.
 _LONGEST_NAME, _LONGEST_READABLE = 120, 80
 
-#: Files that people act upon soon and that may hold personal data. Everything else stays whatever its age, above all
-#: evidence.
-PERISHABLE = frozenset({PLAN, PLAN_SUMMARY, PLAN_PAGE, OUTCOMES, REJECTS, RUN_PAGE})
+_PERISHABLE = frozenset({OUTCOMES, REJECTS, RUN_PAGE})
 
 #: Folder of a tenant's chain of evidence, and of its import reports, within the tenant's folder.
 EVIDENCE_FOLDER = "evidence"
@@ -43,6 +44,38 @@ class FileSystem(Protocol):
 
     def open(self, path: str, mode: str = "rb") -> IO[bytes]:
         """Open a file."""
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file."""
+
+    def mv(self, path1: str, path2: str) -> None:
+        """Give a file another name."""
+
+    def rm_file(self, path: str) -> None:
+        """Remove a file."""
+
+
+def plan_file_name(digest: str, ending: str) -> str:
+    """Return the name of a file of a plan.
+
+    :param digest: SHA-256 of the plan file, also for its summary and its page.
+    :param ending: :data:`PLAN`, :data:`PLAN_SUMMARY` or :data:`PLAN_PAGE`.
+    """
+    return f"plan-{digest}.{ending}"
+
+
+def read_plan_digest(path: str) -> str | None:
+    """Return the SHA-256 by which a plan file is named, None if it has another name."""
+    match = _PLAN_NAME.fullmatch(path.rpartition("/")[2])
+    return match[1] if match else None
+
+
+def is_perishable(name: str) -> bool:
+    """Whether people act upon a file soon and it may hold personal data.
+
+    Every other file stays whatever its age, above all evidence.
+    """
+    return name in _PERISHABLE or bool(_PLAN_NAME.fullmatch(name) or _UNFINISHED.fullmatch(name))
 
 
 @dataclass(frozen=True)
@@ -73,6 +106,23 @@ class RunFolder:
         :returns: its path as a user names it, and a stream to write to.
         """
         return f"{self.url}/{name}", create_file(self.fs, f"{self.folder}/{name}", self.mode)
+
+    @contextmanager
+    def create_unfinished(self) -> Iterator[UnfinishedFile]:
+        """Create a file whose name is known when it is written: until then nobody takes it for a whole one.
+
+        It is removed unless it was finished. If the process is killed, it stays under its temporary name.
+        """
+        name = f".unfinished-{uuid.uuid4().hex}"
+        _, stream = self.create(name)
+        file = UnfinishedFile(self, name, stream)
+        try:
+            with stream:
+                yield file
+        finally:
+            if not file.is_finished:
+                with suppress(Exception):
+                    self.fs.rm_file(f"{self.folder}/{name}")
 
     def write_text(self, name: str, content: str) -> str:
         """Write a text file in UTF-8.
@@ -105,6 +155,33 @@ class RunFolder:
                     rejects.write(to_line(record))
         if rejected:
             summary.rejects_path = rejects_path
+
+
+@dataclass
+class UnfinishedFile:
+    """A file under a temporary name.
+
+    :param stream: where its content goes.
+    """
+
+    folder: RunFolder
+    name: str
+    stream: IO[bytes]
+    is_finished: bool = False
+
+    def finish(self, name: str) -> str:
+        """Close the file and give it its name.
+
+        A file of this name is left as it is: names say what files hold.
+
+        :returns: its path as a user names it.
+        """
+        folder, path = self.folder, f"{self.folder.folder}/{name}"
+        self.stream.close()
+        if not folder.fs.exists(path):
+            folder.fs.mv(f"{folder.folder}/{self.name}", path)
+            self.is_finished = True
+        return f"{folder.url}/{name}"
 
 
 def folder_name(name: str) -> str:

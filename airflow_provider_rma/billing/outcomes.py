@@ -99,6 +99,7 @@ class DocumentResult:
     :param document_id: the service's id of the document, where known.
     :param net: total without tax as booked, in the document's currency.
     :param gross: total with tax as booked, in the document's currency.
+    :param is_as_planned: whether the plan that is carried out says this outcome, so that nothing was to be sent.
     """
 
     position: int
@@ -111,6 +112,7 @@ class DocumentResult:
     gross: Decimal | None = None
     currency: str = "CHF"
     unchecked: tuple[str, ...] = ()
+    is_as_planned: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The row as written into an outcome file: amounts as text, what is empty left out."""
@@ -139,6 +141,8 @@ class RunSummary:
     :param total: gross total of the documents of this input that are in the books (created and unchanged), in CHF.
     :param created_total: gross total of the documents that this run booked, in CHF.
     :param invoices: how many of the booked documents are invoices (gross not negative).
+    :param spares_planned: whether a record that ended as an approved plan says leaves the run good.
+    :param planned: the records that ended as the plan says, by outcome.
     :param reasons: the first reasons by outcome, as sentences without personal data.
     :param credit_notes: how many of the booked documents are credit notes (gross negative).
     """
@@ -162,11 +166,15 @@ class RunSummary:
     reasons: dict[str, list[str]] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
     retry_at: float | None = None
+    spares_planned: bool = False
+    planned: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: DocumentResult) -> None:
         """Count one row."""
         self.counts[row.outcome] += 1
-        if row.outcome not in GOOD:
+        if row.is_as_planned:
+            self.planned[row.outcome] += 1
+        if row.outcome not in GOOD and not self._is_spared(row):
             self._keep_reasons(row)
         if self.has_totals:
             sort = self.credit_notes if row.gross is not None and row.gross < 0 else self.invoices
@@ -175,6 +183,9 @@ class RunSummary:
             self.total += row.gross
             if row.outcome == Outcome.CREATED:
                 self.created_total += row.gross
+
+    def _is_spared(self, row: DocumentResult) -> bool:
+        return self.spares_planned and row.is_as_planned
 
     def _keep_reasons(self, row: DocumentResult) -> None:
         kept = self.reasons.setdefault(str(row.outcome), [])
@@ -190,15 +201,18 @@ class RunSummary:
 
     def failed(self, failing: Collection[Outcome]) -> dict[str, int]:
         """Counts of the outcomes that fail the run."""
-        return {
-            str(outcome): self.counts[outcome] for outcome in Outcome if outcome in failing and self.counts[outcome]
-        }
+        spared = self.planned if self.spares_planned else Counter[str]()
+        counts = {str(outcome): self.counts[outcome] - spared[outcome] for outcome in Outcome if outcome in failing}
+        return {name: count for name, count in counts.items() if count}
 
     def describe(self) -> str:
         """One line for the log."""
         counts = ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())) or "none"
         amount = f"; CHF {format_amount(self.total)} in the books" if self.has_totals else ""
-        return f"{sum(self.counts.values())} {self.kind}: {counts}{amount}"
+        good = sum(self.planned[outcome] for outcome in GOOD)
+        spared = self.planned.total() - good if self.spares_planned else 0
+        planned = f"; {spared} of them not sent, as the approved plan says" if spared else ""
+        return f"{sum(self.counts.values())} {self.kind}: {counts}{amount}{planned}"
 
     def as_dict(self) -> dict[str, Any]:
         """What a task returns: counts, totals as text, paths; never records."""

@@ -13,7 +13,7 @@ from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, Journal
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.base import Comparison, D, DocumentKind
 from airflow_provider_rma.billing.lookup import Findings, Lookup
-from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome
+from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.results import (
     blocked_result,
     closed_period_result,
@@ -77,6 +77,7 @@ class Planner(Generic[D]):
                 sending |= self._plan(document, rows.get(document.key), started)
         if sending and self.kind.policy.check_master_data:
             self._check_master_data()
+        self._hold_against_plan()
 
     def _refuse_repeated(self) -> None:
         for number, positions in self.working_set.repeated():
@@ -128,9 +129,6 @@ class Planner(Generic[D]):
         """Decide about one document; True if it is to be sent."""
         found = self.working_set.booked(document.key)
         result, update = self._decide(document, row, found, started)
-        planned = self.working_set.planned(document.position)
-        if result is None and planned not in (None, CREATE):
-            result = held_result(document, f"the approved plan says {planned}, and now it would be sent; plan again")
         if result is not None:
             self.working_set.record_result(result)
             if result.outcome == Outcome.UNKNOWN and row is not None:
@@ -206,6 +204,14 @@ class Planner(Generic[D]):
                 )
             elif check.customer_effect is not None:
                 self.working_set.note_customer_effect(document.position, check.customer_effect)
+
+    def _hold_against_plan(self) -> None:
+        """Hold what is fit to be sent now, and is not sent by the plan that is carried out."""
+        for documents in in_chunks(self.working_set.to_send_against_plan(), 200):
+            for document, planned in documents:
+                because = f" ({'; '.join(planned.reasons)})" if planned.reasons else ""
+                reason = f"the approved plan says {planned.decision}{because}, and now it would be sent; plan again"
+                self.working_set.record_result(held_result(document, reason))
 
     def _record_booked(self, row: JournalRow, booked: BookedDocument, note: str) -> None:
         self.journal.record(row, JournalState.CREATED, note=note, booked=booked)

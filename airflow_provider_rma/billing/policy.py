@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from airflow_provider_rma.schemas.dates import PLAUSIBLE, DateRange
+from airflow_provider_rma.schemas.date_range import PLAUSIBLE, DateRange
 from airflow_provider_rma.schemas.notation import PLAIN, Notation
 
 AbsenceCheck = Literal["full_list", "by_number"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_provider_rma.billing.files import PERISHABLE
+from airflow_provider_rma.billing.files import is_perishable
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def list_expired(fs: Any, folder: str, *, days: int, now: datetime | None = None
     if not fs.exists(folder):
         return
     for path, details in fs.find(folder, detail=True).items():
-        if posixpath.basename(path) in PERISHABLE:
+        if is_perishable(posixpath.basename(path)):
             modified = _modified(fs, path)
             if modified is None or modified < limit:
                 yield ExpiredFile(path, modified, int(details.get("size") or 0))

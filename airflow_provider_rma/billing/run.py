@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic
 
-from airflow_provider_rma.billing.files import PLAN, PLAN_PAGE, PLAN_SUMMARY, RunFolder, hash_record
+from airflow_provider_rma.billing.files import PLAN, PLAN_PAGE, PLAN_SUMMARY, RunFolder, hash_record, plan_file_name
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.base import D, DocumentKind
 from airflow_provider_rma.billing.numbers import read_number
@@ -18,7 +18,7 @@ from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSu
 from airflow_provider_rma.billing.pages.html import render_plan
 from airflow_provider_rma.billing.pages.markdown import render_plan_markdown
 from airflow_provider_rma.billing.pages.statistics import gather_plan_statistics
-from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, PlanWriter, load_plan
+from airflow_provider_rma.billing.plan_file import PlanHeader, PlanReader, PlanWriter, check_digest, load_plan
 from airflow_provider_rma.billing.planner import Planner
 from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 from airflow_provider_rma.billing.run_record import Provenance, RunRecord
@@ -26,6 +26,7 @@ from airflow_provider_rma.billing.send_queue import SendQueue
 from airflow_provider_rma.billing.sender import DocumentSender
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
+from airflow_provider_rma.fault_points import reach
 from airflow_provider_rma.formatting import format_amount
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,11 @@ class BillingRun(Generic[D]):
     provenance: Provenance = field(default_factory=Provenance)
 
     def plan(self, records: Iterable[Record | RefusedRecord]) -> PlanResult:
-        """Validate and decide, and write the plan with a page to read; nothing is sent."""
+        """Validate and decide, and write the plan with a page to read; nothing is sent.
+
+        The files are named by the plan's hash, so that no other plan takes their place. The plan itself is the last of
+        them to have its name: it never stands without its page.
+        """
         config, closed = self.kind.client.config, self.kind.policy.closed_until
         with WorkingSet[D]() as working_set:
             input_hash = self._load(working_set, records)
@@ -78,14 +83,15 @@ class BillingRun(Generic[D]):
                 input_hash,
                 closed_until=closed.isoformat() if closed else "",
             )
-            path, stream = self.folder.create(PLAN)
-            writer = PlanWriter(stream, header, working_set)
-            with stream:
+            with self.folder.create_unfinished() as file:
+                writer = PlanWriter(file.stream, header, working_set)
                 statistics = gather_plan_statistics(header, writer.write())
-            statistics.plan_hash = writer.digest
-        markdown = render_plan_markdown(statistics)
-        self.folder.write_text(PLAN_SUMMARY, markdown)
-        page = self.folder.write_text(PLAN_PAGE, render_plan(statistics))
+                statistics.plan_hash = writer.digest
+                markdown = render_plan_markdown(statistics)
+                self.folder.write_text(plan_file_name(writer.digest, PLAN_SUMMARY), markdown)
+                page = self.folder.write_text(plan_file_name(writer.digest, PLAN_PAGE), render_plan(statistics))
+                reach("plan.unnamed")
+                path = file.finish(plan_file_name(writer.digest, PLAN))
         log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, header.amount, path)
         return PlanResult(header, path, writer.digest, markdown, page)
 
@@ -102,15 +108,20 @@ class BillingRun(Generic[D]):
             self._carry_out(working_set, summary)
         return summary
 
-    def apply(self, reader: PlanReader, plan_hash: str | None = None) -> RunSummary:
+    def apply(self, reader: PlanReader, plan_hash: str | None = None, *, spares_planned: bool = False) -> RunSummary:
         """Carry out exactly a plan: nothing is sent that the plan does not send, and of that only what is still absent.
 
         :param reader: the plan.
         :param plan_hash: SHA-256 of the plan that was approved; None accepts the file as it is.
+        :param spares_planned: whether a record that ends as the plan says, e.g. ``invalid``, leaves the run good: a
+            person has approved that it is not sent.
         :raises ConfigurationError: if the plan is another tenant's or is not the one that was approved.
         :raises BillingError: see :meth:`send`.
         """
+        if plan_hash is not None:
+            check_digest(plan_hash)
         with self._recorded() as (working_set, summary):
+            summary.spares_planned = spares_planned
             header, config = reader.header, self.kind.client.config
             if (header.tenant, header.service) != (config.tenant, config.origin):
                 made_for = f"tenant {header.tenant} of {header.service}"
@@ -120,7 +131,7 @@ class BillingRun(Generic[D]):
                 )
             load_plan(self.kind, working_set, reader)
             summary.input_hash, summary.plan_hash = header.input_hash, reader.digest
-            if plan_hash and plan_hash != reader.digest:
+            if plan_hash not in (None, reader.digest):
                 raise ConfigurationError(
                     "plan: the file is not the one that was approved (its SHA-256 differs)", advice="Plan again."
                 )

@@ -13,16 +13,18 @@ import pickle
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import islice
 from types import TracebackType
-from typing import Any, Generic, Self
+from typing import Any, Generic, Self, TypeVar
 
 from airflow_provider_rma.billing.files import dump_record
 from airflow_provider_rma.billing.kinds.base import Comparison, D
 from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome
+
+T = TypeVar("T")
 
 #: Documents that stay in memory as objects; an invoice of four lines takes about 4 kB.
 LIVE = 10_000
@@ -30,6 +32,7 @@ _CACHE_KIB = 16_000
 _TABLES = """
 CREATE TABLE record (
     position INTEGER PRIMARY KEY, key TEXT NOT NULL, number TEXT NOT NULL, source TEXT NOT NULL, planned TEXT,
+    planned_reasons TEXT,
     document BLOB, chosen INTEGER NOT NULL DEFAULT 0, amount TEXT, outcome TEXT, result BLOB, customer_effect TEXT
 );
 CREATE VIEW pending AS SELECT * FROM record WHERE NOT chosen AND outcome IS NULL;
@@ -70,6 +73,18 @@ class DecidedRecord(Generic[D]):
     result: DocumentResult | None
 
 
+@dataclass(frozen=True)
+class PlannedDecision:
+    """The decision of a plan about a record, with its reasons."""
+
+    decision: str
+    reasons: tuple[str, ...] = ()
+
+    def shows(self, outcome: Outcome) -> bool:
+        """Whether a record of this outcome ended as the plan says. A doubt, or what was held, is never settled so."""
+        return outcome not in (Outcome.UNKNOWN, Outcome.HELD) and self.decision == outcome
+
+
 class WorkingSet(Generic[D]):
     """Records of one run. A context manager; one thread at a time uses it.
 
@@ -93,24 +108,27 @@ class WorkingSet(Generic[D]):
 
     # ------------------------------------------------------------------ the input
 
-    def add(self, document: D, record: Mapping[str, Any], *, planned: str | None = None) -> None:
+    def add(self, document: D, record: Mapping[str, Any], *, planned: PlannedDecision | None = None) -> None:
         """Keep a valid document with the record it was made of.
 
-        :param planned: the decision of a plan that a person has seen; None where there is no such plan.
+        :param planned: the decision of the plan that is carried out; None where there is no plan.
         """
         self._insert(document.position, document.number, record, planned)
         self._keep(document)
 
-    def add_result(self, result: DocumentResult, record: Mapping[str, Any], *, planned: str | None = None) -> None:
+    def add_result(
+        self, result: DocumentResult, record: Mapping[str, Any], *, planned: PlannedDecision | None = None
+    ) -> None:
         """Keep a record of which no document can be made, with its result."""
         self._insert(result.position, result.number, record, planned)
         self.record_result(result)
 
-    def _insert(self, position: int, number: str, record: Mapping[str, Any], planned: str | None) -> None:
+    def _insert(self, position: int, number: str, record: Mapping[str, Any], planned: PlannedDecision | None) -> None:
         source = dump_record(record)
+        decision, reasons = (planned.decision, json.dumps(planned.reasons)) if planned else (None, None)
         self._db.execute(
-            "INSERT INTO record (position, key, number, source, planned) VALUES (?, ?, ?, ?, ?)",
-            (position, normalize_number(number), number, source, planned),
+            "INSERT INTO record (position, key, number, source, planned, planned_reasons) VALUES (?, ?, ?, ?, ?, ?)",
+            (position, normalize_number(number), number, source, decision, reasons),
         )
         self._has_plan = self._has_plan or planned is not None
 
@@ -172,13 +190,20 @@ class WorkingSet(Generic[D]):
         """List the documents that are to be sent, in the order of the input."""
         return self._documents("SELECT position, document FROM to_send WHERE position > ? ORDER BY position LIMIT 200")
 
-    def planned(self, position: int) -> str | None:
-        """Return the decision of a plan that a person has seen; None where there is no such plan."""
+    def planned(self, position: int) -> PlannedDecision | None:
+        """Return the decision of the plan that is carried out; None where there is no plan."""
         if not self._has_plan:
             return None
-        query = "SELECT planned FROM record WHERE position = ?"
-        planned: str | None = self._db.execute(query, (position,)).fetchone()[0]
-        return planned
+        query = "SELECT planned, planned_reasons FROM record WHERE position = ?"
+        return _to_planned(*self._db.execute(query, (position,)).fetchone())
+
+    def to_send_against_plan(self) -> Iterator[tuple[D, PlannedDecision]]:
+        """List the documents that are to be sent although the plan that is carried out does not send them."""
+        if self._has_plan:
+            for document in self.to_send():
+                planned = self.planned(document.position)
+                if planned is not None and planned.decision != CREATE:
+                    yield document, planned
 
     def decide_to_send(self, document: D, *, changed: bool = False) -> None:
         """Decide that a document is to be sent.
@@ -232,12 +257,16 @@ class WorkingSet(Generic[D]):
 
     def results(self) -> Iterator[tuple[DocumentResult, dict[str, Any]]]:
         """List result and original record of every record, in the order of the input."""
-        query = "SELECT position, number, result, source FROM record ORDER BY position"
-        for position, number, data, source in self._db.execute(query):
-            undecided = DocumentResult(
-                position, number, Outcome.HELD, ("the run ended before this record was decided",)
+        query = "SELECT position, number, result, source, planned FROM record ORDER BY position"
+        for position, number, data, source, decision in self._db.execute(query):
+            result: DocumentResult = (
+                DocumentResult(position, number, Outcome.HELD, ("the run ended before this record was decided",))
+                if data is None
+                else _load(data)
             )
-            yield undecided if data is None else _load(data), json.loads(source)
+            if decision is not None and PlannedDecision(decision).shows(result.outcome):
+                result = replace(result, is_as_planned=True)
+            yield result, json.loads(source)
 
     def _documents(self, query: str) -> Iterator[D]:
         """Read documents in chunks, so that the caller may write between them."""
@@ -250,11 +279,15 @@ class WorkingSet(Generic[D]):
             last = rows[-1][0]
 
 
+def _to_planned(decision: str | None, reasons: str | None) -> PlannedDecision | None:
+    return None if decision is None else PlannedDecision(decision, tuple(json.loads(reasons or "[]")))
+
+
 def _load(data: bytes) -> Any:
     return pickle.loads(data)  # noqa: S301 - written by this process into a file without a name
 
 
-def in_chunks(documents: Iterable[D], size: int) -> Iterator[list[D]]:
+def in_chunks(documents: Iterable[T], size: int) -> Iterator[list[T]]:
     """Take documents in lists of at most ``size``, so that the caller may write between them."""
     iterator = iter(documents)
     while chunk := list(islice(iterator, size)):

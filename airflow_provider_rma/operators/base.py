@@ -7,15 +7,17 @@ import threading
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
+from datetime import date
+from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
-from airflow_provider_rma.billing.records.parameters import check_encoding, check_min_count
 from airflow_provider_rma.exceptions import ConfigurationError, RunMyAccountsError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 from airflow_provider_rma.hooks.storage import find_source
+from airflow_provider_rma.operators.parameters import check_parameters, check_rendered
+from airflow_provider_rma.schemas.date_range import DateRange
 from airflow_provider_rma.schemas.notation import PLAIN, Notation
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class TenantWriteOperator(BaseOperator):
     :param output_path: folder for the files of the run; ``[rma] storage_path`` if None.
     :param settle_time: seconds after a lost reply within which RMA may still carry the request out.
     :param content_type: ``json`` or ``xml``; what the connection says if None.
+    :param date_range: first and last day that a date may have, each a date or ``YYYY-MM-DD``; 1900 to 2100 if None.
     """
 
     #: Name of the kind of document, as in the journal.
@@ -101,6 +104,7 @@ class TenantWriteOperator(BaseOperator):
         output_path: str | None = None,
         settle_time: float = 300.0,
         content_type: str | None = None,
+        date_range: Sequence[date | str] | None = None,
         **kwargs: Any,
     ) -> None:
         # Each returned value is an XCom of its own as well, so that `task.output["outcome_path"]` works downstream.
@@ -109,6 +113,15 @@ class TenantWriteOperator(BaseOperator):
         self.output_path = output_path
         self.settle_time = settle_time
         self.content_type = content_type
+        self.date_range = date_range
+        check_parameters(
+            self,
+            rma_conn_id=rma_conn_id,
+            output_path=output_path,
+            settle_time=settle_time,
+            content_type=content_type,
+            date_range=date_range,
+        )
         self._stop = threading.Event()
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -118,6 +131,7 @@ class TenantWriteOperator(BaseOperator):
 
         self._stop.clear()
         with airflow_errors(context["ti"]):
+            check_rendered(self)
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type)
             config, ti = hook.config, context["ti"]
             journal = Journal(
@@ -183,12 +197,21 @@ class InvoiceWriteOperator(TenantWriteOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.allow_currency = [allow_currency] if isinstance(allow_currency, str) else list(allow_currency)
+        self.allow_currency = allow_currency
         self.max_count = max_count
         self.max_amount = max_amount
         self.check_master_data = check_master_data
         self.absence_check = absence_check
         self.write_recovery_tag = write_recovery_tag
+        check_parameters(
+            self,
+            allow_currency=allow_currency,
+            max_count=max_count,
+            max_amount=max_amount,
+            check_master_data=check_master_data,
+            absence_check=absence_check,
+            write_recovery_tag=write_recovery_tag,
+        )
 
     def _policy(
         self,
@@ -200,22 +223,20 @@ class InvoiceWriteOperator(TenantWriteOperator):
     ) -> Policy:
         from airflow_provider_rma.billing.policy import InputRules, Policy
 
-        try:
-            max_amount = Decimal(str(self.max_amount))
-        except InvalidOperation as error:
-            raise ConfigurationError("max_amount is no number", advice="Give an amount in CHF.") from error
+        allowed = [self.allow_currency] if isinstance(self.allow_currency, str) else self.allow_currency
         return Policy(
             rules=InputRules(
                 send_customers=send_customers,
-                currencies=frozenset({"CHF", *self.allow_currency}),
+                currencies=frozenset({"CHF", *allowed}),
                 input_timezone=input_timezone,
+                date_range=DateRange.parse(self.date_range),
                 notation=notation,
             ),
             closed_until=client.config.closed_until,
             total_deadline=client.config.total_deadline,
             settle_time=self.settle_time,
             max_count=self.max_count,
-            max_amount=max_amount,
+            max_amount=Decimal(str(self.max_amount)),
             check_master_data=self.check_master_data,
             absence_check=self.absence_check,
             write_recovery_tag=self.write_recovery_tag,
@@ -269,6 +290,8 @@ class RecordsMixin(BaseOperator):
     _kind: ClassVar[str]
     _records_field: ClassVar[str]
     _number_field: ClassVar[str]
+    #: Parameters of which exactly one says where records come from.
+    _sources: ClassVar[Sequence[str]]
 
     def __init__(
         self,
@@ -283,14 +306,37 @@ class RecordsMixin(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_parameters(
+            self,
+            source=source,
+            source_conn_id=source_conn_id,
+            encoding=encoding,
+            number_format=number_format,
+            date_format=date_format,
+            min_count=min_count,
+            input_timezone=input_timezone,
+        )
         self.source = source
         self.source_conn_id = source_conn_id
-        self.encoding = check_encoding(encoding)
+        self.encoding = encoding
         self.number_format = number_format
         self.date_format = date_format
         self.notation = Notation(number_format, date_format)
-        self.min_count = check_min_count(min_count)
+        self.min_count = min_count
         self.input_timezone = input_timezone
+
+    def _check_source(self) -> None:
+        """Refuse none, or several, of the ways in which records can be given.
+
+        :raises ConfigurationError: naming those that are given.
+        """
+        given = [name for name in self._sources if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ConfigurationError(
+                f"{', '.join(self._sources[:-1])} and {self._sources[-1]}: "
+                + (f"{' and '.join(given)} given together" if given else "none given"),
+                advice=f"Give exactly one of {', '.join(self._sources)}.",
+            )
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         """Render, and keep the records that came from an upstream task out of what Airflow stores."""
@@ -310,12 +356,8 @@ class RecordsMixin(BaseOperator):
         from airflow_provider_rma.billing.records.files import read_file
         from airflow_provider_rma.billing.records.nesting import nest_rows
 
+        self._check_source()
         records: RecordList | None = getattr(self, self._records_field)
-        if (records is None) == (self.source is None):
-            raise ConfigurationError(
-                f"{self._records_field} and source: {'neither' if records is None else 'both'} given",
-                advice=f"Give exactly one: records in {self._records_field}, or the path of a file in source.",
-            )
         if records is not None:
             if len(records) > MAX_RECORDS:
                 raise ConfigurationError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
+from airflow_provider_rma.billing.files import read_plan_digest
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.operators.base import (
     InvoiceWriteOperator,
@@ -15,6 +16,8 @@ from airflow_provider_rma.operators.base import (
     open_bytes,
     wrap_records,
 )
+from airflow_provider_rma.operators.parameters import check_parameters
+from airflow_provider_rma.schemas.date_range import DateRange
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.files import RunFolder
@@ -48,6 +51,7 @@ class RunMyAccountsCreateCustomersOperator(RecordsMixin, TenantWriteOperator):
     :param output_path: folder for outcome and reject files; ``[rma] storage_path`` by default. (templated)
     :param fail_on: outcomes that fail the task; all but ``created``, ``updated`` and ``unchanged`` by default.
     :param input_timezone: time zone in which date-times that are not midnight name a day; they are refused without.
+    :param date_range: first and last day that a date may have, each a date or ``YYYY-MM-DD``; 1900 to 2100 by default.
     :param settle_time: seconds after a lost reply within which RMA may still carry the request out.
     :param content_type: ``json`` or ``xml``; what the connection says by default.
     :returns: counts by outcome, and the paths of the outcome and reject files; never records.
@@ -56,6 +60,7 @@ class RunMyAccountsCreateCustomersOperator(RecordsMixin, TenantWriteOperator):
     _records_field = "customers"
     _number_field = "customernumber"
     _kind = "customer"
+    _sources: ClassVar[Sequence[str]] = ("customers", "source")
 
     template_fields: Sequence[str] = ("rma_conn_id", "source", "source_conn_id", "output_path", "customers")
 
@@ -63,14 +68,16 @@ class RunMyAccountsCreateCustomersOperator(RecordsMixin, TenantWriteOperator):
         self,
         *,
         customers: Any = None,
-        managed_fields: Sequence[str] = (),
+        managed_fields: Collection[str] | str = (),
         fail_on: Collection[str] | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.customers = wrap_records(customers)
         self.fail_on = fail_on
-        self.managed_fields = tuple(managed_fields)
+        self.managed_fields = managed_fields
+        check_parameters(self, managed_fields=managed_fields, fail_on=fail_on)
+        self._check_source()
 
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
         from airflow_provider_rma.billing.kinds.customer import CustomerKind
@@ -79,12 +86,17 @@ class RunMyAccountsCreateCustomersOperator(RecordsMixin, TenantWriteOperator):
         from airflow_provider_rma.billing.run import BillingRun
 
         policy = Policy(
-            rules=InputRules(input_timezone=self.input_timezone, notation=self.notation),
+            rules=InputRules(
+                input_timezone=self.input_timezone,
+                date_range=DateRange.parse(self.date_range),
+                notation=self.notation,
+            ),
             total_deadline=client.config.total_deadline,
             settle_time=self.settle_time,
         )
+        managed = [self.managed_fields] if isinstance(self.managed_fields, str) else tuple(self.managed_fields)
         run = BillingRun(
-            CustomerKind(client, policy, self.managed_fields),
+            CustomerKind(client, policy, managed),
             journal,
             folder,
             failing_outcomes(self.fail_on),
@@ -99,6 +111,7 @@ class _InvoiceRecordsOperator(RecordsMixin, InvoiceWriteOperator):
 
     _records_field = "invoices"
     _number_field = "invnumber"
+    _sources: ClassVar[Sequence[str]] = ("invoices", "source")
 
     template_fields: Sequence[str] = (
         "rma_conn_id",
@@ -121,6 +134,7 @@ class _InvoiceRecordsOperator(RecordsMixin, InvoiceWriteOperator):
         self.invoices = wrap_records(invoices)
         self.customer_outcomes = customer_outcomes
         self.send_customers = send_customers
+        check_parameters(self, customer_outcomes=customer_outcomes, send_customers=send_customers)
 
     def _run(
         self,
@@ -152,18 +166,22 @@ class RunMyAccountsPlanInvoicesOperator(_InvoiceRecordsOperator):
     """Say what creating invoices would do, without sending anything.
 
     The plan goes to :class:`RunMyAccountsCreateInvoicesOperator`, which carries out exactly this plan; in between a
-    person may read and approve it.
+    person may approve it with :class:`~airflow_provider_rma.operators.approval.RunMyAccountsApprovePlanOperator`.
 
-    .. seealso:: :doc:`/invoices`
+    .. seealso:: :doc:`/approval`
 
     :param invoices: as of :class:`RunMyAccountsCreateInvoicesOperator`, and so are ``source``, ``source_conn_id``,
         ``encoding``, ``number_format``, ``date_format``, ``min_count``, ``rma_conn_id``, ``customer_outcomes``,
         ``send_customers``, ``allow_currency``, ``check_master_data``, ``output_path``, ``input_timezone``,
-        ``settle_time`` and ``content_type``.
+        ``date_range``, ``settle_time`` and ``content_type``.
     :returns: ``plan`` (path of the plan file), ``plan_hash`` (its SHA-256), ``counts`` (records by decision),
         ``amount`` (CHF, sum without sign of what would be sent), ``summary`` (Markdown to approve: counts, totals and
         numbers) and ``page`` (path of an HTML page); never records.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._check_source()
 
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
         plan = self._run(client, journal, folder).plan(self._records())
@@ -199,7 +217,8 @@ class RunMyAccountsCreateInvoicesOperator(_InvoiceRecordsOperator):
     :param plan: instead of records, path of a plan: exactly this plan is carried out, and of it only what is still
         absent from the books. (templated)
     :param plan_hash: SHA-256 of the plan that was approved; another file is refused. (templated)
-    :param approver: who approved the plan; stands in the run's evidence. (templated)
+    :param approver: who approved the plan of ``plan_hash``; stands in the run's evidence. Records that this plan shows
+        as not to be sent then fail the task only if ``fail_on`` names their outcome. (templated)
     :param rma_conn_id: connection of the tenant. (templated)
     :param customer_outcomes: path of the outcome file of the task that created the customers: invoices of a customer
         who was refused there name the cause. (templated)
@@ -215,10 +234,13 @@ class RunMyAccountsCreateInvoicesOperator(_InvoiceRecordsOperator):
     :param output_path: folder for outcome and reject files; ``[rma] storage_path`` by default. (templated)
     :param fail_on: outcomes that fail the task; all but ``created`` and ``unchanged`` by default.
     :param input_timezone: time zone in which date-times that are not midnight name a day; they are refused without.
+    :param date_range: first and last day that a date may have, each a date or ``YYYY-MM-DD``; 1900 to 2100 by default.
     :param settle_time: seconds after a lost reply within which RMA may still book the document.
     :param content_type: ``json`` or ``xml``; what the connection says by default.
     :returns: counts by outcome, totals in CHF as text, and the paths of the outcome and reject files; never records.
     """
+
+    _sources: ClassVar[Sequence[str]] = ("invoices", "source", "plan")
 
     template_fields: Sequence[str] = (*_InvoiceRecordsOperator.template_fields, "plan", "plan_hash", "approver")
 
@@ -236,20 +258,45 @@ class RunMyAccountsCreateInvoicesOperator(_InvoiceRecordsOperator):
         self.plan_hash = plan_hash
         self.approver = approver
         self.fail_on = fail_on
+        check_parameters(self, plan=plan, plan_hash=plan_hash, approver=approver, fail_on=fail_on)
+        #: Parameters that were given: if they render to nothing, nothing is sent.
+        self._declared = [name for name in ("plan", "plan_hash") if getattr(self, name) is not None]
+        self._check_source()
+        self._check_approval()
+
+    def _check_approval(self) -> None:
+        """Refuse parts of an approval: what is approved is the plan of one hash, and nothing else.
+
+        :raises ConfigurationError: naming the part that is missing.
+        """
+        for name, needed in (("plan_hash", "plan"), ("approver", "plan_hash")):
+            if getattr(self, name) not in (None, "") and needed not in self._declared:
+                raise ConfigurationError(
+                    f"{name}: given without {needed}",
+                    advice=f"Give {needed} too, from the task that made or approved the plan, or leave {name} out.",
+                )
+        for name in self._declared:
+            if getattr(self, name) is None:
+                raise ConfigurationError(
+                    f"{name}: the task that it comes from has left none; nothing was sent",
+                    advice="Plan again, and have the plan approved again.",
+                )
 
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
         from airflow_provider_rma.billing.outcomes import failing_outcomes
         from airflow_provider_rma.billing.plan_file import PlanReader
         from airflow_provider_rma.billing.records.counting import check_count
 
-        run = self._run(client, journal, folder, failing_outcomes(self.fail_on), approver=self.approver)
+        self._check_approval()
+        approver = "" if self.approver in (None, "None") else self.approver
+        run = self._run(client, journal, folder, failing_outcomes(self.fail_on), approver)
         if self.plan is None:
             return run.send(self._records()).as_dict()
-        if self.invoices is not None or self.source is not None:
-            raise ConfigurationError(
-                "plan: given together with records", advice="A plan holds its records; leave invoices and source out."
-            )
+        self._check_source()
+        # Whoever gives no hash may still rely on the one by which the file is named.
+        plan_hash = self.plan_hash or read_plan_digest(str(self.plan))
         with open_bytes(ObjectStoragePath(self.plan)) as stream:
             reader = PlanReader(stream)
             check_count(sum(reader.header.counts.values()), self.min_count)
-            return run.apply(reader, self.plan_hash).as_dict()
+            spares_planned = bool(approver) and self.fail_on is None
+            return run.apply(reader, plan_hash, spares_planned=spares_planned).as_dict()

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rma.operators.base import InvoiceWriteOperator
+from airflow_provider_rma.operators.parameters import check_parameters
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.files import RunFolder
@@ -39,6 +40,7 @@ class RunMyAccountsCancelInvoicesOperator(InvoiceWriteOperator):
         be rebuilt.
     :param output_path: folder for outcome and reject files; ``[rma] storage_path`` by default. (templated)
     :param fail_on: outcomes that fail the task; all but ``created`` and ``unchanged`` by default.
+    :param date_range: first and last day that a credit note's date may have; 1900 to 2100 by default.
     :param settle_time: seconds after a lost reply within which RMA may still book the document.
     :param content_type: ``json`` or ``xml``; what the connection says by default.
     :returns: counts by outcome of the credit notes, totals in CHF as text, and the paths of the outcome and reject
@@ -63,6 +65,7 @@ class RunMyAccountsCancelInvoicesOperator(InvoiceWriteOperator):
         self.transdate = transdate
         self.reason = reason
         self.fail_on = fail_on
+        check_parameters(self, numbers=numbers, suffix=suffix, transdate=transdate, reason=reason, fail_on=fail_on)
 
     def _carry_out(self, client: RunMyAccountsClient, journal: Journal, folder: RunFolder) -> dict[str, Any]:
         from airflow_provider_rma.billing.cancellation import (

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 from airflow_provider_rma.operators.base import airflow_errors, attach_result, task_run
+from airflow_provider_rma.operators.parameters import check_parameters, check_rendered
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -112,6 +113,25 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         self.resume_since = resume_since
         self.stop_at = stop_at
         self.output_path = output_path
+        check_parameters(
+            self,
+            destination=destination,
+            destination_conn_id=destination_conn_id,
+            rma_conn_id=rma_conn_id,
+            from_date=from_date,
+            to_date=to_date,
+            reread_days=reread_days,
+            on_unproven=on_unproven,
+            tolerance=tolerance,
+            account_kinds=account_kinds,
+            content_type=content_type,
+            skip_unchanged=skip_unchanged,
+            max_chain_months=max_chain_months,
+            history=history,
+            resume_since=resume_since,
+            stop_at=stop_at,
+            output_path=output_path,
+        )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract, and return what became of each month."""
@@ -120,6 +140,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         with airflow_errors(context["ti"]), attach_result(kept):
             from airflow_provider_rma.ledger.extract import extract_ledger
 
+            check_rendered(self)
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
             with hook.get_conn() as client, self._open() as destination:
 
@@ -251,12 +272,25 @@ class RunMyAccountsEstimateLedgerOperator(BaseOperator):
         self.destination = destination
         self.destination_conn_id = destination_conn_id
         self.resume_since = resume_since
+        check_parameters(
+            self,
+            rma_conn_id=rma_conn_id,
+            from_date=from_date,
+            to_date=to_date,
+            reread_days=reread_days,
+            account_kinds=account_kinds,
+            content_type=content_type,
+            destination_conn_id=destination_conn_id,
+            resume_since=resume_since,
+            **({} if destination is None else {"destination": destination}),
+        )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Probe, and return the estimate."""
         with airflow_errors(context["ti"]), ExitStack() as opened:
             from airflow_provider_rma.ledger.estimate import estimate_ledger
 
+            check_rendered(self)
             hook = RunMyAccountsHook(self.rma_conn_id, content_type=self.content_type or "xml")
             client = opened.enter_context(hook.get_conn())
             return estimate_ledger(

@@ -13,7 +13,7 @@ from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, missing, pre_
 from marshmallow.exceptions import SCHEMA
 
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError, UnexpectedResponseError
-from airflow_provider_rma.schemas.dates import PLAUSIBLE, DateRange
+from airflow_provider_rma.schemas.date_range import PLAUSIBLE, DateRange
 from airflow_provider_rma.schemas.fields import Direction, FieldSpec, RmaField
 from airflow_provider_rma.schemas.mapped import unwrap
 from airflow_provider_rma.schemas.notation import PLAIN, Notation

@@ -12,6 +12,7 @@ from airflow_provider_rma.operators.billing import (
     RunMyAccountsCreateCustomersOperator,
     RunMyAccountsCreateInvoicesOperator,
 )
+from airflow_provider_rma.operators.parameters import check_parameters
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.records.model import Record, RefusedRecord
@@ -38,9 +39,13 @@ class _FromSql(RecordsMixin):
                 f"{', '.join(given)}: given together with sql", advice="Records come from the query; leave it out."
             )
         super().__init__(**kwargs)
+        check_parameters(self, sql=sql, sql_conn_id=sql_conn_id, parameters=parameters)
         self.sql = sql
         self.sql_conn_id = sql_conn_id
         self.parameters = parameters
+
+    def _check_source(self) -> None:
+        """Records come from the query; any other source was refused before."""
 
     def _read_records(self) -> Iterator[Record | RefusedRecord]:
         """Read the rows of the query."""

@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from airflow_provider_rma.billing.files import (
     IMPORT_REPORT,
     OUTCOMES,
-    PERISHABLE,
     RunFolder,
     folder_name,
+    is_perishable,
+    plan_file_name,
+    read_plan_digest,
     read_refused_numbers,
 )
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
@@ -39,6 +41,10 @@ def folder() -> RunFolder:
 def lines(folder: RunFolder, path: str) -> list[bytes]:
     with folder.fs.open(path.replace(folder.url, folder.folder), "rb") as stream:
         return stream.read().splitlines()
+
+
+def names(folder: RunFolder) -> list[str]:
+    return [str(path).rpartition("/")[2] for path in folder.fs.find(folder.folder)]  # type: ignore[attr-defined]
 
 
 def test_a_name_as_a_folder() -> None:
@@ -71,8 +77,55 @@ def test_refused_numbers_are_read_with_their_reason(folder: RunFolder) -> None:
 
 
 def test_outcomes_are_perishable_and_import_reports_are_not() -> None:
-    assert OUTCOMES in PERISHABLE
-    assert IMPORT_REPORT not in PERISHABLE
+    assert is_perishable(OUTCOMES)
+    assert not is_perishable(IMPORT_REPORT)
+
+
+@pytest.mark.parametrize("ending", ["ndjson", "md", "html"])
+def test_files_of_a_plan_are_perishable_and_say_their_hash(ending: str) -> None:
+    name = plan_file_name("a1" * 32, ending)
+    assert is_perishable(name)
+    assert read_plan_digest(f"s3://bucket/run/{name}") == "a1" * 32
+
+
+@pytest.mark.parametrize("name", ["plan.ndjson", "plan-1234.ndjson", f"plan-{'g' * 64}.md", f"my-plan-{'a' * 64}.md"])
+def test_a_name_of_another_form_says_no_hash(name: str) -> None:
+    assert read_plan_digest(name) is None
+    assert not is_perishable(name)
+
+
+def test_a_file_has_its_name_when_it_is_whole(folder: RunFolder) -> None:
+    with folder.create_unfinished() as file:
+        file.stream.write(b"whole")
+        assert not folder.fs.exists(f"{folder.folder}/R")
+        path = file.finish("R")
+    assert lines(folder, path) == [b"whole"]
+    assert names(folder) == ["R"]
+
+
+def test_a_file_that_was_not_finished_is_removed(folder: RunFolder) -> None:
+    def fail() -> None:
+        with folder.create_unfinished() as file:
+            file.stream.write(b"half")
+            raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        fail()
+    assert names(folder) == []
+
+
+def test_a_file_that_there_is_already_stays_as_it_is(folder: RunFolder) -> None:
+    folder.write_text("R", "first")
+    with folder.create_unfinished() as file:
+        file.stream.write(b"second")
+        path = file.finish("R")
+    assert lines(folder, path) == [b"first"]
+    assert names(folder) == ["R"]
+
+
+def test_what_a_killed_process_leaves_unfinished_is_perishable(folder: RunFolder) -> None:
+    with folder.create_unfinished() as file:
+        assert is_perishable(file.name)
 
 
 @given(st.text(min_size=1), st.text(min_size=1))

@@ -10,7 +10,7 @@ from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 from airflow_provider_rma.billing.lookup import Findings, Lookup
 from airflow_provider_rma.exceptions import ServerError
-from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY
+from airflow_provider_rma.schemas.date_range import EARLIEST_DAY, LATEST_DAY
 from tests.support.billing_desk import Desk
 from tests.support.invoices import make_invoice
 

@@ -13,7 +13,7 @@ from airflow_provider_rma.billing.kinds.invoice import FIRST_DAY, LAST_DAY
 from airflow_provider_rma.billing.numbers import MAX_KEY_LENGTH, is_plain_number, normalize_number, read_number
 from airflow_provider_rma.exceptions import InvalidInputError
 from airflow_provider_rma.schemas.customer import CustomerSchema
-from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY
+from airflow_provider_rma.schemas.date_range import EARLIEST_DAY, LATEST_DAY
 from tests.support.any_object import OBJECTS, Hostile, HostileMapping
 
 

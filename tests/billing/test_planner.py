@@ -13,6 +13,7 @@ from airflow_provider_rma.billing.kinds.customer import CustomerDocument
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 from airflow_provider_rma.billing.planner import MAX_NAMED
 from airflow_provider_rma.billing.policy import Policy
+from airflow_provider_rma.billing.working_set import PlannedDecision
 from airflow_provider_rma.exceptions import ServerError
 from tests.support.billing_desk import HASH, Desk
 from tests.support.fake_client import FakeClient
@@ -164,9 +165,20 @@ def test_of_a_number_that_is_repeated_nothing_is_sent(desk: InvoiceDesk) -> None
 
 @pytest.mark.parametrize(("planned", "decision"), [("create", "create"), ("closed_period", "held"), (None, "create")])
 def test_what_an_approved_plan_does_not_send_is_not_sent(desk: InvoiceDesk, planned: str | None, decision: str) -> None:
-    desk.add(make_invoice(), planned=planned)
+    desk.add(make_invoice(), planned=PlannedDecision(planned, ("closed until then",)) if planned else None)
     desk.plan()
     assert desk.decisions() == [decision]
+    if decision == "held":
+        assert "the approved plan says closed_period (closed until then), and now" in desk.results()[0].reasons[0]
+
+
+def test_what_an_approved_plan_does_not_send_keeps_its_real_reason(desk: InvoiceDesk) -> None:
+    desk.add(make_invoice(customernumber="K-9"), planned=PlannedDecision("invalid", ("there is no customer K-9",)))
+    desk.plan()
+    (result,) = desk.results()
+    assert result.outcome == "invalid"
+    assert "there is no customer K-9 in RMA" in result.reasons[0]
+    assert result.is_as_planned
 
 
 def test_nothing_is_read_where_there_is_nothing_to_decide(desk: InvoiceDesk) -> None:

@@ -30,7 +30,7 @@ def storage() -> Storage:
     storage = Storage()
     storage.store = {}
     storage.pseudo_dirs = [""]
-    for name in ("outcomes.ndjson", "evidence.json", "plan.html", "rejects.ndjson.sha256", "my-plan.md"):
+    for name in ("outcomes.ndjson", "evidence.json", f"plan-{'a' * 64}.html", "rejects.ndjson.sha256", "my-plan.md"):
         storage.pipe(f"/rma/demo/invoices/run/{name}", b"{}")
     return storage
 
@@ -39,7 +39,7 @@ def storage() -> Storage:
 def test_what_is_older_than_the_limit(storage: Storage, zone: Any) -> None:
     storage.modified_at = (NOW - timedelta(days=30, seconds=1)).replace(tzinfo=zone)
     found = [file.path.rpartition("/")[2] for file in list_expired(storage, "/rma/demo", days=30, now=NOW)]
-    assert sorted(found) == ["outcomes.ndjson", "plan.html"]
+    assert sorted(found) == ["outcomes.ndjson", f"plan-{'a' * 64}.html"]
     storage.modified_at = (NOW - timedelta(days=30)).replace(tzinfo=zone)
     assert list(list_expired(storage, "/rma/demo", days=30, now=NOW)) == []
 

@@ -13,7 +13,7 @@ from airflow_provider_rma.billing.kinds.base import Comparison
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument, read_invoice
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.billing.policy import InputRules
-from airflow_provider_rma.billing.working_set import WorkingSet
+from airflow_provider_rma.billing.working_set import PlannedDecision, WorkingSet
 from tests.support.invoices import make_invoice
 
 
@@ -149,5 +149,5 @@ def test_what_a_plan_said_is_known_of_each_record(working_set: WorkingSet[Invoic
     add(working_set)
     assert working_set.planned(1) is None
     record = make_invoice()
-    working_set.add(read_invoice(record, 2, InputRules()), record, planned="create")
-    assert [working_set.planned(position) for position in (1, 2)] == [None, "create"]
+    working_set.add(read_invoice(record, 2, InputRules()), record, planned=PlannedDecision("create"))
+    assert [working_set.planned(position) for position in (1, 2)] == [None, PlannedDecision("create")]

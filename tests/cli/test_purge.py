@@ -18,7 +18,8 @@ DAY = 86_400
 def files(desk: Desk) -> Path:
     folder = desk.home / "rma" / "demo"
     for run, days in (("old", 401), ("new", 10)):
-        for name in ("plan.ndjson", "plan.md", "plan.html", "outcomes.ndjson", "rejects.ndjson", "evidence.json"):
+        plan = [f"plan-{'a' * 64}.{ending}" for ending in ("ndjson", "md", "html")]
+        for name in (*plan, "outcomes.ndjson", "rejects.ndjson", "evidence.json"):
             path = folder / "invoices" / "billing" / run / f"task-{run}" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("{}")

@@ -186,12 +186,10 @@ def test_a_refused_record_fails_the_task_for_good_and_is_on_file(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "invoices and source: neither given"),
-        ({"invoices": [], "source": "x.json"}, "invoices and source: both given"),
         ({"invoices": [{}] * 1001}, "invoices: 1001 records, at most 1000 may be given directly"),
         ({"source": "invoices.xlsx"}, "cannot be read"),
-        ({"invoices": [], "fail_on": ["crashed"]}, "fail_on: 'crashed' is no outcome"),
-        ({"invoices": [], "max_amount": "much"}, "max_amount is no number"),
+        ({"source": "{{ params.get('nothing', '') }}"}, "source must be a path or a URL, got ''"),
+        ({"plan": "{{ None }}"}, "plan must be the path of a plan, got 'None'"),
     ],
 )
 def test_wrong_arguments_are_refused_with_a_remedy(

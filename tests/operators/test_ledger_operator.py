@@ -217,12 +217,9 @@ def test_months_are_skipped_only_if_asked_for(
     ("options", "message"),
     [
         ({"destination": "warehouse"}, "destination is not understood"),
-        ({"from_date": "{{ 'tomorrow' }}"}, "from_date is no calendar day"),
-        ({"on_unproven": "shrug"}, "on_unproven"),
-        ({"tolerance": "little"}, "tolerance"),
-        ({"content_type": "csv"}, "content_type"),
-        ({"resume_since": "{{ 'lately' }}"}, "resume_since is no moment"),
-        ({"stop_at": "25:00"}, "stop_at is no moment"),
+        ({"from_date": "{{ 'tomorrow' }}"}, "from_date must be a calendar day"),
+        ({"resume_since": "{{ 'lately' }}"}, "resume_since must be a day or a time"),
+        ({"stop_at": "{{ '25:00' }}"}, "stop_at must be a time of day in Zurich"),
         ({"rma_conn_id": "rma_missing"}, "rma_missing"),
     ],
 )

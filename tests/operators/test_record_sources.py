@@ -144,7 +144,7 @@ def test_a_wrong_file_fails_the_task_at_once_and_sends_nothing(
     assert posts(rma) == 0
 
 
-@pytest.mark.parametrize("source", ["", "nowhere://x/a.csv"])
+@pytest.mark.parametrize("source", ["{{ '' }}", "nowhere://x/a.csv"])
 def test_a_source_without_a_storage_fails_the_task_at_once(
     rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any], source: str
 ) -> None:

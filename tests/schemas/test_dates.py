@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError, UnexpectedResponseError
 from airflow_provider_rma.schemas import dates
 from airflow_provider_rma.schemas.customer import CustomerSchema
-from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY, PLAUSIBLE, DateRange
+from airflow_provider_rma.schemas.date_range import EARLIEST_DAY, LATEST_DAY, PLAUSIBLE, DateRange
 from airflow_provider_rma.schemas.invoice import InvoicePartSchema
 from airflow_provider_rma.schemas.payment import PaymentSchema
 

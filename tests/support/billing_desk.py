@@ -12,7 +12,7 @@ from airflow_provider_rma.billing.kinds.base import D, DocumentKind
 from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult
 from airflow_provider_rma.billing.planner import Planner
-from airflow_provider_rma.billing.working_set import WorkingSet
+from airflow_provider_rma.billing.working_set import PlannedDecision, WorkingSet
 from tests.support.fake_client import FakeClient
 
 HASH = "0" * 64
@@ -38,7 +38,7 @@ class Desk(Generic[D]):
     clock: Clock
     working_set: WorkingSet[D] = field(default_factory=WorkingSet)
 
-    def add(self, record: Mapping[str, Any], *, planned: str | None = None) -> D:
+    def add(self, record: Mapping[str, Any], *, planned: PlannedDecision | None = None) -> D:
         """Validate a record into the working set."""
         document = self.kind.read(record, self.working_set.count() + 1)
         self.working_set.add(document, record, planned=planned)

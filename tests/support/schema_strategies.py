@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from airflow_provider_rma.schemas.base import EntitySchema
-from airflow_provider_rma.schemas.dates import PLAUSIBLE
+from airflow_provider_rma.schemas.date_range import PLAUSIBLE
 from airflow_provider_rma.schemas.fields import Integer
 from airflow_provider_rma.schemas.invoice import IncomeEntrySchema, InvoicePartSchema, InvoiceSchema, TaxEntrySchema
 from airflow_provider_rma.schemas.keys import find_number_problem

@@ -28,7 +28,7 @@ from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
-from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY, DateRange
+from airflow_provider_rma.schemas.date_range import EARLIEST_DAY, LATEST_DAY, DateRange
 from airflow_provider_rma.schemas.notation import PLAIN, Notation
 
 log = logging.getLogger(__name__)

@@ -45,6 +45,10 @@ class Document(ABC):
     def to_json(self) -> dict[str, Any]:
         """Return the form in which a plan keeps the document, for :meth:`DocumentKind.from_json`."""
 
+    @abstractmethod
+    def to_record(self) -> dict[str, Any]:
+        """Return a record of which :meth:`DocumentKind.read` makes this document again."""
+
     @property
     def key(self) -> str:
         """The number as it is compared."""

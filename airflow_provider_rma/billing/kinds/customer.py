@@ -64,6 +64,10 @@ class CustomerDocument(Document):
         """Return the customer in RMA's form."""
         return {"wire": _SCHEMA.to_wire(self.customer)}
 
+    def to_record(self) -> dict[str, Any]:
+        """Return the customer."""
+        return dict(self.customer)
+
 
 @dataclass(frozen=True)
 class CustomerKind(DocumentKind[CustomerDocument]):

@@ -13,7 +13,7 @@ from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument,
 from airflow_provider_rma.billing.kinds.master_data import describe_overwrite, read_master_data
 from airflow_provider_rma.billing.numbers import is_plain_number
 from airflow_provider_rma.client.client import RunMyAccountsClient
-from airflow_provider_rma.schemas.dates import EARLIEST_DAY, LATEST_DAY
+from airflow_provider_rma.schemas.date_range import EARLIEST_DAY, LATEST_DAY
 
 #: Bounds of "all invoices": without ``from`` the service starts at its closing date, without ``to`` it ends today.
 #: They cover every day that any range of dates allows, so nothing that was sent is hidden.

@@ -111,6 +111,10 @@ class InvoiceDocument(Document):
         """Return the document in RMA's form, for :meth:`from_json`."""
         return {"wire": self.wire, "expected": None if self.expected_amount is None else str(self.expected_amount)}
 
+    def to_record(self) -> dict[str, Any]:
+        """Return the invoice with the total that is expected."""
+        return self.invoice | ({} if self.expected_amount is None else {EXPECTED_AMOUNT: self.expected_amount})
+
     @classmethod
     def from_json(cls, position: int, values: Mapping[str, Any]) -> InvoiceDocument:
         """Read the document that :meth:`to_json` wrote."""

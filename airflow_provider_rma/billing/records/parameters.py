@@ -18,15 +18,3 @@ def check_encoding(encoding: str | None) -> str | None:
     raise ConfigurationError(
         f"encoding {encoding!r} is not known", advice="Give a name such as utf-8, windows-1252 or utf-16-le."
     )
-
-
-def check_min_count(min_count: int) -> int:
-    """Refuse a count that is none.
-
-    :raises ConfigurationError: if it is not a whole number of at least 0.
-    """
-    if isinstance(min_count, bool) or not isinstance(min_count, int) or min_count < 0:
-        raise ConfigurationError(
-            f"min_count must be an integer ≥ 0, got {min_count!r}", advice="Give the fewest records to be expected."
-        )
-    return min_count

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_rma.billing.records.parameters import check_encoding, check_min_count
+from airflow_provider_rma.billing.records.parameters import check_encoding
 from airflow_provider_rma.exceptions import ConfigurationError
 
 
@@ -17,14 +17,3 @@ def test_encodings_of_text_are_accepted(encoding: str | None) -> None:
 def test_what_is_no_encoding_of_text_is_refused(encoding: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"encoding .* is not known\. Give a name such as"):
         check_encoding(encoding)
-
-
-@pytest.mark.parametrize("count", [0, 1, 10_000])
-def test_counts_are_accepted(count: int) -> None:
-    assert check_min_count(count) == count
-
-
-@pytest.mark.parametrize("count", [-1, 1.0, "1", True, None, float("nan")])
-def test_what_is_no_count_is_refused(count: Any) -> None:
-    with pytest.raises(ConfigurationError, match="min_count must be an integer ≥ 0"):
-        check_min_count(count)
