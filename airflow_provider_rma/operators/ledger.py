@@ -246,6 +246,7 @@ class RunMyAccountsEstimateLedgerOperator(BaseOperator):
         "destination_conn_id",
         "resume_since",
     )
+    optional_parameters = frozenset({"destination"})
     ui_color = "#e8eef4"
 
     def __init__(
@@ -282,7 +283,7 @@ class RunMyAccountsEstimateLedgerOperator(BaseOperator):
             content_type=content_type,
             destination_conn_id=destination_conn_id,
             resume_since=resume_since,
-            **({} if destination is None else {"destination": destination}),
+            destination=destination,
         )
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def check_parameters(operator: Any, **given: Any) -> None:
     """
     for name, value in given.items():
         if name not in operator.template_fields or not is_unrendered(value):
-            check_parameter(name, value)
+            _check_of(operator, name, value)
 
 
 def check_rendered(operator: Any) -> None:
@@ -79,7 +79,13 @@ def check_rendered(operator: Any) -> None:
     """
     for name in operator.template_fields:
         if name in PARAMETERS:
-            check_parameter(name, getattr(operator, name))
+            _check_of(operator, name, getattr(operator, name))
+
+
+def _check_of(operator: Any, name: str, value: Any) -> None:
+    # Some operators need what others can do without.
+    if value is not None or name not in getattr(operator, "optional_parameters", ()):
+        check_parameter(name, value)
 
 
 def check_parameter(name: str, value: Any) -> None:
@@ -192,10 +198,10 @@ def _is_number_list(value: Any) -> bool:
         return value.isprintable() and value.strip() not in _NOTHING
     if isinstance(value, int):
         return _is_count(value)
-    if isinstance(value, Mapping | bytes) or not hasattr(value, "__iter__"):
-        return False
-    # What another task has returned may be read page by page: it is checked where it is read.
-    return all(map(_is_number_row, value)) and len(value) > 0 if isinstance(value, list | tuple) else True
+    if isinstance(value, list | tuple):
+        return len(value) > 0 and all(map(_is_number_row, value))
+    # What another task has returned may be read page by page: its members are checked where they are read.
+    return not isinstance(value, Mapping | bytes) and iter(value) is not None
 
 
 def _is_number_row(value: Any) -> bool:

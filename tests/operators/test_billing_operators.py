@@ -19,7 +19,9 @@ from airflow_provider_rma.billing.evidence.chain import verify_chain
 from airflow_provider_rma.operators.billing import (
     RunMyAccountsCreateCustomersOperator,
     RunMyAccountsCreateInvoicesOperator,
+    RunMyAccountsPlanInvoicesOperator,
 )
+from airflow_provider_rma.operators.cancellation import RunMyAccountsCancelInvoicesOperator
 from tests.support.simulator import SimulatorProcess
 
 pytestmark = pytest.mark.airflow
@@ -239,3 +241,159 @@ def test_a_wrong_connection_says_what_to_do_and_books_nothing(
     assert message in text
     assert "pat_" not in text
     assert rma.documents(record["invnumber"]) == []
+
+
+def test_mapping_over_sources_bills_each(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any], tmp_path: Path
+) -> None:
+    records, paths = [invoice(), invoice()], []
+    for number, record in enumerate(records):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps(record), encoding="utf-8")
+        paths.append(path.as_uri())
+    with dag("mapped_sources") as one:
+
+        @task
+        def list_files() -> list[str]:
+            return paths
+
+        RunMyAccountsCreateInvoicesOperator.partial(task_id="bill", settle_time=60).expand(source=list_files())
+    assert run_dag(one).state == "success"
+    assert [len(rma.documents(record["invnumber"])) for record in records] == [1, 1]
+
+
+def test_a_wrong_parameter_of_a_mapped_task_fails_that_task_before_anything_is_sent(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    record = invoice()
+    with dag("mapped_wrong") as one:
+        RunMyAccountsCreateInvoicesOperator.partial(task_id="bill", invoices=[record]).expand(settle_time=[-600])
+    assert run_dag(one).state == "failed"
+    assert rma.documents(record["invnumber"]) == []
+
+
+def test_days_that_are_taken_for_a_slip_are_billed_if_date_range_says_so(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]
+) -> None:
+    record = invoice(transdate="2150-01-31")
+
+    def bill(name: str, **options: Any) -> dict[str, int]:
+        with dag(name) as one:
+            RunMyAccountsCreateInvoicesOperator(task_id="bill", invoices=[record], **options)
+        counts: dict[str, int] = results(run_dag(one))["counts"]
+        return counts
+
+    wide = ("2026-01-01", "2150-12-31")
+    assert bill("implausible") == {"invalid": 1}
+    assert bill("plausible", date_range=wide) == {"created": 1}
+    # The list of all invoices covers the day, so it is found there.
+    assert bill("plausible_again", date_range=wide) == {"unchanged": 1}
+    assert len(rma.documents(record["invnumber"])) == 1
+    with dag("plausible_cancelled") as one:
+        RunMyAccountsCancelInvoicesOperator(task_id="bill", numbers=record["invnumber"], date_range=wide)
+    assert results(run_dag(one))["counts"] == {"created": 1}
+
+
+def test_days_before_a_narrower_date_range_are_refused(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]
+) -> None:
+    early, late = invoice(transdate="2025-12-31"), invoice()
+    with dag("narrow") as one:
+        RunMyAccountsCreateInvoicesOperator(
+            task_id="bill", invoices=[early, late], date_range=("2026-01-01", "2026-12-31")
+        )
+    result = results(run_dag(one))
+    assert result["counts"] == {"created": 1, "invalid": 1}
+    assert "lies outside of 2026-01-01 to 2026-12-31" in outcomes(result)[0]["reasons"][0]
+
+
+def plan(run_dag: Callable[..., Any], *records: dict[str, Any], **options: Any) -> dict[str, Any]:
+    with dag("planned") as one:
+        RunMyAccountsPlanInvoicesOperator(task_id="bill", invoices=list(records), **options)
+    return results(run_dag(one))
+
+
+def apply(run_dag: Callable[..., Any], **arguments: Any) -> tuple[str, dict[str, Any]]:
+    with dag("applied") as one:
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", **arguments)
+    run = run_dag(one)
+    return run.state, results(run)
+
+
+@pytest.mark.parametrize("plan_hash", ["{{ '' }}", "{{ None }}", "{{ 'abc' }}"])
+def test_a_hash_that_renders_to_none_refuses_the_plan(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any], plan_hash: str
+) -> None:
+    record = invoice()
+    planned = plan(run_dag, record)
+    assert apply(run_dag, plan=planned["plan"], plan_hash=plan_hash)[0] == "failed"
+    assert rma.documents(record["invnumber"]) == []
+
+
+@pytest.mark.parametrize("missing", ["plan", "plan_hash"])
+def test_what_a_task_has_not_left_refuses_the_plan(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any], missing: str
+) -> None:
+    record = invoice()
+    planned = plan(run_dag, record)
+    with dag("left_nothing") as one:
+
+        @task(multiple_outputs=True)
+        def pass_on() -> dict[str, Any]:
+            return {name: planned[name] for name in ("plan", "plan_hash") if name != missing}
+
+        left = pass_on()
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", plan=left["plan"], plan_hash=left["plan_hash"])
+    assert run_dag(one).state == "failed"
+    assert rma.documents(record["invnumber"]) == []
+
+
+def test_a_plan_that_was_changed_is_refused_by_the_hash_in_its_name(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]
+) -> None:
+    record = invoice()
+    planned = plan(run_dag, record)
+    path = Path(planned["plan"].removeprefix("file://"))
+    path.write_bytes(path.read_bytes().replace(b"3400", b"3200"))
+    assert apply(run_dag, plan=planned["plan"])[0] == "failed"
+    assert rma.documents(record["invnumber"]) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "state"),
+    [
+        ({"approver": "A. Prüferin"}, "success"),
+        ({}, "failed"),
+        ({"approver": "A. Prüferin", "fail_on": ["invalid"]}, "failed"),
+        ({"fail_on": ["rejected"]}, "success"),
+    ],
+)
+def test_a_plan_that_leaves_records_out_on_purpose_ends_green_if_somebody_has_approved_it(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any], options: dict[str, Any], state: str
+) -> None:
+    good, bad = invoice(), invoice(customernumber="K-none")
+    planned = plan(run_dag, good, bad)
+    ended, result = apply(run_dag, plan=planned["plan"], plan_hash=planned["plan_hash"], **options)
+    assert (ended, result["counts"]) == (state, {"created": 1, "invalid": 1})
+    assert "there is no customer K-none in RMA" in outcomes(result)[1]["reasons"][0]
+
+
+def test_a_plan_with_looser_rules_is_judged_by_those_of_the_task_that_carries_it_out(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]
+) -> None:
+    new_customer = {"customernumber": "OP-K9", "name": "Muster AG"}
+    records = [
+        invoice(),
+        invoice(customernumber=None, customer=new_customer),
+        invoice(transdate="2150-01-31"),
+        invoice(currency="EUR"),
+    ]
+    planned = plan(
+        run_dag, *records, send_customers=True, allow_currency="EUR", date_range=("2026-01-01", "2150-12-31")
+    )
+    assert planned["counts"] == {"create": 4}
+    _, result = apply(run_dag, plan=planned["plan"], plan_hash=planned["plan_hash"], approver="A. Prüferin")
+    assert [row["outcome"] for row in outcomes(result)] == ["created", "invalid", "invalid", "invalid"]
+    reasons = " ".join(row["reasons"][0] for row in outcomes(result)[1:])
+    assert all(name in reasons for name in ("send_customers", "date_range", "allow_currency"))
+    assert [len(rma.documents(record["invnumber"])) for record in records] == [1, 0, 0, 0]

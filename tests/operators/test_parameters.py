@@ -53,6 +53,9 @@ OPERATORS: dict[Any, dict[str, Any]] = {
     SqlToRunMyAccountsInvoicesOperator: QUERY,
 }
 
+FROM_SQL = (SqlToRunMyAccountsCustomersOperator, SqlToRunMyAccountsInvoicesOperator)
+FORBIDDEN_BESIDE_SQL = {"source", "source_conn_id", "encoding", "plan", "plan_hash"}
+
 #: Parameters that hold records, which are judged one by one when they are read.
 RECORDS = {"invoices", "customers"}
 
@@ -169,11 +172,16 @@ def test_the_fields_that_may_be_managed_are_those_of_the_schema() -> None:
 @pytest.mark.parametrize(("operator", "name"), CASES)
 def test_a_wrong_value_is_refused_when_the_dag_is_parsed(operator: Any, name: str) -> None:
     for value in [*WRONG_OF[name], *WRONG]:
-        if is_right(name, value):
+        if value is None and name in FORBIDDEN_BESIDE_SQL:
             continue
-        needed = {"plan": "/x", "plan_hash": HASH} if name in ("plan_hash", "approver") else {}
-        with pytest.raises(ConfigurationError, match=f"^{name} must be ") as caught:
-            make(operator, **needed, **{name: value})
+        if is_right(name, value) or (value is None and name in getattr(operator, "optional_parameters", ())):
+            continue
+        if name in FORBIDDEN_BESIDE_SQL and operator in FROM_SQL:
+            problem = f"{name}: given together with sql"
+        else:
+            problem = f"{name} must be "
+        with pytest.raises(ConfigurationError, match=f"^{problem}") as caught:
+            make(operator, **{name: value})
         assert caught.value.advice
         assert len(str(caught.value)) < 900
 
@@ -218,17 +226,19 @@ def test_right_values_are_accepted(name: str, values: list[Any]) -> None:
         check_parameter(name, value)
 
 
-@pytest.mark.parametrize(("operator", "name"), [case for case in CASES if case[1] in case[0].template_fields])
+TEMPLATED = [
+    (operator, name)
+    for operator, name in CASES
+    if name in operator.template_fields and not (operator in FROM_SQL and name in (FORBIDDEN_BESIDE_SQL | {"approver"}))
+]
+
+
+@pytest.mark.parametrize(("operator", "name"), TEMPLATED)
 def test_a_template_is_checked_once_it_is_rendered(operator: Any, name: str) -> None:
     needed = {"plan": "/x", "plan_hash": HASH} if name in ("plan", "plan_hash", "approver") else {}
     given = OPERATORS[operator] | needed | {name: "{{ params.value }}"}
-    given = {other: value for other, value in given.items() if other not in RECORDS or name not in ("plan", "source")}
     if "plan" in given or name == "source":
         given = {other: value for other, value in given.items() if other not in RECORDS}
-    if operator in (SqlToRunMyAccountsCustomersOperator, SqlToRunMyAccountsInvoicesOperator) and (
-        needed or name in ("source", "source_conn_id")
-    ):
-        return  # records come from the query
     made = operator(task_id="task", **given)
     value = next(value for value in WRONG_OF[name] if not is_right(name, value))
     setattr(made, name, value)
