@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import IO, Any
 
@@ -193,6 +194,7 @@ def _fact_members(facts: RunFacts) -> dict[str, Any]:
     }
 
 
+@cache
 def _own_versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for name in ("airflow-provider-rma", "marshmallow", "requests"):

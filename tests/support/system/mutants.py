@@ -32,12 +32,14 @@ class Mutant:
     :param module: file below the package.
     :param old: text that is there exactly once.
     :param new: text in its place.
+    :param is_quick: whether few schedules find it.
     """
 
     name: str
     module: str
     old: str
     new: str
+    is_quick: bool = False
 
 
 @dataclass(frozen=True)
