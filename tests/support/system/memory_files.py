@@ -29,6 +29,10 @@ class MemoryFiles:
         """Remove a file."""
         self.content.pop(path, None)
 
+    def mv(self, path: str, target: str, **_: object) -> None:
+        """Rename a file."""
+        self.content[target] = self.content.pop(path)
+
     def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""
         return path in self.content or any(name.startswith(f"{path}/") for name in self.content)
