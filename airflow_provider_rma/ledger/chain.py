@@ -9,7 +9,7 @@ moved since the beginning of the year, which is the sum of the months.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -65,8 +65,13 @@ class StoredMonth:
         return None if self.books_off_by is None else self.books_off_by - self.unbalanced
 
     @classmethod
-    def read(cls, destination: Destination, tenant: str, window: Window) -> StoredMonth | None:
-        """Read it from the warehouse; None if the month is not there or not proven."""
+    def read(
+        cls, destination: Destination, tenant: str, window: Window, number_now: Callable[[str, str], str]
+    ) -> StoredMonth | None:
+        """Read it from the warehouse; None if the month is not there or not proven.
+
+        :param number_now: returns the number that an account has now, given that of then and the load that wrote it.
+        """
         if not destination.is_loaded(tenant, window):
             return None
         proofs = destination.read_table("proofs", tenant, window).to_pylist()
@@ -74,6 +79,7 @@ class StoredMonth:
         if whole is None or whole["verdict"] not in _ATTESTED:
             return None
         rows = destination.read_table("balances", tenant, window).to_pylist()
+        rows = [row | {"accno": number_now(row["accno"], row["load_id"])} for row in rows]
         return cls(
             openings=_amounts(rows, "to", "opening"),
             closings=_amounts(rows, "to", "closing"),
@@ -91,6 +97,7 @@ def _amounts(rows: list[dict[str, Any]], basis: str, column: str) -> dict[str, D
 class Chain:
     """The links between the months of a run and of the warehouse.
 
+    :param number_now: returns the number that an account has now, given that of then and the load that wrote it.
     :param limit: months that are read again at most at a broken link.
     :ivar read: months that this run has read and proven, with what the service stated.
     :ivar refused: months that this run could not read, or not prove.
@@ -101,6 +108,7 @@ class Chain:
     destination: Destination
     kinds: AccountKinds
     content_type: ContentType
+    number_now: Callable[[str, str], str]
     limit: int = MAX_CHAIN_MONTHS
     read: dict[Window, BalanceStatement] = field(init=False, default_factory=dict)
     refused: set[Window] = field(init=False, default_factory=set)
@@ -115,7 +123,13 @@ class Chain:
 
     def stored(self, window: Window) -> StoredMonth | None:
         """What the warehouse holds of a month, if it is proven."""
-        return StoredMonth.read(self.destination, self.tenant, window)
+        return StoredMonth.read(self.destination, self.tenant, window, self.number_now)
+
+    def renumbered(self, window: Window) -> dict[str, str]:
+        """Find the accounts that a loaded month holds under a number that they have no more. Returns new by old."""
+        rows = self.destination.read_table("balances", self.tenant, window).to_pylist()
+        numbers = {row["accno"]: self.number_now(row["accno"], row["load_id"]) for row in rows}
+        return {old: new for old, new in numbers.items() if old != new}
 
     def note(self, window: Window, statement: BalanceStatement, *, is_proven: bool) -> None:
         """Note what the service stated of a month that was read."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 #: Version of the column contract; stored with the data.
-CONTRACT_VERSION = 3
+CONTRACT_VERSION = 4
 
 #: Kinds of change in the table ``changes``, in the order in which they are reported.
 CHANGE_KINDS = ("added", "removed", "amended", "reposted")
@@ -128,6 +128,12 @@ TABLES: dict[str, Table] = {
                 _required("kind", "text", "`balance_sheet`, `income_statement`, `closing` or `unknown`."),
                 _required("kind_source", "text", "Where `kind` comes from: `first_digit` or `mapping`."),
                 _LOAD_ID,
+                Column(
+                    "rma_id",
+                    "int64",
+                    "Id of the account at the service; it stays when the account gets another number. Null if the "
+                    "service did not state it.",
+                ),
             ),
         ),
         Table(

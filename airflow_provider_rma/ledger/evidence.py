@@ -59,6 +59,7 @@ class MonthEvidence:
     :param own: the month itself likewise.
     :param rows_before: postings that are loaded.
     :param is_founded_later: whether a later month is proven that opens without any balance.
+    :param renumbered: accounts that the month is loaded with under a number that they have no more, new by old number.
     :ivar calls: requests made for evidence.
     """
 
@@ -68,6 +69,7 @@ class MonthEvidence:
     own: StoredMonth | None
     rows_before: int
     is_founded_later: bool
+    renumbered: Mapping[str, str] = field(default_factory=dict)
     calls: int = field(init=False, default=0)
 
     def check_link(self, statement: BalanceStatement) -> None:
@@ -91,6 +93,7 @@ class MonthEvidence:
 
         :raises BrokenLinkError: the month does not open as the one before closed, and that can be followed.
         """
+        proof = proof.with_reasons(self._renumbered_reasons())
         if not _is_sound(proof):
             return proof.with_reasons(self._exchange_reasons(proof))
         if not postings.rows and self._is_nothing(statement):
@@ -99,6 +102,12 @@ class MonthEvidence:
         proof = proof.with_reasons(self._opening_reasons(statement, proof.convention))
         proof = proof.with_reasons(_contradiction_reasons(statement))
         return self._judge_residual(proof, postings, statement) if _is_sound(proof) else proof
+
+    def _renumbered_reasons(self) -> Iterator[Reason]:
+        for old, new in sorted(self.renumbered.items()):
+            yield Reason(
+                ReasonCode.RENUMBERED, f"Account {old} has the number {new} now, and is loaded under it.", Verdict.EXACT
+            )
 
     # ------------------------------------------------------------------ empty answers, the chart
 

@@ -21,7 +21,7 @@ from airflow_provider_rma.exceptions import (
 )
 from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, BrokenLinkError
 from airflow_provider_rma.ledger.extract_run import ExtractRun
-from airflow_provider_rma.ledger.later_months import find_later_months, mark_stale_months
+from airflow_provider_rma.ledger.further_months import find_later_months, find_renumbered_months, mark_stale_months
 from airflow_provider_rma.ledger.month import MonthRun
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.proof.prove import TOLERANCE
@@ -192,6 +192,7 @@ class _Months:
         self.first_failure: RequestError | None = None
         self._results = dict[Window, WindowResult]()
         self._stale = list[Window]()
+        self._renumbered = dict[str, str]()
         self._lost: list[RequestError] = []
 
     def result(self) -> LedgerResult:
@@ -206,6 +207,7 @@ class _Months:
             convention=run.known_convention.names(run.kinds),
             remaining=[window for window in self.period if window not in self._results],
             stale=self._stale,
+            renumbered=self._renumbered,
             ended_by=self.ended_by,
         )
 
@@ -228,7 +230,9 @@ class _Months:
         except _ServiceLostError as lost:
             if len(self._results) < len(self.period):
                 self.ended_by = str(lost)
-        self._stale = mark_stale_months(run, [*self._results])
+        self._renumbered = run.convention.renumbered_in(run.load_id)
+        read = [*self._results]
+        self._stale = sorted({*mark_stale_months(run, read), *find_renumbered_months(run, read)})
 
     def _extract_all(self, done: Mapping[Window, WindowResult]) -> None:
         for window in self.period:
@@ -237,6 +241,9 @@ class _Months:
             elif not self._is_over():
                 self._extract(window)
         self._repeat_empty_months()
+        for month in sorted(find_renumbered_months(self.run, [*self._results])[: self.run.max_chain_months]):
+            if not self._is_over():
+                self._extract(month)
         for month in find_later_months(self.run, [*self._results], is_over=self._is_over):
             self._extract(month)
 

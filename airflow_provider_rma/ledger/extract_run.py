@@ -12,7 +12,7 @@ from airflow_provider_rma.exceptions import RunMyAccountsError
 from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, Chain
 from airflow_provider_rma.ledger.evidence import MonthEvidence
 from airflow_provider_rma.ledger.postings.stream import total_of_account
-from airflow_provider_rma.ledger.proof.accounts import Account, AccountKinds, read_accounts
+from airflow_provider_rma.ledger.proof.accounts import Account, AccountKinds, numbers_by_id, read_accounts
 from airflow_provider_rma.ledger.proof.balances import BalanceStatement
 from airflow_provider_rma.ledger.proof.prove import Proof
 from airflow_provider_rma.ledger.proof.sign_convention import SignConvention
@@ -63,7 +63,14 @@ class ExtractRun:
     _totals: dict[tuple[str, date], Decimal] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.chain = Chain(self.client, self.destination, self.kinds, self.content_type, self.max_chain_months)
+        self.chain = Chain(
+            self.client,
+            self.destination,
+            self.kinds,
+            self.content_type,
+            lambda accno, load_id: self.convention.current_number(accno, load_id),
+            self.max_chain_months,
+        )
 
     @property
     def tenant(self) -> str:
@@ -96,10 +103,15 @@ class ExtractRun:
             self._chart = read_accounts(self.client.list_charts(content_type=self.content_type))
 
     def store_chart(self) -> None:
-        """Store the chart of accounts, once, and look up the sign convention."""
+        """Store the chart of accounts, once, look up the sign convention, and note which accounts were renumbered."""
         if self._is_chart_stored:
             return
         self._convention = self.convention
+        noted = self.convention.with_numbers(numbers_by_id((self._chart or {}).values()), self.load_id)
+        if len(noted.renumberings) > len(self.convention.renumberings):
+            for old, new in noted.renumberings[-1]["numbers"].items():
+                log.warning("Account %s has the number %s now; months with the old one are read again.", old, new)
+        self.keep_signs(noted)
         accounts = accounts_table(self.tenant, self.load_id, self._chart or {}, self.kinds)
         self.destination.save_accounts(self.tenant, accounts, self.load_id)
         self._is_chart_stored = True
@@ -154,4 +166,5 @@ class ExtractRun:
             own=chain.stored(window),
             rows_before=rows_before,
             is_founded_later=chain.is_founded_later(window),
+            renumbered=chain.renumbered(window),
         )

@@ -110,7 +110,9 @@ class LedgerResult:
     :param location: where the destination is, without secrets.
     :param convention: name of the sign convention by kind of account.
     :param remaining: windows that did not have their turn, because the run had to stop.
-    :param stale: later windows that open otherwise now and were not read; they are marked as not proven.
+    :param stale: windows that are not as the books have them now, and were not read: later ones that open otherwise,
+        which are marked as not proven, and those with accounts under an old number.
+    :param renumbered: accounts that have got another number and were loaded under it, new by old number.
     :param ended_by: why the run ended before all windows had their turn; empty if it did not, or was told to stop.
     """
 
@@ -122,6 +124,7 @@ class LedgerResult:
     convention: Mapping[str, str] = field(default_factory=dict)
     remaining: Sequence[Window] = ()
     stale: Sequence[Window] = ()
+    renumbered: Mapping[str, str] = field(default_factory=dict)
     ended_by: str = ""
 
     @property
@@ -211,6 +214,7 @@ class LedgerResult:
             "stopped": bool(self.remaining),
             "remaining": [window.name for window in self.remaining],
             "stale": [window.name for window in self.stale],
+            "renumbered": dict(self.renumbered),
             "rejected": self.months(MonthState.REJECTED),
             "failed": self.months(MonthState.FAILED),
             "ended_by": self.ended_by or None,

@@ -28,8 +28,8 @@ _STEP = Decimal(1).scaleb(-contract.SCALE)
 
 
 def new_load_id() -> str:
-    """Make the id of a load: its time in UTC, and something that no other load has."""
-    return f"{pendulum.now('UTC').format('YYYYMMDD[T]HHmmss')}-{uuid.uuid4().hex[:8]}"
+    """Make the id of a load: its time in UTC, and something that no other load has. Ids sort by time."""
+    return f"{pendulum.now('UTC').format('YYYYMMDD[T]HHmmssSSS')}-{uuid.uuid4().hex[:8]}"
 
 
 @cache
@@ -50,6 +50,7 @@ def accounts_table(tenant: str, load_id: str, accounts: Mapping[str, Account], k
             "description": account.description,
             "link": account.link,
             "allow_gl": account.allow_gl,
+            "rma_id": account.rma_id,
             "is_active": account.is_active,
             "kind": kinds.kind(account.accno).value,
             "kind_source": kinds.source(account.accno),

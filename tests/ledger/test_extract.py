@@ -132,6 +132,7 @@ def test_the_result_is_small_plain_and_complete(trading: Company, memory: Memory
         "stopped": False,
         "remaining": [],
         "stale": [],
+        "renumbered": {},
         "rejected": [],
         "failed": [],
         "ended_by": None,

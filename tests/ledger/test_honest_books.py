@@ -216,8 +216,10 @@ def test_an_account_that_gets_another_number(tmp_path: Path, warehouse: Warehous
         books.commit()
     with start(tmp_path) as simulator:
         company = Company(simulator)
-        extract(company, warehouse, "2026-03", "2026-03")
-        must_be_exact(extract(company, warehouse, "2026-03", "2026-03"))
+        run = extract(company, warehouse, "2026-03", "2026-03")
+        must_be_exact(run)
+        assert "renumbered" in run.codes()
+        assert run.results[0].as_dict()["renumbered"] == {"6500": "6505"}
         must_hold_the_books(company, warehouse, "2026-01", "2026-03")
 
 

@@ -152,10 +152,9 @@ def _sentences(result: LedgerResult) -> Iterator[str]:
         begin = "No turn had" if result.ended_by else "Stopped in time; not begun"
         yield f"{begin}: {left}, {which}. The next run with resume_since goes on."
     if result.stale:
-        yield (
-            f"Not read, though they open otherwise now, and marked as not proven: {format_months(result.stale)}. "
-            "Read them again."
-        )
+        yield f"Not as the books have them now, and not read again: {format_months(result.stale)}."
+    for old, new in sorted(result.renumbered.items()):
+        yield f"Account {old} has the number {new} now."
 
 
 def _tiles(result: LedgerResult, cells: Mapping[str, Mapping[str, Cell]]) -> Html:

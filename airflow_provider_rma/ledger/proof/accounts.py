@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -35,13 +36,17 @@ _PATTERN = re.compile(r"[0-9A-Za-z._-]+")
 
 @dataclass(frozen=True)
 class Account:
-    """An account as the chart has it, ``accno`` being its number."""
+    """An account as the chart has it, ``accno`` being its number.
+
+    :param rma_id: its id at the service, which stays when it gets another number; None if the service did not state it.
+    """
 
     accno: str
     description: str
     link: str
     allow_gl: bool | None
     is_active: bool | None
+    rma_id: int | None = None
 
 
 class AccountKinds:
@@ -99,6 +104,14 @@ def read_accounts(charts: Iterable[Mapping[str, Any]]) -> dict[str, Account]:
             link=chart.get("link") or "",
             allow_gl=chart.get("allow_gl"),
             is_active=chart.get("is_active"),
+            rma_id=chart.get("id") or None,
         )
         for chart in charts
     }
+
+
+def numbers_by_id(accounts: Iterable[Account]) -> dict[str, str]:
+    """Numbers of the accounts by their id as text; an id that two accounts have identifies neither."""
+    listed = [(str(account.rma_id), account.accno) for account in accounts if account.rma_id is not None]
+    counts = Counter(number for number, _ in listed)
+    return {number: accno for number, accno in listed if counts[number] == 1}

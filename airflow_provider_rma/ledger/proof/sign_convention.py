@@ -45,6 +45,9 @@ class SignConvention:
     :param learned_in: account number to the month that showed it.
     :param accepted: residuals of the books that somebody has accepted, raw, as text.
     :param named: month to what vouchers that do not balance, and were named, leave in it, raw, as text.
+    :param numbers: number of each account by its id at the service, as text.
+    :param renumberings: accounts that got another number, oldest first: ``numbers`` (old to new), ``load_id`` of the
+        run that found it, and ``is_done`` once no month holds an old number.
     :param records: what was forgotten or accepted by command, oldest first.
     """
 
@@ -53,6 +56,8 @@ class SignConvention:
     accepted: tuple[str, ...] = ()
     records: tuple[Mapping[str, Any], ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    renumberings: tuple[Mapping[str, Any], ...] = ()
 
     def sign(self, accno: str) -> int | None:
         """Sign of an account, None as long as it has not moved in a proven window."""
@@ -86,6 +91,48 @@ class SignConvention:
         """Note what the unbalanced vouchers of a month leave; zero forgets the month."""
         others = {name: text for name, text in self.named.items() if name != month}
         return replace(self, named=others | ({month: str(amount)} if amount else {}))
+
+    def with_numbers(self, numbers: Mapping[str, str], load_id: str) -> SignConvention:
+        """Note the numbers of the accounts. An account that got another number takes its sign along.
+
+        :param numbers: by id; ids that are not listed stay as they were.
+        """
+        noted = replace(self, numbers={**self.numbers, **numbers})
+        moved = {self.numbers[key]: accno for key, accno in numbers.items() if self.numbers.get(key, accno) != accno}
+        if not moved:
+            return noted
+        kept = {accno: moved.get(accno, accno) for accno in self.signs if accno in moved or accno not in moved.values()}
+        return replace(
+            noted,
+            signs={new: self.signs[old] for old, new in kept.items()},
+            learned_in={new: self.learned_in[old] for old, new in kept.items() if old in self.learned_in},
+            renumberings=(*self.renumberings, {"load_id": load_id, "numbers": moved}),
+        )
+
+    @property
+    def is_renumbering_open(self) -> bool:
+        """Whether months may hold a number that an account has no more."""
+        return any(not entry.get("is_done") for entry in self.renumberings)
+
+    def renumbered_in(self, load_id: str) -> dict[str, str]:
+        """Return the renumberings that a run found, or that were open before: new by old number."""
+        entries = (entry for entry in self.renumberings if entry["load_id"] == load_id or not entry.get("is_done"))
+        return {old: new for entry in entries for old, new in entry["numbers"].items()}
+
+    def with_renumberings_done(self) -> SignConvention:
+        """Note that no month holds an old number any more."""
+        return replace(self, renumberings=tuple({**entry, "is_done": True} for entry in self.renumberings))
+
+    def current_number(self, accno: str, load_id: str) -> str:
+        """Return the number that an account has now.
+
+        :param accno: its number when it was loaded.
+        :param load_id: the load that wrote it.
+        """
+        for entry in self.renumberings:
+            if entry["load_id"] > load_id:
+                accno = entry["numbers"].get(accno, accno)
+        return accno
 
     def explained_before(self, month: str) -> Decimal:
         """Sum what the vouchers leave that were named in the months before one."""
@@ -156,8 +203,12 @@ class SignConvention:
     def as_dict(self) -> dict[str, Any]:
         """Return the form that a destination keeps."""
         stored = {"version": _VERSION, "signs": dict(sorted(self.signs.items())), "learnt": dict(self.learned_in)}
-        optional = {"accepted": list(self.accepted), "records": [dict(record) for record in self.records]}
-        optional["named"] = dict(self.named)
+        optional: dict[str, Any] = {
+            "accepted": list(self.accepted),
+            "records": [dict(record) for record in self.records],
+        }
+        optional |= {"named": dict(self.named), "numbers": dict(self.numbers)}
+        optional["renumberings"] = [dict(entry) for entry in self.renumberings]
         return stored | {name: value for name, value in optional.items() if value}
 
     @classmethod
@@ -176,8 +227,9 @@ class SignConvention:
                 advice="It was written by another version of this provider, or by hand; restore it or remove it.",
             )
         accepted, records = tuple(stored.get("accepted") or ()), tuple(stored.get("records") or ())
-        named = dict(stored.get("named") or {})
-        return cls(dict(signs), dict(learned_in), accepted, records, named)  # type: ignore[arg-type]
+        named, numbers = dict(stored.get("named") or {}), dict(stored.get("numbers") or {})
+        renumberings = tuple(stored.get("renumberings") or ())
+        return cls(dict(signs), dict(learned_in), accepted, records, named, numbers, renumberings)  # type: ignore[arg-type]
 
 
 class _Evidence:

@@ -207,6 +207,11 @@ class ReasonCode(DescribedEnum):
         "somebody has booked in an earlier month since, so the month opens otherwise now; it was not read again",
         "Read the month again, with from_date and to_date; the months before it are right.",
     )
+    RENUMBERED = (
+        "renumbered",
+        "for your information: an account has got another number, and the month was read again under the new one",
+        "Nothing is to be done here. Reports and mappings that name the old number need the new one.",
+    )
     SIGN_CHANGED = (
         "sign_changed",
         "an account is stated in the opposite sign of all months before",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds, read_accounts
+from airflow_provider_rma.ledger.proof.accounts import AccountKind, AccountKinds, numbers_by_id, read_accounts
 
 KINDS = AccountKinds()
 
@@ -45,5 +45,11 @@ def test_a_mapping_that_says_nothing_is_refused(mapping: dict[str, str]) -> None
 
 def test_the_chart_is_read_by_number() -> None:
     account = {"accno": "1020", "description": "Bank", "link": "AR_paid", "allow_gl": True, "is_active": None}
-    (found,) = read_accounts([account]).values()
-    assert asdict(found) == account
+    (found,) = read_accounts([account | {"id": 7001}]).values()
+    assert asdict(found) == account | {"rma_id": 7001}
+
+
+def test_an_id_that_two_accounts_have_identifies_neither() -> None:
+    charts = [{"accno": "1000", "id": 1}, {"accno": "1010", "id": 2}, {"accno": "1020", "id": 2}, {"accno": "1030"}]
+    stub = {"accno": "1040", "id": 0}
+    assert numbers_by_id(read_accounts([*charts, stub]).values()) == {"1": "1000"}

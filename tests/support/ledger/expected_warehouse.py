@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -131,7 +131,9 @@ class Foretold:
         for month in reversed(months):
             is_empty = run.figures[month].is_nothing and expected[month].verdict == "unproven"
             if is_empty and self._verdict_on_nothing(month, run) == "exact":
-                expected[month] = self._month(month, run)
+                # If it was loaded just before, unproven, the run has changed it.
+                state, again = expected[month].state, self._month(month, run)
+                expected[month] = replace(again, state="changed") if state == "changed" else again
         return expected
 
     def rows(self) -> list[Row]:

@@ -22,6 +22,7 @@ class FakeBooks:
 
     :ivar breaks: called before each response with postings; what it raises, that response raises at its end.
     :ivar moved: called after each response with postings, as somebody who books meanwhile.
+    :ivar ids: id of each account in the chart; those that are absent are stated without one.
     :ivar requests: what was asked for, e.g. ``postings 2026-01-01 2026-01-31``.
     """
 
@@ -30,6 +31,15 @@ class FakeBooks:
     breaks: Callable[[str], bool] = lambda request: False
     moved: Callable[[], None] = lambda: None
     closed_until: date | None = None
+    chart: dict[str, str] = field(default_factory=lambda: dict(CHART))
+    ids: dict[str, int] = field(default_factory=dict)
+
+    def renumber(self, old: str, new: str) -> None:
+        """Give an account another number; it keeps its place in the chart and its id, if it has one."""
+        self.chart = {new if accno == old else accno: name for accno, name in self.chart.items()}
+        self.ids = {new if accno == old else accno: number for accno, number in self.ids.items()}
+        for posting in self.postings:
+            posting["accno"] = new if posting["accno"] == old else posting["accno"]
 
     @property
     def config(self) -> Any:
@@ -52,16 +62,17 @@ class FakeBooks:
 
     def list_charts(self, **_: Any) -> Iterator[dict[str, Any]]:
         self.requests.append("chart")
-        return iter([{"accno": accno, "description": name} for accno, name in CHART.items()])
+        rows = [{"accno": accno, "description": name} for accno, name in self.chart.items()]
+        return iter([row | ({"id": self.ids[row["accno"]]} if row["accno"] in self.ids else {}) for row in rows])
 
     def list_balances(self, *, from_date: date | None, to_date: date, **_: Any) -> Iterator[dict[str, Any]]:
         self.requests.append(f"balances {to_date}")
-        for accno in CHART:
+        for accno in self.chart:
             lines = self._lines(accno, from_date or date.min, to_date)
             if lines:
                 sign = -1 if accno.startswith("1") else 1
                 amount = sign * sum(line["amount"] for line in lines)
-                yield {"accountnumber": accno, "accountname": CHART[accno], "amount": amount}
+                yield {"accountnumber": accno, "accountname": self.chart[accno], "amount": amount}
 
     def open_transactions(self, accounts: str, *, from_date: date, to_date: date, **_: Any) -> FakeResponse:
         request = f"postings {from_date} {to_date}" + ("" if accounts == "x" else f" {accounts}")

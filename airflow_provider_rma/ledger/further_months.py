@@ -1,9 +1,11 @@
-"""Months after those that a run has read, which the warehouse holds as proven, and which open otherwise now.
+"""Months outside of its period that a run reads as well, since they are not as the books have them now.
 
 Somebody who books in January moves the openings of every month since. Where only January is read, the run goes on with
 the months after it, up to the first that opens as the month before closes. Those for which it has no time, or which
 are more than ``max_chain_months``, are marked in the warehouse: two months that contradict each other are never both
 called proven.
+
+An account that gets another number has it in all months. Those that hold it under the old number are read again too.
 """
 
 from __future__ import annotations
@@ -59,6 +61,29 @@ def mark_stale_months(run: ExtractRun, read: Sequence[Window]) -> list[Window]:
             "are read again.", run.tenant, format_months(stale),
         )  # fmt: skip
     return stale
+
+
+def find_renumbered_months(run: ExtractRun, read: Sequence[Window]) -> list[Window]:
+    """Find the loaded months, around those that the run has read, with an account under a number that it has no more.
+
+    :param read: months that the run has read.
+    :returns: the months, the latest first.
+    """
+    if not read or not run.convention.is_renumbering_open:
+        return []
+    with run.destination.keep_open():
+        found = [month for month in read if run.chain.renumbered(month)]
+        found += [*_outdated(run, min(read).previous, -1), *_outdated(run, max(read).next, 1)]
+    if not found:
+        run.keep_signs(run.convention.with_renumberings_done())
+    return sorted(found, reverse=True)
+
+
+def _outdated(run: ExtractRun, month: Window, step: int) -> Iterator[Window]:
+    while run.destination.is_loaded(run.tenant, month):
+        if run.chain.renumbered(month):
+            yield month
+        month = month.next if step > 0 else month.previous
 
 
 def _mark(run: ExtractRun, month: Window, changed: Window) -> None:
