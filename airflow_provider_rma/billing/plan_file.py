@@ -259,7 +259,10 @@ def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _is_text(value: object) -> bool:
     """Whether it is text that can be encoded: JSON may spell half a character."""
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    try:
+        return isinstance(value, str) and (value.isascii() or bool(value.encode()))
+    except UnicodeEncodeError:
+        return False
 
 
 def _is_count(value: object) -> bool:

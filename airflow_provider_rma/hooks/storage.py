@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from typing import IO, Any
+
 from airflow.providers.common.compat.sdk import AirflowException, ObjectStoragePath
 
 from airflow_provider_rma.exceptions import ConfigurationError
+
+
+def open_plan(path: str) -> IO[bytes]:
+    """Open a plan file for reading.
+
+    :raises ConfigurationError: if there is none. Other errors of a storage may pass, so that a retry can help.
+    """
+    try:
+        file: Any = ObjectStoragePath(path)
+        stream: IO[bytes] = file.open("rb")
+    except (FileNotFoundError, IsADirectoryError, ImportError, ValueError) as error:
+        raise ConfigurationError(
+            f"plan: there is no file {path} ({type(error).__name__})",
+            advice="Plan again; if it was made long ago, rma purge may have removed it.",
+        ) from error
+    return stream
 
 
 def find_source(source: str, conn_id: str | None) -> ObjectStoragePath:

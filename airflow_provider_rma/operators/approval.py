@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.operators.base import airflow_errors, open_bytes
+from airflow_provider_rma.hooks.storage import open_plan
+from airflow_provider_rma.operators.base import airflow_errors
 from airflow_provider_rma.operators.parameters import check_parameters, check_rendered
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class RunMyAccountsApprovePlanOperator(ApprovalOperator):
         super().__init__(**{"multiple_outputs": True, "subject": subject, "body": body, **kwargs})
         self.plan = plan
         self.plan_hash = plan_hash
-        check_parameters(self, plan=plan, plan_hash=plan_hash)
+        # Neither can be left out.
+        check_parameters(self, **{name: value or "" for name, value in (("plan", plan), ("plan_hash", plan_hash))})
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         """Render the first time only.
@@ -101,11 +102,7 @@ class RunMyAccountsApprovePlanOperator(ApprovalOperator):
         for name in ("plan", "plan_hash"):
             if getattr(self, name) is None:
                 raise ConfigurationError(f"{name}: the task that it comes from has left none", advice="Plan again.")
-        try:
-            stream = open_bytes(ObjectStoragePath(self.plan))
-        except FileNotFoundError as error:
-            raise ConfigurationError(f"plan: there is no file {self.plan}", advice="Plan again.") from error
-        with stream:
+        with open_plan(self.plan) as stream:
             reader = PlanReader(stream)
             statistics = gather_plan_statistics(reader.header, reader.lines(), plan_hash=self.plan_hash)
         if reader.digest != self.plan_hash:

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_rma.billing.files import read_plan_digest
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.hooks.storage import open_plan
 from airflow_provider_rma.operators.base import (
     InvoiceWriteOperator,
     RecordsMixin,
@@ -295,7 +296,7 @@ class RunMyAccountsCreateInvoicesOperator(_InvoiceRecordsOperator):
         self._check_source()
         # Whoever gives no hash may still rely on the one by which the file is named.
         plan_hash = self.plan_hash or read_plan_digest(str(self.plan))
-        with open_bytes(ObjectStoragePath(self.plan)) as stream:
+        with open_plan(self.plan) as stream:
             reader = PlanReader(stream)
             check_count(sum(reader.header.counts.values()), self.min_count)
             spares_planned = bool(approver) and self.fail_on is None

@@ -30,6 +30,7 @@ from airflow_provider_rma.exceptions import BillingError, ConfigurationError, In
 from airflow_provider_rma.fault_points import at
 from airflow_provider_rma.schemas.date_range import DateRange
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
+from airflow_provider_rma.schemas.notation import Notation
 from tests.support.billing_bench import Bench
 from tests.support.billing_desk import Desk
 from tests.support.fake_client import FakeClient
@@ -348,6 +349,15 @@ def test_the_rules_of_the_run_that_carries_a_plan_out_hold() -> None:
     text = str(caught.value)
     for word in ("allow_currency", "send_customers", "date_range", "closed until 2026-01-31"):
         assert word in text
+
+
+def test_how_the_source_of_another_task_writes_amounts_and_dates_does_not_matter(written: bytes) -> None:
+    client = FakeClient(customers=[{"customernumber": "K-001"}])
+    rules = InputRules(notation=Notation("1.234,50", "MM/DD/YYYY"), input_timezone="Pacific/Auckland")
+    kind = InvoiceKind(client.as_client(), Policy(rules=rules))
+    BillingRun(kind, _journal(), memory_folder("notation")).apply(PlanReader(BytesIO(written)))
+    assert client.posts == ["R-A", "R-B"]
+    assert {entity["transdate"] for entity in client.invoices} == {date(2026, 9, 15)}
 
 
 def test_what_the_run_may_not_send_at_once_is_not_sent_although_a_plan_says_so(written: bytes) -> None:

@@ -197,7 +197,10 @@ def test_a_plan_that_is_gone_or_was_changed_is_not_shown(
     assert (ti.xcoms, asked) == ({}, [])
 
 
-@pytest.mark.parametrize(("plan", "plan_hash"), [("", HASH), ("/x", ""), ("/x", "None"), ("None", HASH), ("/x", "abc")])
-def test_what_is_no_plan_is_refused_when_the_dag_is_parsed(plan: str, plan_hash: str) -> None:
+@pytest.mark.parametrize(
+    ("plan", "plan_hash"),
+    [("", HASH), (None, HASH), ("None", HASH), (7, HASH), ("/x", ""), ("/x", None), ("/x", "None"), ("/x", "abc")],
+)
+def test_what_is_no_plan_is_refused_when_the_dag_is_parsed(plan: Any, plan_hash: Any) -> None:
     with pytest.raises(ConfigurationError, match="must be"):
         begin(plan, plan_hash)

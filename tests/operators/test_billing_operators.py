@@ -330,6 +330,18 @@ def test_a_hash_that_renders_to_none_refuses_the_plan(
     assert rma.documents(record["invnumber"]) == []
 
 
+def test_a_plan_that_is_gone_fails_the_task_for_good(
+    rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any]
+) -> None:
+    planned = plan(run_dag, invoice())
+    Path(planned["plan"].removeprefix("file://")).unlink()
+    with dag("gone") as one:
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", plan=planned["plan"], retries=3)
+    run = run_dag(one)
+    (ti,) = run.get_task_instances()
+    assert (run.state, ti.try_number) == ("failed", 1)
+
+
 @pytest.mark.parametrize("missing", ["plan", "plan_hash"])
 def test_what_a_task_has_not_left_refuses_the_plan(
     rma: SimulatorProcess, storage: Path, run_dag: Callable[..., Any], missing: str
