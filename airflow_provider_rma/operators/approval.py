@@ -49,8 +49,8 @@ class RunMyAccountsApprovePlanOperator(ApprovalOperator):
         super().__init__(**{"multiple_outputs": True, "subject": subject, "body": body, **kwargs})
         self.plan = plan
         self.plan_hash = plan_hash
-        # Neither can be left out.
-        check_parameters(self, **{name: value or "" for name, value in (("plan", plan), ("plan_hash", plan_hash))})
+        # Plan and hash cannot be left out.
+        check_parameters(self, plan=plan or "", plan_hash=plan_hash or "", subject=subject, body=body)
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         """Render the first time only.
@@ -58,8 +58,10 @@ class RunMyAccountsApprovePlanOperator(ApprovalOperator):
         Airflow renders again when the task goes on, and the plan task may have another plan by then, or none, on which
         a template would fail.
         """
-        if not self._is_waiting(context["ti"]):
+        if not (shown := self._pull_shown(context["ti"])):
             super().render_template_fields(context, jinja_env)
+            return
+        self.plan, self.plan_hash = shown["plan"], shown["plan_hash"]
 
     def execute(self, context: Context) -> Any:
         """Keep path and hash of the plan, then ask and wait."""
@@ -78,8 +80,8 @@ class RunMyAccountsApprovePlanOperator(ApprovalOperator):
         """Return the answer with the plan that it is about."""
         ti: Any = context["ti"]
         with airflow_errors(ti):
-            shown = {name: self._pull(ti, name) for name in ("plan", "plan_hash")}
-            if not all(shown.values()):
+            shown = self._pull_shown(ti)
+            if not shown:
                 raise ConfigurationError(
                     "plan: which plan was shown is not known any more; nothing was approved",
                     advice="Clear this task: the plan is shown again.",
@@ -109,12 +111,14 @@ class RunMyAccountsApprovePlanOperator(ApprovalOperator):
             raise ConfigurationError("plan: the file is not the one that plan_hash names", advice="Plan again.")
         return statistics
 
-    def _is_waiting(self, ti: Any) -> bool:
-        # A task that begins anew has no XComs: Airflow has removed those of the try before.
-        return bool(self._pull(ti, "plan_hash"))
+    def _pull_shown(self, ti: Any) -> dict[str, str]:
+        """Return path and hash of the plan that was shown, nothing if none was.
 
-    def _pull(self, ti: Any, name: str) -> Any:
-        return ti.xcom_pull(task_ids=self.task_id, key=name, map_indexes=ti.map_index)
+        A task that begins anew has shown none: Airflow has removed the XComs of the try before.
+        """
+        names = ("plan", "plan_hash")
+        shown = {name: ti.xcom_pull(task_ids=self.task_id, key=name, map_indexes=ti.map_index) for name in names}
+        return shown if all(shown.values()) else {}
 
 
 def _describe(plan: PlanStatistics) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 from airflow_provider_rma.operators.base import airflow_errors, attach_result, task_run
-from airflow_provider_rma.operators.parameters import check_parameters, check_rendered
+from airflow_provider_rma.operators.parameters import check_parameters, check_period, check_rendered
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -132,6 +132,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
             stop_at=stop_at,
             output_path=output_path,
         )
+        check_period(from_date, to_date)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Extract, and return what became of each month."""
@@ -285,6 +286,7 @@ class RunMyAccountsEstimateLedgerOperator(BaseOperator):
             resume_since=resume_since,
             destination=destination,
         )
+        check_period(from_date, to_date)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Probe, and return the estimate."""

@@ -72,6 +72,21 @@ def check_parameters(operator: Any, **given: Any) -> None:
             _check_of(operator, name, value)
 
 
+def check_period(first: Any, last: Any) -> None:
+    """Refuse a period that ends before it begins, of days that are checked and rendered.
+
+    :raises ConfigurationError: see :func:`check_parameters`.
+    """
+    if is_unrendered(first) or is_unrendered(last):
+        return
+    from_date, to_date = parse_day(first, "from_date"), parse_day(last, "to_date")
+    if from_date and to_date and to_date < from_date:
+        raise ConfigurationError(
+            f"from_date {from_date} lies after to_date {to_date}",
+            advice="Give the first and the last day of the period, both inclusive.",
+        )
+
+
 def check_rendered(operator: Any) -> None:
     """Check the template fields of an operator once they are rendered.
 
@@ -229,6 +244,7 @@ _SWITCH = Parameter(_is_bool, "True or False", "Use one of them, without quotes.
 _PATH = Parameter(
     _is_none_or(_is_path), "a path or a URL", "Give a path, a URL such as s3://bucket/key, or leave it out."
 )
+_TEXT = Parameter(_is_none_or(lambda value: isinstance(value, str)), "text", "Give text, or leave it out.")
 _COUNT = "an integer ≥ 0"
 _DAY = Parameter(
     _is_blank_or(_is_read_by(lambda value: parse_day(value, ""), str, date)),
@@ -323,6 +339,8 @@ PARAMETERS: Mapping[str, Parameter] = {
         "the name of a person",
         "Take it from the task that approved.",
     ),
+    "subject": _TEXT,
+    "body": _TEXT,
     # cancelling
     "numbers": Parameter(_is_number_list, "numbers of invoices", "Give one as text, or a list that is not empty."),
     "suffix": Parameter(
@@ -333,7 +351,7 @@ PARAMETERS: Mapping[str, Parameter] = {
         "a date",
         "Write it as year-month-day, such as 2026-03-31, or leave it out for the date of each original.",
     ),
-    "reason": Parameter(_is_none_or(lambda value: isinstance(value, str)), "text", "Say why in a few words."),
+    "reason": _TEXT,
     # the ledger
     "from_date": _DAY,
     "to_date": _DAY,

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_rma.billing.kinds.customer import NOT_MANAGED
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.operators.approval import RunMyAccountsApprovePlanOperator
 from airflow_provider_rma.operators.billing import (
     RunMyAccountsCreateCustomersOperator,
     RunMyAccountsCreateInvoicesOperator,
@@ -46,6 +47,7 @@ OPERATORS: dict[Any, dict[str, Any]] = {
     RunMyAccountsCreateCustomersOperator: {"customers": []},
     RunMyAccountsPlanInvoicesOperator: {"invoices": []},
     RunMyAccountsCreateInvoicesOperator: {"invoices": []},
+    RunMyAccountsApprovePlanOperator: {"plan": "/x", "plan_hash": HASH},
     RunMyAccountsCancelInvoicesOperator: {"numbers": ["R-1"]},
     RunMyAccountsExtractLedgerOperator: {"destination": "duckdb:////data/ledger.duckdb"},
     RunMyAccountsEstimateLedgerOperator: {},
@@ -145,13 +147,13 @@ WRONG_OF: dict[str, list[Any]] = {
     "parameters": ["x", 1],
     "output_path": [" ", "None", 1],
     "approver": [7, ["A"]],
-    "reason": [7, ["A"]],
+    **each(["reason", "subject", "body"], 7, ["A"]),
 }  # fmt: skip
 
 #: How values of WRONG begin that are right for a parameter.
 RIGHT_OF: dict[str, list[Any]] = {
     **each(SWITCHES, "True"),
-    **each(["approver", "reason", "sql"], "'"),
+    **each(["approver", "reason", "sql", "subject", "body"], "'"),
     "parameters": ["{'a':", "[<obj"],
 }
 
@@ -278,6 +280,16 @@ def test_results_of_other_tasks_are_still_to_be_rendered() -> None:
         (RunMyAccountsCreateInvoicesOperator, {"source": "{{ x }}", "plan": "x"}, "source and plan given together"),
         (RunMyAccountsCreateCustomersOperator, {"customers": [], "source": "x"}, "customers and source given together"),
         (RunMyAccountsCreateInvoicesOperator, {"invoices": [], "plan_hash": HASH}, "plan_hash: given without plan"),
+        (
+            RunMyAccountsExtractLedgerOperator,
+            {"destination": "/data", "from_date": "2026-02-01", "to_date": date(2026, 1, 31)},
+            "from_date 2026-02-01 lies after to_date 2026-01-31",
+        ),
+        (
+            RunMyAccountsEstimateLedgerOperator,
+            {"from_date": "2026-02", "to_date": ""},
+            "from_date must be a calendar day",
+        ),
         (RunMyAccountsCreateInvoicesOperator, {"plan": "x", "approver": "A"}, "approver: given without plan_hash"),
         (RunMyAccountsCreateInvoicesOperator, {"invoices": [], "approver": "A"}, "approver: given without plan_hash"),
     ],

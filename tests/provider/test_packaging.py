@@ -113,6 +113,7 @@ def test_requirements(metadata: Message) -> None:
     assert set(hard) == {
         "apache-airflow-providers-common-compat",
         "apache-airflow-providers-common-sql",
+        "apache-airflow-providers-standard",
         "click",
         "fsspec",
         "lxml",
