@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterator
 from datetime import date
 from io import BytesIO
@@ -12,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from airflow_provider_rma.billing.files import RunFolder
+from airflow_provider_rma.billing.files import RunFolder, is_perishable, read_plan_digest
 from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.invoice import InvoiceKind
@@ -430,6 +434,29 @@ def test_a_plan_that_was_interrupted_has_no_name() -> None:
     with at("plan.unnamed", interrupt), pytest.raises(KeyboardInterrupt):
         run.plan([make_invoice()])
     assert [name for name in files("cut") if not name.endswith((".md", ".html"))] == []
+
+
+def test_a_plan_whose_task_is_killed_is_never_taken_for_one(tmp_path: Path) -> None:
+    client = FakeClient(customers=[{"customernumber": "K-001"}])
+    folder = RunFolder(LocalFileSystem(), str(tmp_path), str(tmp_path))
+    run = BillingRun(InvoiceKind(client.as_client(), Policy()), _journal(), folder)
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def plan_and_die() -> None:
+        with at("plan.unnamed", die):
+            run.plan([make_invoice()])
+
+    process = multiprocessing.get_context("fork").Process(target=plan_and_die)
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    (left,) = [path for path in tmp_path.iterdir() if path.suffix not in (".md", ".html")]
+    assert is_perishable(left.name)
+    assert read_plan_digest(left.name) is None
+    result = run.plan([make_invoice()])
+    assert [str(path) for path in tmp_path.glob("plan-*.ndjson")] == [result.path]
 
 
 # ---------------------------------------------------------------------- over HTTP, against the simulator
