@@ -150,9 +150,11 @@ class PlanReader:
             counts[values["decision"]] += 1
             yield values
         if counts.total() != sum(self.header.counts.values()):
-            raise damaged(f"the file has {counts.total()} records, its header says {sum(self.header.counts.values())}")
+            raise damage_error(
+                f"the file has {counts.total()} records, its header says {sum(self.header.counts.values())}"
+            )
         if plain(counts) != plain(self.header.counts):
-            raise damaged(f"the records say {plain(counts)}, its header says {plain(self.header.counts)}")
+            raise damage_error(f"the records say {plain(counts)}, its header says {plain(self.header.counts)}")
 
     @property
     def digest(self) -> str:
@@ -168,9 +170,9 @@ class PlanReader:
         try:
             values = json.loads(line.decode("utf-8"), object_pairs_hook=_to_object)
         except (ValueError, RecursionError) as error:
-            raise damaged(f"{where} cannot be read") from error
+            raise damage_error(f"{where} cannot be read") from error
         if type(values) is not dict or not line.endswith(b"\n"):
-            raise damaged(f"{where} is cut off, or is not an object with each member once")
+            raise damage_error(f"{where} is cut off, or is not an object with each member once")
         return values
 
 
@@ -206,7 +208,7 @@ def load_plan(kind: DocumentKind[D], working_set: WorkingSet[D], reader: PlanRea
         elif document is not None:
             working_set.add(document, line["record"], planned=planned)
     if reader.header.amount != f"{amount:.2f}":
-        raise damaged(f"the records add up to CHF {amount:.2f}, its header says {reader.header.amount}")
+        raise damage_error(f"the records add up to CHF {amount:.2f}, its header says {reader.header.amount}")
 
 
 def _read_document(kind: DocumentKind[D], line: Mapping[str, Any]) -> tuple[D | None, DocumentResult | None]:
@@ -223,15 +225,15 @@ def _read_document(kind: DocumentKind[D], line: Mapping[str, Any]) -> tuple[D | 
         is_same = is_same and (line["decision"] != CREATE or _describe_sent(document) == _without_record(line))
     except Exception as error:
         # A document may have any shape here.
-        raise damaged(f"the document of record {position} cannot be read") from error
+        raise damage_error(f"the document of record {position} cannot be read") from error
     if not is_same:
-        raise damaged(f"record {position} is about another document than it holds")
+        raise damage_error(f"record {position} is about another document than it holds")
     try:
         judged = kind.read(document.to_record(), position)
     except InvalidInputError as error:
         return document, DocumentResult(position, number, Outcome.INVALID, tuple(map(str, error.problems)))
     if judged.to_json() != values:
-        raise damaged(f"the document of record {position} is not as it was written")
+        raise damage_error(f"the document of record {position} is not as it was written")
     return judged, None
 
 
@@ -243,7 +245,7 @@ def _without_record(line: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in line.items() if name != "record"}
 
 
-def damaged(how: str) -> ConfigurationError:
+def damage_error(how: str) -> ConfigurationError:
     """Return the error of a plan that is not as it was written."""
     return ConfigurationError(f"plan: {how}; the file is damaged or was changed", advice="Plan again.")
 
@@ -328,20 +330,20 @@ _LINE: Mapping[str, Callable[[object], bool]] = {
 def _check_members(values: Mapping[str, Any], checks: Mapping[str, Callable[[object], bool]], where: str) -> None:
     for name, is_right in checks.items():
         if name not in values:
-            raise damaged(f"{where} lacks {name}")
+            raise damage_error(f"{where} lacks {name}")
         if not is_right(values[name]):
-            raise damaged(f"{where} has another {name} than plans have")
+            raise damage_error(f"{where} has another {name} than plans have")
     if len(values) != len(checks):
-        raise damaged(f"{where} has members that plans do not have")
+        raise damage_error(f"{where} has members that plans do not have")
 
 
 def _check_line(line: Mapping[str, Any], where: str, position: int) -> None:
     if line["position"] != position:
-        raise damaged(f"{where} says that it is record {line['position']}")
+        raise damage_error(f"{where} says that it is record {line['position']}")
     if line["decision"] == CREATE and line["reasons"]:
-        raise damaged(f"{where} is to be sent and has reasons against it")
+        raise damage_error(f"{where} is to be sent and has reasons against it")
     if line["document"] is None and line["decision"] not in _WITHOUT_DOCUMENT:
-        raise damaged(f"{where} lacks its document")
+        raise damage_error(f"{where} lacks its document")
 
 
 def _text(amount: Decimal | None) -> str | None:
