@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
 
 from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, RunSummary
-from airflow_provider_rma.billing.storage import OWNER_ONLY, create_file, try_folder
+from airflow_provider_rma.billing.storage import OWNER_ONLY, create_file, describe_error, is_local, try_folder
+from airflow_provider_rma.exceptions import RunMyAccountsError, StorageError
 
 OUTCOMES = "outcomes.ndjson"
+JOURNAL_OUTCOMES = "outcomes-from-journal.ndjson"
 REJECTS = "rejects.ndjson"
 RUN_PAGE = "outcomes.html"
 IMPORT_REPORT = "journal-import.ndjson"
@@ -29,7 +32,10 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 #: File systems take 255 bytes; a name of a run has a number behind it.
 _LONGEST_NAME, _LONGEST_READABLE = 120, 80
 
-_PERISHABLE = frozenset({OUTCOMES, REJECTS, RUN_PAGE})
+#: Ending of a local file until it takes the place of the one that grew during the run.
+_NEW = ".new"
+
+_PERISHABLE = frozenset({OUTCOMES, OUTCOMES + _NEW, JOURNAL_OUTCOMES, REJECTS, RUN_PAGE})
 
 #: Folder of a tenant's chain of evidence, and of its import reports, within the tenant's folder.
 EVIDENCE_FOLDER = "evidence"
@@ -124,37 +130,101 @@ class RunFolder:
                 with suppress(Exception):
                     self.fs.rm_file(f"{self.folder}/{name}")
 
-    def write_text(self, name: str, content: str) -> str:
-        """Write a text file in UTF-8.
+    def write(self, name: str, content: bytes) -> str:
+        """Write a file.
 
         :returns: its path as a user names it.
+        :raises StorageError: if it cannot be written.
         """
-        path, stream = self.create(name)
-        with stream:
-            stream.write(content.encode())
+        path = f"{self.url}/{name}"
+        with storage_errors(path), self.create(name)[1] as stream:
+            stream.write(content)
         return path
 
-    def write_outcomes(self, results: Iterable[tuple[DocumentResult, Mapping[str, Any]]], summary: RunSummary) -> None:
-        """Write outcome and reject file, counting the results into the summary.
+    def write_text(self, name: str, content: str) -> str:
+        """Write a text file in UTF-8, see :meth:`write`."""
+        return self.write(name, content.encode())
 
-        The outcome file has a line of JSON for every record: number, outcome, reasons, booked totals. The rejects file
-        has the original records that are not in the books as meant, and can be given to the same operator again once
-        corrected. Both may hold personal data.
+    def open_growing(self, name: str) -> IO[bytes] | None:
+        """Create a local file that is written line by line, each at once; None on storage that has no such files."""
+        if not is_local(self.fs):
+            return None
+        with storage_errors(f"{self.url}/{name}"):
+            self.create(name)[1].close()
+            # Not buffered: a row that was appended survives the death of the process.
+            return open(f"{self.folder}/{name}", "ab", buffering=0)
+
+    def beside(self, folder: str, url: str, run_id: str) -> RunFolder:
+        """Return the folder of another run; where that has another storage, a folder within this one.
+
+        :param folder: the other run's folder on its file system.
+        :param url: the same, as a user names it.
+        """
+        storage = self.url.removesuffix(self.folder)
+        if folder and storage + folder == url:
+            return replace(self, folder=folder, url=url)
+        name = f"earlier-run-{run_id[:8]}"
+        return replace(self, folder=f"{self.folder}/{name}", url=f"{self.url}/{name}")
+
+    def write_outcomes(self, results: Iterable[tuple[DocumentResult, Mapping[str, Any]]], summary: RunSummary) -> None:
+        """Write the outcome file, and put its path into the summary.
+
+        It has a line of JSON for every record: number, outcome, reasons, booked totals. It may hold personal data.
 
         :param results: outcome and original record of every record.
+        :raises StorageError: if it cannot be written.
+        """
+        # A local file takes the place of the one that grew during the run when it is complete.
+        name = OUTCOMES + _NEW if is_local(self.fs) else OUTCOMES
+        with storage_errors(f"{self.url}/{OUTCOMES}"):
+            try:
+                with self.create(name)[1] as stream:
+                    stream.writelines(to_line(result.as_dict()) for result, _ in results)
+                if name != OUTCOMES:
+                    os.replace(f"{self.folder}/{name}", f"{self.folder}/{OUTCOMES}")
+            except OSError:
+                if name != OUTCOMES:
+                    with suppress(OSError):
+                        os.unlink(f"{self.folder}/{name}")
+                raise
+        summary.outcome_path = f"{self.url}/{OUTCOMES}"
+
+    def write_rejects(self, results: Iterable[tuple[DocumentResult, Mapping[str, Any]]], summary: RunSummary) -> None:
+        """Write the rejects file, and put its path into the summary if it holds anything.
+
+        It has the original records that are not in the books as meant, and can be given to the same operator again once
+        corrected. It may hold personal data.
+
+        :param results: outcome and original record of every record.
+        :raises StorageError: if it cannot be written.
         """
         rejected = 0
-        summary.outcome_path, outcomes = self.create(OUTCOMES)
-        rejects_path, rejects = self.create(REJECTS)
-        with outcomes, rejects:
+        path = f"{self.url}/{REJECTS}"
+        with storage_errors(path), self.create(REJECTS)[1] as stream:
             for result, record in results:
-                summary.add(result)
-                outcomes.write(to_line(result.as_dict()))
                 if result.outcome not in GOOD:
                     rejected += 1
-                    rejects.write(to_line(record))
+                    stream.write(to_line(record))
         if rejected:
-            summary.rejects_path = rejects_path
+            summary.rejects_path = path
+
+
+@contextmanager
+def storage_errors(path: str) -> Iterator[None]:
+    """Turn the errors of a file system into :class:`StorageError`.
+
+    :param path: the file that is written, as a user names it.
+    """
+    try:
+        yield
+    except RunMyAccountsError:
+        raise
+    except Exception as error:
+        raise StorageError(
+            f"{path} cannot be written ({describe_error(error)})",
+            advice="What was booked is in the send journal. Make room there, or make it writable, then run again: what "
+            "is in the books stays as it is, and the next run that sends for this tenant completes the record.",
+        ) from error
 
 
 @dataclass
@@ -195,6 +265,19 @@ def folder_name(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip(".-")[:_LONGEST_READABLE]
     return f"{readable}~{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+
+
+def append_line(stream: IO[bytes], line: bytes) -> None:
+    """Append a line to a file that is not buffered: the whole line, or an error and nothing of it."""
+    start, rest = stream.tell(), line
+    try:
+        # A disk that fills takes a part of a line and refuses the rest.
+        while rest:
+            rest = rest[stream.write(rest) :]
+    except OSError:
+        with suppress(OSError):
+            stream.truncate(start)
+        raise
 
 
 def to_line(values: Mapping[str, Any]) -> bytes:

@@ -60,6 +60,9 @@ CREATE_MEANING = "will be sent, booked and read back"
 #: Outcomes that are as they should be.
 GOOD = frozenset({Outcome.CREATED, Outcome.UNCHANGED, Outcome.UPDATED})
 
+#: Outcomes of documents that are in the books, of which the run itself may have brought them there.
+SENT = frozenset({Outcome.CREATED, Outcome.UPDATED, Outcome.CONFLICT, Outcome.DUPLICATE})
+
 #: Outcomes whose document is in the books.
 BOOKED = frozenset({Outcome.CREATED, Outcome.UNCHANGED})
 
@@ -144,6 +147,7 @@ class RunSummary:
     :param spares_planned: whether a record that ended as an approved plan says leaves the run good.
     :param planned: the records that ended as the plan says, by outcome.
     :param reasons: the first reasons by outcome, as sentences without personal data.
+    :param earlier_runs: the earlier runs that this run has put on record.
     :param credit_notes: how many of the booked documents are credit notes (gross negative).
     """
 
@@ -165,6 +169,7 @@ class RunSummary:
     stopped: str = ""
     reasons: dict[str, list[str]] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
+    earlier_runs: list[dict[str, Any]] = field(default_factory=list)
     retry_at: float | None = None
     spares_planned: bool = False
     planned: Counter[str] = field(default_factory=Counter)
@@ -235,6 +240,8 @@ class RunSummary:
                 values[name] = getattr(self, name)
         if self.alarms:
             values["alarms"] = self.alarms
+        if self.earlier_runs:
+            values["earlier_runs"] = self.earlier_runs
         if self.stopped:
             values["stopped"] = self.stopped
         return values

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Generic
 
 from airflow_provider_rma.billing.booked import BookedDocument
-from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState
+from airflow_provider_rma.billing.journal.model import OPEN, REPEATED, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.base import Comparison, D, DocumentKind
 from airflow_provider_rma.billing.lookup import Findings, Lookup
@@ -108,7 +108,7 @@ class Planner(Generic[D]):
                 continue
             booked = [comparison.booked for comparison in self.working_set.booked(key)]
             if len(booked) > 1:
-                self._record_booked(row, booked[0], "duplicate")
+                self._record_booked(row, booked[0], REPEATED)
                 self.alarms.append(f"{self.kind.name} {row.number}: {describe_duplicate(booked)}")
             elif booked:
                 self._record_booked(row, booked[0], "found by a later run")
@@ -169,7 +169,7 @@ class Planner(Generic[D]):
         if len(found) > 1:
             if row is not None and row.state != JournalState.CREATED:
                 # It is in the books, whatever else: a row left in doubt would stay so for ever.
-                self._record_booked(row, booked, "duplicate")
+                self._record_booked(row, booked, REPEATED)
             return duplicate_result(document, [comparison.booked for comparison in found])
         if row is None:
             self.journal.import_booked(replace(booked, number=document.number), document.content_hash)

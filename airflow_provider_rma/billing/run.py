@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 from airflow_provider_rma.billing.files import PLAN, PLAN_PAGE, PLAN_SUMMARY, RunFolder, hash_record, plan_file_name
+from airflow_provider_rma.billing.journal.runs import RunRegistry
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.base import D, DocumentKind
 from airflow_provider_rma.billing.numbers import read_number
@@ -24,6 +25,7 @@ from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 from airflow_provider_rma.billing.run_record import Provenance, RunRecord
 from airflow_provider_rma.billing.send_queue import SendQueue
 from airflow_provider_rma.billing.sender import DocumentSender
+from airflow_provider_rma.billing.storage import try_temporary_folder
 from airflow_provider_rma.billing.working_set import WorkingSet
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
 from airflow_provider_rma.fault_points import reach
@@ -73,6 +75,8 @@ class BillingRun(Generic[D]):
         them to have its name: it never stands without its page.
         """
         config, closed = self.kind.client.config, self.kind.policy.closed_until
+        try_temporary_folder()
+        self.folder.try_writing()
         with WorkingSet[D]() as working_set:
             input_hash = self._load(working_set, records)
             self._planner(working_set).run()
@@ -103,10 +107,10 @@ class BillingRun(Generic[D]):
         :raises BillingError: if an outcome occurred that fails the run; everything else was carried out.
         :raises RunMyAccountsError: if the run could not go on; what was sent before is in the outcome file.
         """
-        with self._recorded() as (working_set, summary):
-            summary.input_hash = self._load(working_set, records)
-            self._carry_out(working_set, summary)
-        return summary
+        with self._recorded() as (working_set, record):
+            record.summary.input_hash = self._load(working_set, records)
+            self._carry_out(working_set, record)
+        return record.summary
 
     def apply(self, reader: PlanReader, plan_hash: str | None = None, *, spares_planned: bool = False) -> RunSummary:
         """Carry out exactly a plan: nothing is sent that the plan does not send, and of that only what is still absent.
@@ -120,7 +124,8 @@ class BillingRun(Generic[D]):
         """
         if plan_hash is not None:
             check_digest(plan_hash)
-        with self._recorded() as (working_set, summary):
+        with self._recorded() as (working_set, record):
+            summary = record.summary
             summary.spares_planned = spares_planned
             header, config = reader.header, self.kind.client.config
             if (header.tenant, header.service) != (config.tenant, config.origin):
@@ -135,11 +140,11 @@ class BillingRun(Generic[D]):
                 raise ConfigurationError(
                     "plan: the file is not the one that was approved (its SHA-256 differs)", advice="Plan again."
                 )
-            self._carry_out(working_set, summary)
-        return summary
+            self._carry_out(working_set, record)
+        return record.summary
 
     @contextmanager
-    def _recorded(self) -> Iterator[tuple[WorkingSet[D], RunSummary]]:
+    def _recorded(self) -> Iterator[tuple[WorkingSet[D], RunRecord]]:
         """Open the working set of a run that is put on record, however it ends."""
         summary = RunSummary(self.kind.plural, self.journal.run, has_totals=self.kind.has_totals)
         with (
@@ -152,9 +157,10 @@ class BillingRun(Generic[D]):
                 self.kind.policy,
                 self.failing,
                 self.provenance,
-            ),
+                RunRegistry(self.journal),
+            ) as record,
         ):
-            yield working_set, summary
+            yield working_set, record
 
     def _load(self, working_set: WorkingSet[D], records: Iterable[Record | RefusedRecord]) -> str:
         """Validate records, each once, into the working set.
@@ -186,16 +192,23 @@ class BillingRun(Generic[D]):
     def _planner(self, working_set: WorkingSet[D]) -> Planner[D]:
         return Planner(self.kind, self.journal, working_set)
 
-    def _carry_out(self, working_set: WorkingSet[D], summary: RunSummary) -> None:
+    def _carry_out(self, working_set: WorkingSet[D], record: RunRecord) -> None:
+        summary = record.summary
         planner = self._planner(working_set)
         planner.run()
         summary.retry_at, summary.alarms = planner.retry_at, planner.alarms
+        # After the books were read, so that what an earlier run left in doubt is settled as far as they say.
+        record.complete_earlier()
         count, amount = working_set.measure()
         if not count:
             return
         log.info("To be sent: %d documents, CHF %s (sum without sign).", count, format_amount(amount))
-        queue = SendQueue(DocumentSender(self.kind, self.journal), working_set, planner.seen, stop=self.stop)
+        queue = SendQueue(
+            DocumentSender(self.kind, self.journal), working_set, planner.seen, self.stop, record.append_outcome
+        )
         queue.stopped = self.kind.exceeded_cap(count, amount)
+        if not queue.stopped:
+            record.begin_sending(working_set.decided_results())
         try:
             queue.run(count)
         finally:

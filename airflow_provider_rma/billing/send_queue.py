@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date
@@ -35,6 +35,7 @@ class SendQueue(Generic[D]):
 
     :param seen: the journal's rows on which the decisions rest, by key.
     :param stop: set to end the run: no further document is sent then.
+    :param on_result: called with each result as soon as it is known; an exception ends the run.
     :ivar stopped: why the run was stopped, empty if it was not.
     """
 
@@ -42,6 +43,7 @@ class SendQueue(Generic[D]):
     working_set: WorkingSet[D]
     seen: Mapping[str, JournalRow]
     stop: threading.Event = field(default_factory=threading.Event)
+    on_result: Callable[[DocumentResult], None] | None = None
     stopped: str = ""
     _failure: BaseException | None = None
     _unknown_in_a_row: int = 0
@@ -152,7 +154,7 @@ class SendQueue(Generic[D]):
             # Certainly not sent: it is held with the others.
             self._not_sent.add(document.position)
             return
-        self.working_set.record_result(result)
+        self._keep(result)
         if result.outcome == Outcome.CLOSED_PERIOD and document.booking_date is not None:
             self._closed_until = max(self._closed_until or date.min, document.booking_date)
         if result.outcome == Outcome.CREATED:
@@ -166,8 +168,16 @@ class SendQueue(Generic[D]):
         day = document.booking_date
         if self._closed_until is None or day is None or day > self._closed_until:
             return False
-        self.working_set.record_result(closed_like_result(document, self._closed_until))
+        self._keep(closed_like_result(document, self._closed_until))
         return True
+
+    def _keep(self, result: DocumentResult) -> None:
+        self.working_set.record_result(result)
+        if self.on_result is not None:
+            try:
+                self.on_result(result)
+            except Exception as error:  # noqa: BLE001 - raised again in the main thread
+                self._end(error)
 
     def _brake(self, result: DocumentResult) -> str:
         """Return why a run must stop after this result, empty if it may go on."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from airflow_provider_rma.billing.journal.model import JournalRow, JournalState
+from airflow_provider_rma.billing.journal.model import MISMATCH, REPEATED, UPDATE, JournalRow, JournalState
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.kinds.base import D, DocumentKind, Entity
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
@@ -80,7 +80,7 @@ class DocumentSender(Generic[D]):
         policy = self.kind.policy
         settle_after = policy.total_deadline + policy.settle_time
         try:
-            row = self.journal.claim(document.number, document.content_hash, seen, settle_after=settle_after)
+            row = self._claim(document, seen, settle_after)
         except JournalError as error:
             return SendReport(None, error)
         except Exception as error:
@@ -95,7 +95,14 @@ class DocumentSender(Generic[D]):
             # Raised before anything was sent.
             self._record_or_log(row, JournalState.RELEASED, note="not sent")
             return SendReport(None, error)
+        reach("sender.sent", document=document)
         return self._report(document, attempt.failure, self._read_back, document, attempt)
+
+    def _claim(self, document: D, seen: JournalRow | None, settle_after: float) -> JournalRow | None:
+        number, content_hash = document.number, document.content_hash
+        if document.sent_outcome == Outcome.CREATED:
+            return self.journal.claim(number, content_hash, seen, settle_after=settle_after)
+        return self.journal.claim(number, content_hash, seen, settle_after=settle_after, note=UPDATE)
 
     def claimed(self, documents: Iterable[D]) -> set[str]:
         """Return the keys of documents that this run has claimed, and of all of them if the journal cannot tell."""
@@ -178,7 +185,7 @@ class DocumentSender(Generic[D]):
         comparison = self.kind.verify(document, found[0])
         booked = comparison.booked
         if len(found) > 1:
-            self._record_or_log(attempt.row, JournalState.CREATED, note="duplicate", booked=booked)
+            self._record_or_log(attempt.row, JournalState.CREATED, note=REPEATED, booked=booked)
             return duplicate_result(document, [self.kind.to_booked(entity) for entity in found])
         doubt = attempt.said if attempt.refusal is not None else attempt.doubt
         if doubt and comparison.differences and self.kind.overwrites:
@@ -189,7 +196,7 @@ class DocumentSender(Generic[D]):
         elif doubt:
             reasons = (f"{doubt}; found in {self.kind.place} by reading",)
         result = self.kind.booked_result(document, comparison, outcome, *reasons)
-        note = "booked otherwise than meant" if result.outcome == Outcome.CONFLICT else None
+        note = MISMATCH if result.outcome == Outcome.CONFLICT else None
         self._record_or_log(attempt.row, JournalState.CREATED, note=note, booked=booked)
         return result
 
@@ -216,3 +223,4 @@ class DocumentSender(Generic[D]):
             self.journal.record(row, state, **values)
         except JournalError as error:
             log.error("%s of %s could not be recorded: %s", state, row.number, error)
+        reach("sender.recorded", number=row.number)

@@ -32,7 +32,7 @@ def make_folder(fs: Any, path: str, mode: int = OWNER_ONLY) -> None:
     :param fs: an fsspec file system.
     :param mode: of the files that it is for.
     """
-    if not _is_local(fs):
+    if not is_local(fs):
         fs.makedirs(path, exist_ok=True)
         return
     folder = Path(path)
@@ -49,7 +49,7 @@ def create_file(fs: Any, path: str, mode: int = OWNER_ONLY) -> IO[bytes]:
     """
     make_folder(fs, os.path.dirname(path), mode)
     stream: IO[bytes] = fs.open(path, "wb")
-    if _is_local(fs):
+    if is_local(fs):
         with suppress(PermissionError, FileNotFoundError):  # another user's file, who has decided
             Path(path).chmod(mode)
     return stream
@@ -104,11 +104,12 @@ def try_temporary_folder() -> None:
 
 
 def describe_error(error: BaseException) -> str:
-    """Describe an error of a file system without quoting a path or a key."""
-    reason = error.strerror if isinstance(error, OSError) else None
+    """Describe an error of a file system without quoting its words, which may hold a path or a key."""
+    reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else None
     return f"{type(error).__name__}: {reason}" if reason else type(error).__name__
 
 
-def _is_local(fs: Any) -> bool:
+def is_local(fs: Any) -> bool:
+    """Whether a file system is the worker's own."""
     protocol = getattr(fs, "protocol", ())
     return "file" in ((protocol,) if isinstance(protocol, str) else tuple(protocol))

@@ -268,6 +268,11 @@ class WorkingSet(Generic[D]):
                 result = replace(result, is_as_planned=True)
             yield result, json.loads(source)
 
+    def decided_results(self) -> Iterator[DocumentResult]:
+        """List the results that there are, in the order of the input."""
+        query = "SELECT result FROM record WHERE result IS NOT NULL ORDER BY position"
+        return (_load(data) for (data,) in self._db.execute(query))
+
     def _documents(self, query: str) -> Iterator[D]:
         """Read documents in chunks, so that the caller may write between them."""
         last = 0

@@ -56,6 +56,10 @@ def _status_values(seen: Overview) -> dict[str, Any]:
         "now": iso_time(seen.now),
         "counts": [asdict(scope) | {"states": counts} for scope, counts in seen.counts.items()],
         "in_doubt": [asdict(doubt.scope) | row_values(doubt.row) | {"alive": doubt.alive} for doubt in seen.doubts],
+        "not_on_record": [
+            asdict(run.scope) | {"run": run.run, "started_at": iso_time(run.started_at), "documents": run.documents}
+            for run in seen.unrecorded
+        ],
     }
 
 
@@ -75,6 +79,22 @@ def _print_status(seen: Overview) -> None:
         right=[state.upper() for state in states],
     )
     click.echo()
+    _print_doubts(seen)
+    if seen.unrecorded:
+        click.echo(
+            f"\nNot on record yet: {len(seen.unrecorded)}. Under way, or put on record by the tenant's next run."
+        )
+        print_table(
+            ["TENANT", "KIND", "STARTED", "DOCUMENTS", "RUN"],
+            [
+                [run.scope.tenant, run.scope.kind, local_time(run.started_at), run.documents, run.run]
+                for run in seen.unrecorded
+            ],
+            right=["DOCUMENTS"],
+        )
+
+
+def _print_doubts(seen: Overview) -> None:
     if not seen.doubts:
         click.echo("Nothing is in doubt.")
         return

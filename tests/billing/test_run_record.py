@@ -15,6 +15,8 @@ from airflow_provider_rma.billing.evidence.chain import verify_chain
 from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
 from airflow_provider_rma.billing.files import RunFolder
 from airflow_provider_rma.billing.journal.engine import open_engine
+from airflow_provider_rma.billing.journal.runs import RunRegistry
+from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary, failing_outcomes
 from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run_record import Provenance, RunRecord
@@ -33,6 +35,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def record(folder: Path, *results: DocumentResult, provenance: Provenance | None = None, **options: Any) -> RunRecord:
+    engine = open_engine(f"sqlite:///{folder.parent / 'journal.db'}")
+    scope = {"base_url": "https://rma.example", "tenant": "demo", "kind": "invoice"}
     pairs: Iterable[tuple[DocumentResult, dict[str, Any]]] = [
         (result, {"invnumber": result.number}) for result in results
     ]
@@ -44,6 +48,7 @@ def record(folder: Path, *results: DocumentResult, provenance: Provenance | None
         Policy(),
         failing_outcomes(options.pop("fail_on", None)),
         provenance or Provenance(),
+        RunRegistry(Journal(engine, run="dag/run/task", **scope)),
     )
 
 
@@ -143,6 +148,8 @@ def test_a_run_that_ended_early_has_its_result(folder: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_noticed_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     entered = False
-    with pytest.raises(StorageError, match="Nothing was sent"), record(tmp_path / "file" / "run", CREATED):
+    run = record(tmp_path / "run", CREATED)
+    run.folder = RunFolder(LocalFileSystem(), str(tmp_path / "file" / "run"), "file/run")
+    with pytest.raises(StorageError, match="Nothing was sent"), run:
         entered = True
     assert not entered

@@ -9,6 +9,7 @@ import pytest
 
 from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.journal.model import JournalState
+from airflow_provider_rma.billing.journal.runs import RunRegistry
 from airflow_provider_rma.billing.kinds.invoice_document import recovery_tag
 from airflow_provider_rma.billing.numbers import normalize_number
 from tests.support.desk import Desk
@@ -41,6 +42,26 @@ def test_status_counts_by_tenant_kind_and_state(desk: Desk) -> None:
     assert "Nothing is in doubt." in result.stdout
     only = desk.json("journal", "status", "--conn", "rma_default")
     assert {row["tenant"] for row in only["counts"]} == {"demo"}
+
+
+def test_status_lists_runs_that_are_not_on_record(desk: Desk) -> None:
+    journal = desk.journal()
+    registry = RunRegistry(journal)
+    registry.enter("/rma/run", "/rma/run", input_hash="", plan_hash="", approver="")
+    entry = journal.claim("R-1", HASH, None, settle_after=60)
+    assert entry is not None
+    journal.record(entry, JournalState.CREATED)
+    result = desk.run("journal", "status")
+    assert result.exit_code == 0
+    assert "Not on record yet: 1." in result.stdout
+    assert "billing/manual/invoices" in result.stdout
+    (run,) = desk.json("journal", "status", "--conn", "rma_default")["not_on_record"]
+    assert (run["run"], run["documents"]) == ("billing/manual/invoices", 1)
+    (found,) = RunRegistry(desk.journal()).list_incomplete()
+    with desk.journal().engine.begin() as connection:
+        RunRegistry(desk.journal()).mark_earlier(connection, 1, found, {"r-1"})
+    registry.mark_files(found)
+    assert "Not on record" not in desk.run("journal", "status").stdout
 
 
 def test_status_names_what_is_in_doubt_and_what_to_do(desk: Desk) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import posixpath
 import re
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ DOCUMENTS = b',"documents":['
 _TAIL = re.compile(rb',"hash":"([0-9a-f]{64})"\}\n')
 _TAIL_LENGTH = 76
 _NAME = re.compile(r"([0-9a-f]{8})-([0-9]{6,12})-([0-9a-f]{12})\.json")
+_PENDING = ".pending"
 _CHUNK = 1 << 18
 #: A head is some hundred bytes; what is longer is none.
 _HEAD_LENGTH = 1 << 20
@@ -63,6 +65,24 @@ def find_last_file(fs: Any, folder: str, service: str, tenant: str) -> tuple[int
     tag = chain_tag(service, tenant)
     matches = (_NAME.fullmatch(name) for name in _list_names(fs, folder))
     return max(((int(match[2]), match[0]) for match in matches if match and match[1] == tag), default=(0, ""))
+
+
+def make_pending_path(path: str) -> str:
+    """Make the path under which a file is written before its link is recorded; no other file has it."""
+    folder, name = posixpath.split(path)
+    return f"{folder}/.{name}.{uuid.uuid4().hex[:12]}{_PENDING}"
+
+
+def list_pending_files(fs: Any, folder: str, service: str, tenant: str) -> list[tuple[int, str, str]]:
+    """List the files of a chain that wait for their name: position, the name they are to have, and their path."""
+    tag = chain_tag(service, tenant)
+    names = (name for name in _list_all_names(fs, folder) if name.startswith(".") and name.endswith(_PENDING))
+    matches = ((name, _NAME.fullmatch(name[1:].removesuffix(_PENDING).rpartition(".")[0])) for name in names)
+    return sorted(
+        (int(match[2]), match[0], f"{folder}/{name}")
+        for name, match in matches
+        if match is not None and match[1] == tag
+    )
 
 
 def read_hash(fs: Any, folder: str, name: str) -> str:
@@ -102,11 +122,14 @@ def _file_name(tag: str, seq: int, digest: str) -> str:
 
 def _list_names(fs: Any, folder: str) -> list[str]:
     """List the names of the JSON files of a folder."""
+    return [name for name in _list_all_names(fs, folder) if name.endswith(".json") and not name.startswith(".")]
+
+
+def _list_all_names(fs: Any, folder: str) -> list[str]:
     fs.invalidate_cache(folder)
     if not fs.exists(folder):
         return []
-    names = (posixpath.basename(str(path)) for path in fs.ls(folder, detail=False))
-    return sorted(name for name in names if name.endswith(".json") and not name.startswith("."))
+    return sorted(posixpath.basename(str(path)) for path in fs.ls(folder, detail=False))
 
 
 def _examine(fs: Any, folder: str, name: str, defects: list[ChainDefect]) -> _Link | None:

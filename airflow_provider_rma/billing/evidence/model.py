@@ -23,6 +23,7 @@ class RunFacts:
     :param stopped: why the run was stopped, empty if it was not. One of our own sentences, never the service's.
     :param alarms: what is wrong in the books with documents that the run does not carry, each a sentence.
     :param brakes: brakes in force, e.g. ``{"max_count": 2000, "max_amount": "1000000"}``.
+    :param recorded_by: the later run that states this one from the send journal; empty if it states itself.
     :param versions: versions that only the caller knows, e.g. ``{"apache-airflow": "3.3.2"}``.
     """
 
@@ -36,6 +37,7 @@ class RunFacts:
     stopped: str = ""
     alarms: tuple[str, ...] = ()
     brakes: Mapping[str, str | int | None] = field(default_factory=dict)
+    recorded_by: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import posixpath
 import shutil
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -24,18 +26,33 @@ from typing import IO, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from airflow_provider_rma.billing.evidence.chain import DOCUMENTS, SCHEMA, file_name, find_last_file, read_hash
+from airflow_provider_rma.billing.evidence.chain import (
+    DOCUMENTS,
+    SCHEMA,
+    file_name,
+    find_last_file,
+    list_pending_files,
+    make_pending_path,
+    read_hash,
+)
 from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
+from airflow_provider_rma.billing.journal.canonical import normalize_origin
 from airflow_provider_rma.billing.journal.engine import db_now, journal_errors, write_transaction
 from airflow_provider_rma.billing.journal.migrations import migrate
 from airflow_provider_rma.billing.journal.tables import EVIDENCE
-from airflow_provider_rma.billing.storage import OWNER_ONLY, create_file, try_folder
-from airflow_provider_rma.exceptions import EvidenceError
+from airflow_provider_rma.billing.outcomes import SENT
+from airflow_provider_rma.billing.storage import OWNER_ONLY, create_file, describe_error, try_folder
+from airflow_provider_rma.exceptions import EvidenceError, JournalError
+from airflow_provider_rma.fault_points import reach
 
 #: Each lost attempt means that another run has added its link, so this many are never lost in earnest.
 _TRIES = 1_000
 _IN_MEMORY = 1 << 20
 _SUMS = ("net", "gross")
+
+#: Called in the transaction that adds a link, with its position and the numbers of the documents that it states as
+#: booked by its run; an exception adds no link.
+OnLinked = Callable[[sa.engine.Connection, int, Sequence[str]], None]
 
 
 class EvidenceWriter:
@@ -56,7 +73,7 @@ class EvidenceWriter:
         self._engine = engine
         self._fs = fs
         self._folder = folder.rstrip("/")
-        self._service = service
+        self._service = normalize_origin(service)
         self._tenant = tenant
         self._mode = mode
         migrate(engine)
@@ -67,42 +84,43 @@ class EvidenceWriter:
         :raises StorageError: if it cannot.
         """
         try_folder(self._fs, self._folder, f"the folder of evidence, {self._folder},", self._mode)
+        self._finish_pending()
 
-    def write(self, facts: RunFacts, documents: Iterable[Mapping[str, Any]]) -> EvidenceRef:
+    def write(
+        self, facts: RunFacts, documents: Iterable[Mapping[str, Any]], on_linked: OnLinked | None = None
+    ) -> EvidenceRef:
         """Write the evidence of a run.
 
         :param documents: rows of the outcome file
             (:meth:`~airflow_provider_rma.billing.outcomes.DocumentResult.as_dict`), read once and never held. Of each
             only position, number, outcome, document id, totals and currency are kept.
-        :raises EvidenceError: if the file could not be written: then its link is missing in the chain, and verifying
-            says so.
+        :param on_linked: see :data:`OnLinked`.
+        :raises EvidenceError: if the file could not be written: then no link was added.
         :raises JournalError: if the database could not be used: then no link was added.
         """
+        sent: list[str] | None = None if on_linked is None else []
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spooled:
-            counts, totals = _write_documents(documents, spooled)
+            counts, totals = _write_documents(documents, spooled, sent)
             rest = _fact_members(facts) | {"counts": counts, "totals": totals}
-            ref, head = self._allocate(rest, spooled)
-            tail = f',"hash":"{ref.hash}"}}\n'.encode()
-            spooled.seek(0)
-            try:
-                with create_file(self._fs, ref.path, self._mode) as stream:
-                    stream.write(head)
-                    shutil.copyfileobj(spooled, stream, _IN_MEMORY)
-                    stream.write(b"]" + tail)
-            except Exception as error:
-                problem = f"the evidence of this run could not be written ({type(error).__name__})"
-                raise EvidenceError(
-                    f"{problem}: link {ref.seq}, {ref.path}",
-                    advice="What was booked stays booked and is in the outcome file. Make the folder writable; "
-                    "'rma evidence verify' names this link as missing from now on.",
-                    path_of_file=ref.path,
-                ) from error
+
+            def mark(connection: sa.engine.Connection, seq: int) -> None:
+                if on_linked is not None:
+                    on_linked(connection, seq, sent or ())
+
+            ref, pending = self._link(rest, spooled, mark)
+        reach("evidence.linked")
+        self._publish(ref, pending)
         return ref
 
-    def _allocate(self, rest: Mapping[str, Any], documents: IO[bytes]) -> tuple[EvidenceRef, bytes]:
-        """Take the next position of the chain.
+    def _link(
+        self,
+        rest: Mapping[str, Any],
+        documents: IO[bytes],
+        mark: Callable[[sa.engine.Connection, int], None],
+    ) -> tuple[EvidenceRef, str]:
+        """Write the file under a name of its own, and take the next position of the chain for it.
 
-        :returns: the link, and the text before the documents.
+        :returns: the link, and the path of the file.
         """
         # The folder is read before the database: rows come before files, so a file without a row is from another time.
         seq_on_file, name_on_file = self._find_last()
@@ -110,7 +128,8 @@ class EvidenceWriter:
             last = self._read_last()
             if seq_on_file > (last.seq if last else 0):
                 # The journal was lost or is a copy from before.
-                previous = read_hash(self._fs, self._folder, name_on_file)
+                with self._reading():
+                    previous = read_hash(self._fs, self._folder, name_on_file)
                 last = EvidenceRef(f"{self._folder}/{name_on_file}", seq_on_file, previous)
             seq = last.seq + 1 if last else 1
             head = _head(
@@ -126,17 +145,81 @@ class EvidenceWriter:
             digest = _digest(head, documents)
             name = file_name(self._service, self._tenant, seq, digest)
             ref = EvidenceRef(f"{self._folder}/{name}", seq, digest)
-            if self._insert(ref):
-                return ref, head
+            pending = self._write_pending(ref, head, documents)
+            reach("evidence.written")
+            try:
+                if self._insert(ref, mark):
+                    return ref, pending
+            except JournalError:
+                # It may have been committed all the same: a later run finishes or removes the file.
+                raise
+            except BaseException:
+                self._remove(pending)
+                raise
+            self._remove(pending)
         raise EvidenceError("the chain of evidence changes without end", advice="Let other runs of the tenant end.")
 
-    def _find_last(self) -> tuple[int, str]:
+    def _write_pending(self, ref: EvidenceRef, head: bytes, documents: IO[bytes]) -> str:
+        path = make_pending_path(ref.path)
+        documents.seek(0)
         try:
-            return find_last_file(self._fs, self._folder, self._service, self._tenant)
+            with create_file(self._fs, path, self._mode) as stream:
+                stream.write(head)
+                shutil.copyfileobj(documents, stream, _IN_MEMORY)
+                stream.write(f'],"hash":"{ref.hash}"}}\n'.encode())
+        except Exception as error:
+            self._remove(path)
+            raise EvidenceError(
+                f"the evidence of this run could not be written ({describe_error(error)}): {self._folder}",
+                advice="What was booked stays booked and is in the send journal. Make the folder writable, or make "
+                "room in it; the next run that sends for this tenant writes what is missing.",
+                path_of_file=ref.path,
+            ) from error
+        return path
+
+    def _publish(self, ref: EvidenceRef, pending: str) -> None:
+        """Give a file whose link is recorded its name."""
+        try:
+            _move(self._fs, pending, ref.path)
         except Exception as error:
             raise EvidenceError(
-                f"the folder of evidence cannot be read ({type(error).__name__}): {self._folder}",
-                advice="What was booked stays booked and is in the outcome file; no evidence of this run was written.",
+                f"the evidence of this run could not be given its name ({describe_error(error)}): link {ref.seq}, "
+                f"{ref.path}",
+                advice="What was booked stays booked. The next run of the tenant tries again; until then "
+                "'rma evidence verify' names this link as missing.",
+                path_of_file=ref.path,
+            ) from error
+
+    def _finish_pending(self) -> None:
+        """Give files their name whose run was killed after it had recorded their link; remove those that lost it."""
+        with self._reading():
+            files = list_pending_files(self._fs, self._folder, self._service, self._tenant)
+        links = list_recorded_links(self._engine, self._service, self._tenant) if files else []
+        names = {posixpath.basename(ref.path): ref for ref in links}
+        positions = {ref.seq for ref in links}
+        for seq, name, path in files:
+            if name in names:
+                self._publish(names[name], path)
+            elif seq in positions:
+                self._remove(path)
+
+    def _remove(self, path: str) -> None:
+        with suppress(Exception):
+            self._fs.rm_file(path)
+
+    def _find_last(self) -> tuple[int, str]:
+        with self._reading():
+            return find_last_file(self._fs, self._folder, self._service, self._tenant)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise EvidenceError(
+                f"the folder of evidence cannot be read ({describe_error(error)}): {self._folder}",
+                advice="What was booked stays booked and is in the send journal; the next run that sends for this "
+                "tenant writes what is missing.",
             ) from error
 
     def _read_last(self) -> EvidenceRef | None:
@@ -145,12 +228,13 @@ class EvidenceWriter:
             row = connection.execute(query.order_by(EVIDENCE.c.seq.desc()).limit(1)).first()
         return None if row is None else _ref(row)
 
-    def _insert(self, ref: EvidenceRef) -> bool:
+    def _insert(self, ref: EvidenceRef, mark: Callable[[sa.engine.Connection, int], None]) -> bool:
         """Record a link; False if its position is taken."""
         values = {"service": self._service, "tenant": self._tenant, "seq": ref.seq, "hash": ref.hash, "path": ref.path}
         try:
             with journal_errors(), write_transaction(self._engine) as connection:
                 connection.execute(sa.insert(EVIDENCE).values(**values, at=db_now(self._engine)))
+                mark(connection, ref.seq)
         except IntegrityError:
             return False
         return True
@@ -162,9 +246,20 @@ def list_recorded_links(engine: sa.Engine, service: str, tenant: str) -> list[Ev
     :raises JournalError: if the database cannot be used.
     """
     migrate(engine)
-    query = sa.select(EVIDENCE).where(*_of_chain(service, tenant)).order_by(EVIDENCE.c.seq)
+    service = normalize_origin(service)
+    query = sa.select(EVIDENCE).where(EVIDENCE.c.tenant == tenant).order_by(EVIDENCE.c.service, EVIDENCE.c.seq)
     with journal_errors(), engine.connect() as connection:
-        return [_ref(row) for row in connection.execute(query)]
+        # Links of chains that were begun under another spelling of the service belong to the tenant as well.
+        return [_ref(row) for row in connection.execute(query) if normalize_origin(row.service) == service]
+
+
+def _move(fs: Any, source: str, target: str) -> None:
+    try:
+        fs.mv(source, target)
+    except Exception:
+        # Storage that forbids removal has copied it all the same, and another run may have moved it.
+        if not fs.exists(target):
+            raise
 
 
 def _of_chain(service: str, tenant: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -184,6 +279,7 @@ def _fact_members(facts: RunFacts) -> dict[str, Any]:
         "plan_hash": _clean(facts.plan_hash) or None,
         "input_hash": _clean(facts.input_hash) or None,
         "approver": _clean(facts.approver) or None,
+        "recorded_by": _clean(facts.recorded_by) or None,
         "stopped": _clean(facts.stopped, 1_000) or None,
         "alarms": [_clean(alarm, 1_000) for alarm in facts.alarms],
         "brakes": {
@@ -206,10 +302,11 @@ def _own_versions() -> dict[str, str]:
 
 
 def _write_documents(
-    documents: Iterable[Mapping[str, Any]], spooled: IO[bytes]
+    documents: Iterable[Mapping[str, Any]], spooled: IO[bytes], sent: list[str] | None
 ) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """Write the documents, separated by commas.
 
+    :param sent: receives the numbers of documents that the run has booked; None keeps none.
     :returns: counts by outcome, and totals by outcome and currency.
     """
     counts: Counter[str] = Counter()
@@ -218,6 +315,8 @@ def _write_documents(
         document = _document_members(row)
         spooled.write((b"," if counts else b"") + _to_json(document))
         counts[document["outcome"]] += 1
+        if sent is not None and document["outcome"] in SENT:
+            sent.append(str(row.get("number") or ""))
         if "currency" in document:
             group = document["outcome"], document["currency"]
             total = sums.setdefault(group, {"documents": 0, "net": Decimal("0.00"), "gross": Decimal("0.00")})

@@ -27,6 +27,8 @@ _STRICTEST = (
     JournalState.RELEASED,
 )
 _KEY = ("base_url", "tenant", "kind", "key")
+#: The columns that the table has at this step of migration.
+_COLUMNS = [column for column in JOURNAL.c if column.name != "evidence_seq"]
 
 
 def normalize_origin(text: str) -> str:
@@ -42,7 +44,7 @@ def move_rows_to_canonical_keys(connection: sa.engine.Connection) -> None:
     for row in list(_find_misplaced(connection)):
         key = {name: row[name] for name in _KEY}
         target = key | {"base_url": normalize_origin(row["base_url"]), "key": normalize_number(row["number"])}
-        present = connection.execute(sa.select(JOURNAL).where(*_is_at(JOURNAL, target))).mappings().first()
+        present = connection.execute(sa.select(*_COLUMNS).where(*_is_at(JOURNAL, target))).mappings().first()
         if present is None:
             for table in (JOURNAL, EVENT):
                 connection.execute(sa.update(table).where(*_is_at(table, key)).values(**target))
@@ -53,7 +55,7 @@ def move_rows_to_canonical_keys(connection: sa.engine.Connection) -> None:
 
 def _find_misplaced(connection: sa.engine.Connection) -> Iterator[dict[str, Any]]:
     origins: dict[str, str] = {}
-    for row in connection.execute(sa.select(JOURNAL)).mappings():
+    for row in connection.execute(sa.select(*_COLUMNS)).mappings():
         origin = row["base_url"]
         canonical = origins.setdefault(origin, normalize_origin(origin))
         if origin != canonical or row["key"] != normalize_number(row["number"]):

@@ -50,6 +50,13 @@ def _rebuild_wider(connection: sa.engine.Connection, table: str, widths: dict[st
     connection.exec_driver_sql(f"ALTER TABLE {table}_wide RENAME TO {table}")
 
 
+def _add_evidence_seq(connection: sa.engine.Connection) -> None:
+    """Add the column that says which link of the evidence states a row; rows from before are taken as stated."""
+    if "evidence_seq" not in {column["name"] for column in sa.inspect(connection).get_columns("rma_journal")}:
+        connection.exec_driver_sql("ALTER TABLE rma_journal ADD COLUMN evidence_seq INTEGER")
+        connection.exec_driver_sql("UPDATE rma_journal SET evidence_seq = 0")
+
+
 #: The statements of each step.
 STEPS: tuple[tuple[Statement, ...], ...] = (
     (
@@ -99,6 +106,20 @@ STEPS: tuple[tuple[Statement, ...], ...] = (
         "CREATE INDEX IF NOT EXISTS rma_journal_state ON rma_journal (state, tenant)",
         # Rows are found under the service's only name and the number's only normal form.
         move_rows_to_canonical_keys,
+    ),
+    (
+        """
+        CREATE TABLE IF NOT EXISTS rma_run (
+            id VARCHAR(64) NOT NULL PRIMARY KEY, base_url VARCHAR(300) NOT NULL, tenant VARCHAR(255) NOT NULL,
+            kind VARCHAR(16) NOT NULL, run VARCHAR(255) NOT NULL, folder VARCHAR(4096) NOT NULL,
+            url VARCHAR(4096) NOT NULL, input_hash VARCHAR(64) NOT NULL, plan_hash VARCHAR(64) NOT NULL,
+            approver VARCHAR(255) NOT NULL, started_at FLOAT NOT NULL, ended_at FLOAT, evidence_seq INTEGER,
+            has_files INTEGER NOT NULL
+        )
+        """,
+        _add_evidence_seq,
+        # What no evidence states yet is looked for at the beginning of every run, among everything ever sent.
+        "CREATE INDEX IF NOT EXISTS rma_journal_unstated ON rma_journal (tenant, owner) WHERE evidence_seq IS NULL",
     ),
 )
 

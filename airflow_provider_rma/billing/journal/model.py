@@ -25,6 +25,14 @@ class JournalState(DescribedEnum):
 OPEN = frozenset({JournalState.CLAIMED, JournalState.UNKNOWN})
 
 
+#: Notes of rows whose document is in the books, and not as it should be.
+MISMATCH = "booked otherwise than meant"
+REPEATED = "duplicate"
+
+#: Note of a claim whose document replaces one that is in the books.
+UPDATE = "replaces what is in the books"
+
+
 @dataclass(frozen=True)
 class Scope:
     """The documents that a journal is about.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from airflow_provider_rma.billing.journal.engine import db_now, journal_errors
 from airflow_provider_rma.billing.journal.migrations import migrate
 from airflow_provider_rma.billing.journal.model import OPEN, JournalRow, JournalState, Scope
-from airflow_provider_rma.billing.journal.tables import JOURNAL
+from airflow_provider_rma.billing.journal.tables import JOURNAL, RUN
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,34 @@ class OpenDocument:
 
 
 @dataclass(frozen=True)
+class UnrecordedRun:
+    """A run that is under way, or that the tenant's next run puts on record.
+
+    :param run: its name.
+    :param started_at: seconds since 1970.
+    :param documents: how many documents it was the last to claim.
+    """
+
+    scope: Scope
+    run: str
+    started_at: float
+    documents: int
+
+
+@dataclass(frozen=True)
 class Overview:
     """The whole journal.
 
     :param now: its time, in seconds since 1970.
     :param counts: rows by what they are about and by state.
     :param doubts: every row in doubt, the oldest first.
+    :param unrecorded: every run whose record lacks something, the oldest first.
     """
 
     now: float
     counts: dict[Scope, dict[JournalState, int]]
     doubts: list[OpenDocument]
+    unrecorded: list[UnrecordedRun]
 
 
 def read_overview(engine: sa.Engine, *, base_url: str | None = None, tenant: str | None = None) -> Overview:
@@ -65,4 +83,28 @@ def read_overview(engine: sa.Engine, *, base_url: str | None = None, tenant: str
         for found in connection.execute(doubtful):
             row = JournalRow.from_columns(found._mapping)
             doubts.append(OpenDocument(Scope(found.base_url, found.tenant, found.kind), row, row.is_alive(now)))
-    return Overview(now, counts, doubts)
+        unrecorded = list(_find_unrecorded(connection, base_url, tenant))
+    return Overview(now, counts, doubts, unrecorded)
+
+
+def _find_unrecorded(
+    connection: sa.engine.Connection, base_url: str | None, tenant: str | None
+) -> Iterator[UnrecordedRun]:
+    claimed = sa.select(sa.func.count()).where(JOURNAL.c.owner == RUN.c.id).scalar_subquery()
+    unstated = sa.select(JOURNAL.c.owner).where(
+        JOURNAL.c.evidence_seq.is_(None),
+        JOURNAL.c.state == str(JournalState.CREATED),
+        JOURNAL.c.owner.is_not(None),
+    )
+    query = (
+        sa.select(RUN, claimed.label("documents"))
+        .where(sa.or_(RUN.c.evidence_seq.is_(None), RUN.c.has_files == 0, RUN.c.id.in_(unstated)))
+        .where(*(column == value for column, value in _of_tenant(base_url, tenant) if value is not None))
+        .order_by(RUN.c.started_at)
+    )
+    for row in connection.execute(query):
+        yield UnrecordedRun(Scope(row.base_url, row.tenant, row.kind), row.run, row.started_at, int(row.documents))
+
+
+def _of_tenant(base_url: str | None, tenant: str | None) -> tuple[tuple[sa.Column[str], str | None], ...]:
+    return (RUN.c.base_url, base_url), (RUN.c.tenant, tenant)

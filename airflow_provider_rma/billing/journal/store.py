@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from airflow_provider_rma.billing.booked import BookedDocument
+from airflow_provider_rma.billing.journal.canonical import normalize_origin
 from airflow_provider_rma.billing.journal.engine import db_now, journal_errors, write_transaction
 from airflow_provider_rma.billing.journal.migrations import migrate
 from airflow_provider_rma.billing.journal.model import OPEN, Event, ImportCounts, JournalRow, JournalState, Scope
@@ -58,34 +59,44 @@ class Journal:
         run: str,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        self._engine = engine
-        self.scope = Scope(base_url, tenant, kind)
-        self._scope_columns = asdict(self.scope)
+        self.engine = engine
+        self.scope = Scope(normalize_origin(base_url), tenant, kind)
+        self.scope_columns = asdict(self.scope)
         self.run = _clean(run, 255)
         # No two attempts share an owner, not even two tries of one task: the first may be alive still.
-        self._owner = uuid.uuid4().hex
+        self.owner = uuid.uuid4().hex
         self._clock = clock
         migrate(engine)
+
+    def in_scope(self, table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
+        """Return the conditions that select the rows of this journal."""
+        return (table.c[name] == value for name, value in self.scope_columns.items())
+
+    def db_time(self) -> sa.ColumnElement[float]:
+        """Return the expression for the journal's time."""
+        if self._clock is not None:
+            return sa.literal(self._clock(), sa.Float)
+        return db_now(self.engine)
 
     def now(self) -> float:
         """The journal's time, in seconds since 1970."""
         if self._clock is not None:
             return self._clock()
-        with journal_errors(), self._engine.connect() as connection:
-            return float(connection.execute(sa.select(self._now())).scalar_one())
+        with journal_errors(), self.engine.connect() as connection:
+            return float(connection.execute(sa.select(self.db_time())).scalar_one())
 
     def get(self, keys: Iterable[str]) -> dict[str, JournalRow]:
         """The rows of these business keys, by key."""
         found: dict[str, JournalRow] = {}
-        with journal_errors(), self._engine.connect() as connection:
-            for wanted in _batches(keys):
+        with journal_errors(), self.engine.connect() as connection:
+            for wanted in in_batches(keys):
                 found |= self._read(connection, wanted)
         return found
 
     def open_rows(self) -> Iterator[JournalRow]:
         """Rows whose document may or may not be in the books."""
-        query = sa.select(JOURNAL).where(*self._in_scope(JOURNAL), JOURNAL.c.state.in_(_OPEN_NAMES))
-        with journal_errors(), self._engine.connect() as connection:
+        query = sa.select(JOURNAL).where(*self.in_scope(JOURNAL), JOURNAL.c.state.in_(_OPEN_NAMES))
+        with journal_errors(), self.engine.connect() as connection:
             rows = connection.execute(query).all()
         return (JournalRow.from_columns(row._mapping) for row in rows)
 
@@ -93,11 +104,11 @@ class Journal:
         """Numbers of the documents that were last found in the books, the newest first."""
         query = (
             sa.select(JOURNAL.c.number)
-            .where(*self._in_scope(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED))
+            .where(*self.in_scope(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED))
             .order_by(JOURNAL.c.updated_at.desc())
             .limit(limit)
         )
-        with journal_errors(), self._engine.connect() as connection:
+        with journal_errors(), self.engine.connect() as connection:
             return [number for (number,) in connection.execute(query)]
 
     def booked_keys(self, before: float) -> set[str]:
@@ -106,51 +117,58 @@ class Journal:
         :param before: the journal's time, in seconds since 1970, exclusive.
         """
         query = sa.select(JOURNAL.c.key).where(
-            *self._in_scope(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED), JOURNAL.c.updated_at < before
+            *self.in_scope(JOURNAL), JOURNAL.c.state == str(JournalState.CREATED), JOURNAL.c.updated_at < before
         )
-        with journal_errors(), self._engine.connect() as connection:
+        with journal_errors(), self.engine.connect() as connection:
             return {key for (key,) in connection.execute(query)}
 
     def history(self, number: str) -> list[Event]:
         """Everything that happened to a document's row, in order."""
         query = (
             sa.select(EVENT)
-            .where(*self._in_scope(EVENT), EVENT.c.key == normalize_number(number))
+            .where(*self.in_scope(EVENT), EVENT.c.key == normalize_number(number))
             .order_by(EVENT.c.version)
         )
-        with journal_errors(), self._engine.connect() as connection:
+        with journal_errors(), self.engine.connect() as connection:
             return [Event.from_columns(row._mapping) for row in connection.execute(query)]
 
     def claim(
-        self, number: str, content_hash: str, seen: JournalRow | None, *, settle_after: float
+        self,
+        number: str,
+        content_hash: str,
+        seen: JournalRow | None,
+        *,
+        settle_after: float,
+        note: str | None = None,
     ) -> JournalRow | None:
         """Claim a document for sending, durably, before it is sent.
 
         :param seen: the row as it was when the decision to send was taken; None if there was none.
         :param settle_after: seconds from now after which nothing of this attempt can appear in the books any more.
+        :param note: for the history.
         :returns: the claimed row, or None if another worker has changed the row meanwhile: decide again.
         """
-        now = self._now()
+        now = self.db_time()
         values = {
             "number": number,
             "state": str(JournalState.CLAIMED),
             "content_hash": content_hash,
-            "owner": self._owner,
+            "owner": self.owner,
             "settles_at": now + settle_after,
-            "note": None,
+            "evidence_seq": None,
         }
         if seen is None:
-            return self._insert(number, values | {"attempts": 1}, None)
+            return self._insert(number, values | {"attempts": 1}, note)
         # Whatever a caller has decided: what waits for a person is never claimed.
         settled = sa.and_(
             JOURNAL.c.state != str(JournalState.BLOCKED),
             sa.or_(JOURNAL.c.state.not_in(_OPEN_NAMES), JOURNAL.c.settles_at <= now),
         )
-        return self._change(seen, values | {"attempts": seen.attempts + 1}, None, settled)
+        return self._change(seen, values | {"attempts": seen.attempts + 1}, note, settled)
 
     def has_claimed(self, row: JournalRow) -> bool:
         """Whether a row was claimed through this object, and its document is not proven absent."""
-        return row.owner == self._owner and row.state in OPEN | {JournalState.CREATED}
+        return row.owner == self.owner and row.state in OPEN | {JournalState.CREATED}
 
     def record(
         self,
@@ -189,7 +207,7 @@ class Journal:
         :param note: where they were found, for the history.
         """
         counts = ImportCounts()
-        for batch in _batches(documents):
+        for batch in in_batches(documents):
             self._import_batch(batch, note, counts)
         return counts
 
@@ -248,8 +266,8 @@ class Journal:
     def _import_batch(self, batch: list[tuple[BookedDocument, str]], note: str, counts: ImportCounts) -> None:
         # In the same order everywhere, so that two imports at once wait for each other without a deadlock.
         batch.sort(key=lambda pair: pair[0].key)
-        with journal_errors(), write_transaction(self._engine) as connection:
-            now = float(connection.execute(sa.select(self._now())).scalar_one())
+        with journal_errors(), write_transaction(self.engine) as connection:
+            now = float(connection.execute(sa.select(self.db_time())).scalar_one())
             rows = self._read(connection, [document.key for document, _ in batch], lock=True)
             ids = {key: row.document_id for key, row in rows.items()}
             booked = {key for key, row in rows.items() if row.state == JournalState.CREATED}
@@ -285,24 +303,24 @@ class Journal:
             added = {"number": _clean(number, 128), "key": key, "version": 1, "attempts": 0, "created_at": now}
             try:
                 with connection.begin_nested():
-                    connection.execute(sa.insert(JOURNAL).values(**self._scope_columns, **values, **added))
+                    connection.execute(sa.insert(JOURNAL).values(**self.scope_columns, **values, **added))
             except IntegrityError:
                 return False
         else:
-            change = sa.update(JOURNAL).where(*self._in_scope(JOURNAL), JOURNAL.c.key == key)
+            change = sa.update(JOURNAL).where(*self.in_scope(JOURNAL), JOURNAL.c.key == key)
             connection.execute(change.values(**values, version=seen.version + 1))
         self._append_event(connection, key, seen, note)
         return True
 
     def _insert(self, number: str, values: Mapping[str, Any], note: str | None) -> JournalRow | None:
         """Add a row; None if there is one already."""
-        now = self._now()
+        now = self.db_time()
         key = normalize_number(number)
         row = {"key": key, "version": 1, "run": self.run, "created_at": now, "updated_at": now}
         row["note"] = _clean(note, 255) if note else None
         try:
-            with journal_errors(), write_transaction(self._engine) as connection:
-                connection.execute(sa.insert(JOURNAL).values(**self._scope_columns, **{**values, **row}))
+            with journal_errors(), write_transaction(self.engine) as connection:
+                connection.execute(sa.insert(JOURNAL).values(**self.scope_columns, **{**values, **row}))
                 self._append_event(connection, key, None, note)
                 return self._read(connection, [key])[key]
         except IntegrityError:
@@ -319,16 +337,16 @@ class Journal:
         change = {
             "version": seen.version + 1,
             "run": self.run,
-            "updated_at": self._now(),
+            "updated_at": self.db_time(),
             "note": _clean(note, 255) if note else None,
         }
         statement = (
             sa.update(JOURNAL)
-            .where(*self._in_scope(JOURNAL), JOURNAL.c.key == seen.key, JOURNAL.c.version == seen.version)
+            .where(*self.in_scope(JOURNAL), JOURNAL.c.key == seen.key, JOURNAL.c.version == seen.version)
             .where(sa.true() if condition is None else condition)
             .values(**{**values, **change})
         )
-        with journal_errors(), write_transaction(self._engine) as connection:
+        with journal_errors(), write_transaction(self.engine) as connection:
             if connection.execute(statement).rowcount != 1:
                 return None
             self._append_event(connection, seen.key, seen, note)
@@ -346,22 +364,14 @@ class Journal:
             row.attempts,
             sa.literal(_clean(note, 1_000) if note else None, sa.String),
         ]
-        query = sa.select(*copied, *added).where(*self._in_scope(JOURNAL), row.key == key)
+        query = sa.select(*copied, *added).where(*self.in_scope(JOURNAL), row.key == key)
         connection.execute(sa.insert(EVENT).from_select([column.name for column in EVENT.c], query))
 
     def _read(self, connection: sa.engine.Connection, keys: list[str], *, lock: bool = False) -> dict[str, JournalRow]:
-        query = sa.select(JOURNAL).where(*self._in_scope(JOURNAL), JOURNAL.c.key.in_(keys))
+        query = sa.select(JOURNAL).where(*self.in_scope(JOURNAL), JOURNAL.c.key.in_(keys))
         if lock:
             query = query.order_by(JOURNAL.c.key).with_for_update()
         return {row.key: JournalRow.from_columns(row._mapping) for row in connection.execute(query)}
-
-    def _in_scope(self, table: sa.Table) -> Iterator[sa.ColumnElement[bool]]:
-        return (table.c[name] == value for name, value in self._scope_columns.items())
-
-    def _now(self) -> sa.ColumnElement[float]:
-        if self._clock is not None:
-            return sa.literal(self._clock(), sa.Float)
-        return db_now(self._engine)
 
 
 def _booked_columns(document: BookedDocument, content_hash: str) -> dict[str, Any]:
@@ -387,7 +397,8 @@ def _clean(text: str, width: int) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()[:width]
 
 
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+def in_batches(items: Iterable[T]) -> Iterator[list[T]]:
+    """Take items in lists that fit into one statement."""
     iterator = iter(items)
     while batch := list(islice(iterator, _BATCH)):
         yield batch

@@ -40,6 +40,27 @@ JOURNAL = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("updated_at", sa.Float, nullable=False),
     sa.Column("note", sa.String(255)),
+    sa.Column("evidence_seq", sa.Integer),
+)
+
+#: One row for each run that was about to send; its id is the owner of the rows that it has claimed.
+RUN = sa.Table(
+    "rma_run",
+    _metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("base_url", sa.String(300), nullable=False),
+    sa.Column("tenant", sa.String(255), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("run", sa.String(255), nullable=False),
+    sa.Column("folder", sa.String(4096), nullable=False),
+    sa.Column("url", sa.String(4096), nullable=False),
+    sa.Column("input_hash", sa.String(64), nullable=False),
+    sa.Column("plan_hash", sa.String(64), nullable=False),
+    sa.Column("approver", sa.String(255), nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("ended_at", sa.Float),
+    sa.Column("evidence_seq", sa.Integer),
+    sa.Column("has_files", sa.Integer, nullable=False),
 )
 
 #: One row for each change; the row's version makes it unique.

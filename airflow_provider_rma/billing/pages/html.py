@@ -6,7 +6,7 @@ no words of the service.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -109,6 +109,7 @@ def render_run(
     rejects_path: str = "",
     retry_at: float | None = None,
     evidence: EvidenceRef | None = None,
+    earlier: Sequence[str] = (),
 ) -> str:
     """Render a run as a page.
 
@@ -116,6 +117,7 @@ def render_run(
     :param rows: the rows of the outcome file, read once.
     :param retry_at: seconds since 1970 from which another attempt decides what is in doubt.
     :param evidence: the run's link in the chain of evidence.
+    :param earlier: the earlier runs that this run has put on record, each a sentence.
     """
     run = gather_run_statistics(rows)
     bad = sum(count for name, count in run.counts.items() if name not in GOOD)
@@ -129,6 +131,7 @@ def render_run(
         section("Totals in the books", _totals(run)) if run.totals else "",
         section("Needs attention", *_reasons(run.reasons, advice=True)),
         section("Remarks", *_reasons(run.remarks, advice=False), _unchecked(run)),
+        section("Earlier runs put on record", *(tag("p", f"{sentence}.") for sentence in earlier)),
         _listing("Documents", run.listed, run.documents, outcome_path or "the outcome file", _RUN_COLUMNS),
         section(
             "Where this comes from",

@@ -21,6 +21,7 @@ from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, list_re
 from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
 from airflow_provider_rma.exceptions import EvidenceError
+from airflow_provider_rma.fault_points import at
 from tests.support.evidence import FS, SERVICE, EvidenceFolder, facts, rows
 from tests.support.journal_databases import empty_database
 
@@ -42,6 +43,7 @@ def test_evidence_says_what_a_run_did(evidence: EvidenceFolder) -> None:
     assert values == {
         "evidence": 1,
         "alarms": [],
+        "recorded_by": None,
         "service": SERVICE,
         "tenant": "demo",
         "sequence": 1,
@@ -169,17 +171,83 @@ class RefusingFiles(LocalFileSystem):
         return super().open(path, mode, **kwargs)
 
 
-def test_a_refused_write_is_an_error_and_a_missing_link(evidence: EvidenceFolder) -> None:
+def test_a_refused_write_is_an_error_and_adds_no_link(evidence: EvidenceFolder) -> None:
     evidence.write()
-    with pytest.raises(EvidenceError, match=r"could not be written \(OSError\): link 2, .*-000002-") as caught:
+    with pytest.raises(EvidenceError, match=r"could not be written \(OSError: No space left on device\)") as caught:
         evidence.writer(fs=RefusingFiles()).write(facts(), rows())
-    lost = Path(caught.value.path_of_file).name
-    assert lost in str(caught.value)
+    assert str(evidence.folder) in str(caught.value)
     assert "stays booked" in str(caught.value)
     assert CANARY not in str(caught.value)
-    assert evidence.defects(recorded=True) == [("missing", lost)]
-    assert evidence.write().seq == 3
-    assert evidence.defects() == [("missing", lost)]
+    assert evidence.defects(recorded=True) == []
+    assert evidence.write().seq == 2
+    assert evidence.defects(recorded=True) == []
+
+
+class Crash(BaseException):
+    """The process is dead."""
+
+
+def crash(**_: object) -> None:
+    raise Crash
+
+
+def test_a_run_that_dies_before_its_link_is_recorded_leaves_none(evidence: EvidenceFolder) -> None:
+    with at("evidence.written", crash), pytest.raises(Crash):
+        evidence.write()
+    assert evidence.files() == []
+    assert evidence.write().seq == 1
+    evidence.writer().try_writing()
+    assert evidence.defects(recorded=True) == []
+    assert [path.name for path in evidence.folder.iterdir()] == [evidence.files()[0].name]
+
+
+def test_the_file_of_a_run_that_dies_after_its_link_is_recorded_is_given_its_name_by_the_next(
+    evidence: EvidenceFolder,
+) -> None:
+    with at("evidence.linked", crash), pytest.raises(Crash):
+        evidence.write()
+    ((kind, _),) = evidence.defects(recorded=True)
+    assert kind == "missing"
+    evidence.writer().try_writing()
+    assert evidence.defects(recorded=True) == []
+    assert evidence.write().seq == 2
+    assert evidence.defects(recorded=True) == []
+
+
+class NamingRefused(LocalFileSystem):
+    """A file system on which no file can be given another name."""
+
+    cachable = False
+
+    def mv(self, source: str, target: str, **options: Any) -> None:
+        raise PermissionError(1, "Operation not permitted", source)
+
+
+def test_a_file_that_cannot_be_given_its_name_is_an_error_that_the_next_run_mends(evidence: EvidenceFolder) -> None:
+    with pytest.raises(
+        EvidenceError, match=r"could not be given its name \(PermissionError: Operation not permitted\): link 1"
+    ) as caught:
+        evidence.writer(fs=NamingRefused()).write(facts(), rows())
+    assert evidence.defects(recorded=True) == [("missing", Path(caught.value.path_of_file).name)]
+    evidence.writer().try_writing()
+    assert evidence.defects(recorded=True) == []
+
+
+@pytest.mark.parametrize("spelling", ["HTTPS://RMA.example", "https://rma.example:443", "https://rma.example./"])
+def test_every_spelling_of_an_origin_has_one_chain(evidence: EvidenceFolder, spelling: str) -> None:
+    evidence.write()
+    assert evidence.writer(service=spelling).write(facts(), rows()).seq == 2
+    assert [ref.seq for ref in list_recorded_links(evidence.engine, spelling, "demo")] == [1, 2]
+    assert evidence.defects(recorded=True) == []
+
+
+def test_links_recorded_under_an_older_spelling_of_the_origin_are_expected(five: EvidenceFolder) -> None:
+    with five.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE rma_evidence SET service = 'https://RMA.example:443'"))
+    assert [ref.seq for ref in list_recorded_links(five.engine, SERVICE, "demo")] == [1, 2, 3, 4, 5]
+    lost = five.files()[-1]
+    lost.unlink()
+    assert five.defects(recorded=True) == [("missing", lost.name)]
 
 
 class ClosedFiles(LocalFileSystem):

@@ -14,7 +14,7 @@ from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.journal.migrations import CURRENT, STEPS, migrate, read_step
 from airflow_provider_rma.billing.journal.model import JournalState
 from airflow_provider_rma.billing.journal.store import Journal
-from airflow_provider_rma.billing.journal.tables import EVENT, EVIDENCE, JOURNAL
+from airflow_provider_rma.billing.journal.tables import EVENT, EVIDENCE, JOURNAL, RUN
 from airflow_provider_rma.exceptions import JournalError
 from tests.support.journal_databases import DATABASES, empty_database
 from tests.support.reference import ROOT
@@ -45,7 +45,7 @@ def test_an_empty_database_gets_the_tables_as_the_code_knows_them(url: str) -> N
     migrate(engine)
     assert read_step(engine) == CURRENT
     inspector = sa.inspect(engine)
-    for table in (JOURNAL, EVENT, EVIDENCE):
+    for table in (JOURNAL, EVENT, EVIDENCE, RUN):
         made = {column["name"]: column for column in inspector.get_columns(table.name)}
         assert list(made) == [column.name for column in table.c]
         assert {name: column["nullable"] for name, column in made.items()} == {c.name: c.nullable for c in table.c}
