@@ -181,7 +181,8 @@ class Judge:
             # It may have allocated a link that it has not written.
             self._incomplete += 1
         elif report.rows is not None:
-            documents = [link["documents"] for link in self._links() if link["run"] == report.worker.name]
+            own = (link for link in self._links() if link["recorded_by"] is None)
+            documents = [link["documents"] for link in own if link["run"] == report.worker.name]
             assert len(documents) == 1, f"{report.worker.name} has left {len(documents)} links of evidence"
             stated = {one["number"].casefold(): one for one in documents[0]}
             for key, row in report.rows.items():

@@ -18,7 +18,7 @@ from typing import Any
 
 from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
-from airflow_provider_rma.billing.evidence.writer import EvidenceWriter
+from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, OnLinked
 from airflow_provider_rma.billing.files import RunFolder
 from airflow_provider_rma.billing.journal.model import JournalRow
 from airflow_provider_rma.billing.journal.store import Journal
@@ -250,9 +250,11 @@ class MortalEvidence(EvidenceWriter):
 
     worker: Worker
 
-    def write(self, facts: RunFacts, documents: Iterable[Mapping[str, Any]]) -> EvidenceRef:
+    def write(
+        self, facts: RunFacts, documents: Iterable[Mapping[str, Any]], on_linked: OnLinked | None = None
+    ) -> EvidenceRef:
         self.worker.at("before evidence")
-        return super().write(facts, documents)
+        return super().write(facts, documents, on_linked)
 
 
 @dataclass
