@@ -8,12 +8,14 @@ together must be zero; and somebody must have shown that the answers are about t
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_provider_rma.exceptions import NotFoundError
+from airflow_provider_rma.ledger._pyarrow import pa, pc
 from airflow_provider_rma.ledger.chain import BrokenLinkError, Chain, StoredMonth
 from airflow_provider_rma.ledger.proof.balances import ZERO, BalanceReader, BalanceStatement, differing
 from airflow_provider_rma.ledger.proof.prove import PostingTotals, Proof, chf
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Columns of postings that tell the direction.
+DIRECTION_COLUMNS = ("accno", "amount", "module", "reference", "transdate")
+#: Invoices that are looked up at most: a credit note, or the payment of an earlier invoice, tells nothing.
+_INVOICES = 3
+#: Documents of which postings are added up, to choose from.
+_DOCUMENTS = 50
 _NAMED = 5
 #: A unit of the last decimal that the service states.
 _UNIT = Decimal("0.0001")
@@ -47,6 +55,8 @@ class EvidenceRun(Protocol):
     def convention(self) -> SignConvention: ...
 
     def chart_numbers(self) -> set[str]: ...
+
+    def receivables(self) -> set[str]: ...
 
     def look_up(self, accno: str, last: date) -> tuple[Decimal, bool]: ...
 
@@ -235,6 +245,42 @@ class MonthEvidence:
                 text = f"Account {accno} is stated with {chf(stated)}, and all its postings make {chf(total)}."
                 reasons.append(Reason(ReasonCode.BALANCE_UNEXPLAINED, text, Verdict.UNPROVEN))
         return signs, reasons
+
+    def find_direction(self, postings: Iterable[pa.RecordBatch]) -> tuple[bool | None, Reason | None]:
+        """Find whether debits are negative, from an invoice with a positive amount: its receivables posting is a debit.
+
+        :param postings: the month's, :data:`DIRECTION_COLUMNS`.
+        :returns: None if no invoice tells; and what is to be said of a month that is not proven therefore.
+        """
+        for (number, day), amount in self._receivables(postings):
+            self.calls += 1
+            try:
+                invoice = self.run.client.get_invoice(number, content_type=self.run.content_type)
+            except NotFoundError:
+                continue
+            is_same = invoice.get("invnumber") == number and invoice.get("transdate") == day
+            if not is_same or (invoice.get("amount") or ZERO) <= 0:
+                continue
+            if amount < 0:
+                log.info("%s: invoice %s shows that debits are negative.", self.window, number)
+                return True, None
+            text = f"Invoice {number} has a positive amount, and its receivables posting is a credit of {chf(amount)}."
+            return False, Reason(ReasonCode.POSTINGS_TURNED, text, Verdict.UNPROVEN)
+        text = "The signs in which balances are stated fit two readings alike, and no invoice of the month tells which."
+        return None, Reason(ReasonCode.SIGN_UNKNOWN, text, Verdict.UNPROVEN)
+
+    def _receivables(self, postings: Iterable[pa.RecordBatch]) -> list[tuple[tuple[str, date], Decimal]]:
+        """Sum the receivables postings of the month's first documents, by number and day."""
+        accounts, sums = pa.array(sorted(self.run.receivables()), pa.string()), dict[tuple[str, date], Decimal]()
+        for batch in postings:
+            is_receivable = pc.and_(pc.equal(batch["module"], "ar"), pc.is_in(batch["accno"], accounts))
+            rows = pa.Table.from_batches([batch]).filter(pc.and_kleene(is_receivable, pc.is_valid(batch["reference"])))
+            grouped = rows.group_by(["reference", "transdate"], use_threads=False).aggregate([("amount", "sum")])
+            for row in grouped.to_pylist():
+                key = row["reference"], row["transdate"]
+                if key in sums or len(sums) < _DOCUMENTS:
+                    sums[key] = sums.get(key, ZERO) + row["amount_sum"]
+        return [(key, amount) for key, amount in sums.items() if key[0] and amount][:_INVOICES]
 
     # ------------------------------------------------------------------ all balances together
 

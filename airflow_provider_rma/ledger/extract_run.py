@@ -132,6 +132,10 @@ class ExtractRun:
         """Account numbers of the chart, as it was read."""
         return {*(self._chart or {})}
 
+    def receivables(self) -> set[str]:
+        """Numbers of the accounts on which the chart has customers' invoices."""
+        return {accno for accno, account in (self._chart or {}).items() if "AR" in account.link.split(":")}
+
     def look_up(self, accno: str, last: date) -> tuple[Decimal, bool]:
         """Sum all postings of an account up to a day. Returns the sum, and whether it was asked for only now."""
         key = accno, last

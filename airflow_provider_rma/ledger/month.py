@@ -19,7 +19,7 @@ import pendulum
 from airflow_provider_rma.exceptions import IncompleteResponseError
 from airflow_provider_rma.ledger.changes import COLUMNS, ChangeReport, Changes, compare_readings
 from airflow_provider_rma.ledger.destinations.base import WindowTables
-from airflow_provider_rma.ledger.evidence import MonthEvidence, gone_reasons
+from airflow_provider_rma.ledger.evidence import DIRECTION_COLUMNS, MonthEvidence, gone_reasons
 from airflow_provider_rma.ledger.postings.batches import PostingBatches
 from airflow_provider_rma.ledger.postings.slices import RestartMonthError, SlicePlan
 from airflow_provider_rma.ledger.postings.stream import (
@@ -178,7 +178,9 @@ class MonthRun:
         run = self.run
         with run.destination.stage(run.tenant, self.window) as stage:
             reading = read_postings(received, self.plan, batches, stage.write, compared=self.is_loaded)
-            proof = unsettled_proof(moved, self.moves, run.convention) if moved else self._prove(reading, statement)
+            proof = (
+                unsettled_proof(moved, self.moves, run.convention) if moved else self._prove(reading, statement, stage)
+            )
             with run.destination.keep_open():
                 result = self._decide(stage, reading, proof, statement, batches.names)
                 if proof.verdict.is_proven:
@@ -189,7 +191,7 @@ class MonthRun:
             run.note(self.window, statement, proof)
             return result
 
-    def _prove(self, reading: ReadResult, statement: BalanceStatement) -> Proof:
+    def _prove(self, reading: ReadResult, statement: BalanceStatement, stage: Stage) -> Proof:
         """Prove the month by its own figures, and then by what else is known.
 
         :raises BrokenLinkError: see :meth:`execute`.
@@ -202,9 +204,21 @@ class MonthRun:
                 learned = self.run.convention.with_signs(signs, self.window.name)
                 proof = self._prove_with(learned, reading, statement)
             proof = proof.with_reasons(reasons)
+        if proof.is_ambiguous:
+            proof = self._prove_direction(proof, reading, statement, stage)
         proof = evidence.judge(proof, reading.postings, statement)
         self.calls += evidence.calls - calls
         return proof
+
+    def _prove_direction(self, proof: Proof, reading: ReadResult, statement: BalanceStatement, stage: Stage) -> Proof:
+        """Look up an invoice of the month, if the signs fit two readings: its posting tells debit from credit."""
+        is_debit, reason = self.evidence.find_direction(stage.read_staged(DIRECTION_COLUMNS))
+        if is_debit:
+            known = replace(proof.convention, direction=self.window.name)
+            is_proven = proof.verdict.is_proven
+            return replace(proof, convention=known) if is_proven else self._prove_with(known, reading, statement)
+        is_told = reason is not None and (is_debit is False or not proof.verdict.is_proven)
+        return proof.with_reasons([reason] if is_told and reason else [])
 
     def _prove_with(self, convention: SignConvention, reading: ReadResult, statement: BalanceStatement) -> Proof:
         return prove(

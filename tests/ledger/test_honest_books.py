@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.support.ledger.lies.changes import amended, every, times
 from tests.support.ledger.lies.requests import any_balance, postings
 from tests.support.ledger.picture import books_picture, warehouse_picture
 from tests.support.ledger.random_chart import ChartAccount, RandomChart, master_with
+from tests.support.ledger.tampering_proxy import TamperingProxy
 from tests.support.ledger.told_run import Run, run_extraction
 from tests.support.ledger.warehouses import Warehouse, duckdb_warehouse
 from tests.support.scope import scaled
@@ -287,14 +289,18 @@ def test_accounts_that_stand_still_have_a_sign(company: Company, warehouse: Ware
 MIRRORS = {"postings": postings(), "balances": any_balance}
 
 
-def must_not_be_accepted(company: Company, warehouse: Warehouse, where: Where, first: str, last: str) -> None:
+def must_not_be_accepted(
+    company: Company, warehouse: Warehouse, where: Where, first: str, last: str, **parameters: Any
+) -> Run:
     mirror = lie("the mirror image", where, amended(every, times("-1")), REFUSED)
     with Liar({"now": company.simulator.url}) as liar:
         liar.tell(mirror)
-        run = run_extraction(company, liar.url, warehouse, from_date=f"{first}-01", to_date=f"{last}-28")
+        period = {"from_date": f"{first}-01", "to_date": f"{last}-28"}
+        run = run_extraction(company, liar.url, warehouse, **period | parameters)
         assert liar.told
     assert not run.is_proven, f"the mirror image is {run.words}"
     assert not run.words & PROVEN, "every month of it"
+    return run
 
 
 def many_accounts(company: Company) -> None:
@@ -338,6 +344,83 @@ def test_books_that_are_not_mirrored_are_exact(
     keep(company)
     must_be_exact(extract(company, warehouse, "2026-01", "2026-01"))
     must_hold_the_books(company, warehouse, "2026-01", "2026-01")
+
+
+# ---------------------------------------------------------------------- one class moved, which two readings fit
+
+INCOME = ChartAccount("7100", "I")
+
+
+def one_class(company: Company, net: str = "600") -> None:
+    """An invoice whose income is in a class that carries no reading, and money within class 1."""
+    company.sale("R-1", "2026-01-06", net, "0", incomeentries=[{"amount": net, "income_accno": INCOME.accno}])
+    company.voucher("G-1", "2026-01-08", "1000", "1020", "30")
+
+
+@pytest.fixture
+def small_company(tmp_path: Path) -> Iterator[Company]:
+    with company_with([INCOME], tmp_path) as company:
+        yield company
+
+
+@pytest.mark.parametrize("form", ["xml", "json"])
+def test_an_invoice_tells_debit_from_credit(small_company: Company, warehouse: Warehouse, form: str) -> None:
+    one_class(small_company)
+    with TamperingProxy(small_company.simulator.url) as proxy:
+        run = run_extraction(
+            small_company, proxy.url, warehouse, from_date="2026-01-01", to_date="2026-01-31", content_type=form
+        )
+        assert [target.split("/demo/")[1] for target in proxy.targets if "/invoices/" in target] == ["invoices/R-1"]
+    must_be_exact(run)
+    must_hold_the_books(small_company, warehouse, "2026-01", "2026-01")
+
+
+def test_the_invoice_is_looked_up_once_for_good(small_company: Company, warehouse: Warehouse) -> None:
+    one_class(small_company)
+    must_be_exact(extract(small_company, warehouse, "2026-01", "2026-01"))
+    small_company.voucher("G-2", "2026-02-08", "1030", "1020", "3")
+    with TamperingProxy(small_company.simulator.url) as proxy:
+        must_be_exact(run_extraction(small_company, proxy.url, warehouse, from_date="2026-01-01", to_date="2026-02-28"))
+        assert not [target for target in proxy.targets if "/invoices/" in target]
+
+
+@pytest.mark.parametrize("form", ["xml", "json"])
+@pytest.mark.parametrize("side", MIRRORS)
+def test_the_mirror_image_of_one_class_is_refused(
+    small_company: Company, warehouse: Warehouse, side: str, form: str
+) -> None:
+    one_class(small_company)
+    run = must_not_be_accepted(
+        small_company, warehouse, MIRRORS[side], "2026-01", "2026-01", content_type=form
+    )  # fmt: skip
+    assert run.codes() & {"postings_turned", "sign_unknown"}
+    assert ("postings_turned" in run.codes()) == (side == "postings")
+
+
+@pytest.mark.parametrize("side", MIRRORS)
+def test_a_credit_note_tells_nothing(small_company: Company, warehouse: Warehouse, side: str) -> None:
+    one_class(small_company, "-600")
+    run = must_not_be_accepted(small_company, warehouse, MIRRORS[side], "2026-01", "2026-01")
+    assert "no invoice of the month tells" in " ".join(run.results[0].reasons())
+
+
+@pytest.mark.parametrize("side", MIRRORS)
+def test_without_an_invoice_the_mirror_image_of_one_class_is_unproven(
+    small_company: Company, warehouse: Warehouse, side: str
+) -> None:
+    small_company.voucher("G-1", "2026-01-08", "1000", "1020", "30")
+    run = must_not_be_accepted(small_company, warehouse, MIRRORS[side], "2026-01", "2026-01")
+    assert set(run.refused.values()) == {"unproven"}
+    assert "no invoice of the month tells" in " ".join(run.results[0].reasons())
+
+
+def test_the_payment_of_an_earlier_invoice_tells_nothing(small_company: Company, warehouse: Warehouse) -> None:
+    """In the month, the receivables posting is a credit though the invoice is positive."""
+    sale = small_company.sale(
+        "R-1", "2025-12-06", "600", "0", incomeentries=[{"amount": "600", "income_accno": INCOME.accno}]
+    )
+    small_company.pay(sale, "2026-01-20", "600", payment_accno="1020")
+    must_be_exact(extract(small_company, warehouse, "2026-01", "2026-01"))
 
 
 MONTHS = ["2026-01", "2026-02"]

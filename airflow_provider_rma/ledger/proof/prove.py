@@ -91,6 +91,7 @@ class Proof:
     :param accounts: proof of each account that has postings or a balance, by number; empty if the books moved.
     :param convention: the sign convention, with what this window showed.
     :param books_off_by: the residual of the books at its end, raw; None if it was not worked out.
+    :param is_ambiguous: whether the signs that it shows fit two readings alike.
     """
 
     verdict: Verdict
@@ -98,6 +99,7 @@ class Proof:
     accounts: tuple[AccountProof, ...] = ()
     convention: SignConvention = field(default_factory=SignConvention)
     books_off_by: Decimal | None = None
+    is_ambiguous: bool = False
 
     def with_reasons(self, reasons: Iterable[Reason]) -> Proof:
         """The same with further reasons, and the verdict to which they lead."""
@@ -159,13 +161,15 @@ def prove(
     shown = {check.accno: check.shown for check in checks if check.shown is not None}
     learned = convention.with_signs(shown, month) if is_sound else convention
     weights = {check.accno: check.weight for check in checks}
+    is_ambiguous = bool(shown) and learned.is_ambiguous(weights)
     contradiction = learned.contradiction(kinds, weights) if shown or convention.signs else ""
     if contradiction:
         learned = convention
     deviations = _deviation_reasons(convention, learned, kinds)
     accounts = tuple(check.proof(tolerance, contradiction or _UNSOUND, known=learned) for check in checks)
     reasons = (*books, *deviations, *(reason for account in accounts for reason in account.reasons))
-    return Proof(gravest(reason.verdict for reason in reasons), reasons, accounts, learned)
+    verdict = gravest(reason.verdict for reason in reasons)
+    return Proof(verdict, reasons, accounts, learned, is_ambiguous=is_ambiguous)
 
 
 _UNSOUND = "the sign in which it is stated is not known yet, and a window with breaks teaches none"

@@ -48,6 +48,7 @@ class SignConvention:
     :param numbers: number of each account by its id at the service, as text.
     :param renumberings: accounts that got another number, oldest first: ``numbers`` (old to new), ``load_id`` of the
         run that found it, and ``is_done`` once no month holds an old number.
+    :param direction: month in which an invoice has shown that postings are debit negative; empty if none had to.
     :param records: what was forgotten or accepted by command, oldest first.
     """
 
@@ -58,6 +59,7 @@ class SignConvention:
     named: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, str] = field(default_factory=dict)
     renumberings: tuple[Mapping[str, Any], ...] = ()
+    direction: str = ""
 
     def sign(self, accno: str) -> int | None:
         """Sign of an account, None as long as it has not moved in a proven window."""
@@ -80,6 +82,7 @@ class SignConvention:
             signs={accno: sign for accno, sign in self.signs.items() if accno not in gone},
             learned_in={accno: month for accno, month in self.learned_in.items() if accno not in gone},
             records=(*self.records, {**record, "forgotten": known}),
+            direction=self.direction if self.signs.keys() - gone else "",
         )
 
     def with_accepted(self, residual: str, record: Mapping[str, Any]) -> SignConvention:
@@ -166,7 +169,7 @@ class SignConvention:
                 "balances and postings are mirror images of each other, though postings are documented as debit "
                 "negative; no known convention (neither natural, nor raw, nor debit positive) fits"
             )
-        if whole.is_undecided:
+        if whole.is_undecided and not (self.direction and self._is_uniform()):
             return (
                 "the signs fit a known convention and its mirror image alike, and no account of another class tells "
                 "which it is"
@@ -178,6 +181,19 @@ class SignConvention:
                     "convention (neither natural, nor raw, nor debit positive)"
                 )
         return ""
+
+    def is_ambiguous(self, weights: Mapping[str, Decimal] | None = None) -> bool:
+        """Whether the signs fit two readings alike, the mirror image of the natural one included."""
+        return not self.direction and _Evidence(self.signs.items(), weights or {}).is_ambiguous
+
+    def _is_uniform(self) -> bool:
+        """Whether accounts of the classes 6 to 9 are stated as the others, if those are stated in one sign.
+
+        Raw and debit positive are the same sign for every account, of whatever class.
+        """
+        others = [sign for accno, sign in self.signs.items() if accno[:1] not in _MIRRORED]
+        own = {"raw": 1, "debit_positive": -1}.get(self.reading())
+        return own is None or 2 * sum(sign == own for sign in others) >= len(others)
 
     def expected_sign(self, accno: str) -> int | None:
         """Sign that the reading of all accounts expects of one; class 6 is taken for expenses."""
@@ -209,6 +225,7 @@ class SignConvention:
         }
         optional |= {"named": dict(self.named), "numbers": dict(self.numbers)}
         optional["renumberings"] = [dict(entry) for entry in self.renumberings]
+        optional["direction"] = self.direction
         return stored | {name: value for name, value in optional.items() if value}
 
     @classmethod
@@ -227,9 +244,11 @@ class SignConvention:
                 advice="It was written by another version of this provider, or by hand; restore it or remove it.",
             )
         accepted, records = tuple(stored.get("accepted") or ()), tuple(stored.get("records") or ())
+        learned: tuple[dict[str, int], dict[str, str]] = (dict(signs or {}), dict(learned_in or {}))
         named, numbers = dict(stored.get("named") or {}), dict(stored.get("numbers") or {})
         renumberings = tuple(stored.get("renumberings") or ())
-        return cls(dict(signs), dict(learned_in), accepted, records, named, numbers, renumberings)  # type: ignore[arg-type]
+        direction = str(stored.get("direction") or "")
+        return cls(*learned, accepted, records, named, numbers, renumberings, direction)
 
 
 class _Evidence:
@@ -262,6 +281,14 @@ class _Evidence:
     def is_undecided(self) -> bool:
         """Whether it fits as well as the best of the three."""
         return bool(self._telling) and self._agreement(_MIRRORED) == self._agreement(_READINGS[self._best()])
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether several of the three fit best, or it as well."""
+        if not self._telling:
+            return False
+        fits = [self._agreement(reading) for reading in (*_READINGS.values(), _MIRRORED)]
+        return fits.count(max(fits)) > 1
 
     def carries(self, name: str) -> bool:
         """Whether the exceptions to a reading are few enough."""

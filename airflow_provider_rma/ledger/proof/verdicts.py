@@ -222,6 +222,11 @@ class ReasonCode(DescribedEnum):
         "the sign of an account is not known, and this month cannot teach it",
         "Load a longer period: a month in which the account moves shows its sign.",
     )
+    POSTINGS_TURNED = (
+        "postings_turned",
+        "the receivables posting of an invoice with a positive amount is a credit",
+        "Debits and credits of the postings are turned. Ask the service; nothing of it is to be used.",
+    )
     SIGN_DEVIATES = (
         "sign_deviates",
         "for your information: an account is stated in another sign than its kind, as contra accounts are",
