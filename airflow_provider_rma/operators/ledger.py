@@ -8,12 +8,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 from airflow_provider_rma.operators.base import airflow_errors, attach_result, task_run
-from airflow_provider_rma.operators.parameters import check_parameters, check_period, check_rendered
+from airflow_provider_rma.operators.parameters import CheckedOperator, check_parameters, check_period, check_rendered
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_rma.ledger.result import LedgerResult
 
 
-class RunMyAccountsExtractLedgerOperator(BaseOperator):
+class RunMyAccountsExtractLedgerOperator(CheckedOperator):
     """Carry the general ledger into a warehouse, whole months at a time, each with a proof.
 
     Every month is read anew, held against the service's own balances, and replaced in one transaction, also if it has
@@ -216,7 +214,7 @@ class RunMyAccountsExtractLedgerOperator(BaseOperator):
         return open_warehouse(str(self.destination), self.destination_conn_id, history=self.history)
 
 
-class RunMyAccountsEstimateLedgerOperator(BaseOperator):
+class RunMyAccountsEstimateLedgerOperator(CheckedOperator):
     """Say what an extract of the general ledger will take: requests, postings, hours.
 
     The first, the middle and the last month are read as the extract would read them, and the others are estimated from

@@ -1,7 +1,7 @@
 """Checks of the parameters of operators: one table, applied when a DAG is parsed.
 
-A parameter is checked where an operator's ``__init__`` receives it. The value of a template field that is still to be
-rendered is checked at run time, by the same table. What mapping expands is checked when the mapped task is made.
+A parameter is checked where an operator's ``__init__`` or ``partial`` receives it. The value of a template field that
+is still to be rendered is checked at run time, by the same table, and so is what mapping expands.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.billing.records.parameters import check_encoding
@@ -60,6 +62,22 @@ class Parameter:
     check: Check
     must: str
     advice: str
+
+
+class CheckedOperator(BaseOperator):
+    """An operator whose parameters are checked also where it is mapped.
+
+    Airflow then makes no operator when it parses the DAG.
+    """
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Begin a mapped task, with parameters that all its instances share.
+
+        :raises ConfigurationError: see :func:`check_parameters`.
+        """
+        check_parameters(cls, **{name: value for name, value in kwargs.items() if name in PARAMETERS})
+        return super().partial(**kwargs)
 
 
 def check_parameters(operator: Any, **given: Any) -> None:

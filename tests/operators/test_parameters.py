@@ -66,7 +66,7 @@ def own_parameters(operator: Any) -> set[str]:
     """Parameters of an operator that are ours, of all its classes."""
     found = set()
     for cls in operator.__mro__:
-        if cls.__module__.startswith("airflow_provider_rma."):
+        if cls.__module__.startswith("airflow_provider_rma.") and "__init__" in vars(cls):
             found |= set(inspect.signature(cls.__init__).parameters)
     return found - {"self", "kwargs"} - RECORDS
 
@@ -186,6 +186,25 @@ def test_a_wrong_value_is_refused_when_the_dag_is_parsed(operator: Any, name: st
             make(operator, **{name: value})
         assert caught.value.advice
         assert len(str(caught.value)) < 900
+
+
+@pytest.mark.parametrize(("operator", "name"), CASES)
+def test_a_wrong_value_of_a_mapped_task_is_refused_when_the_dag_is_parsed(operator: Any, name: str) -> None:
+    value = next(value for value in WRONG_OF[name] if value is not None)
+    with pytest.raises(ConfigurationError, match=f"^{name} must be "):
+        operator.partial(task_id="task", **{name: value})
+
+
+def test_a_mapped_task_may_take_templates_and_results_of_other_tasks() -> None:
+    with DAG("mapped", schedule=None):
+
+        @task
+        def files() -> list[str]:
+            return ["a.csv"]
+
+        partial = RunMyAccountsCreateInvoicesOperator.partial(task_id="bill", output_path="{{ params.path }}")
+        mapped = partial.expand(source=files())
+    assert mapped.task_id == "bill"
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
