@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.kinds import kind_of_test, order_by_length
+from tests.support.mariadb import MariaDbServer, find_mariadb
 from tests.support.payloads import Payloads, payload_sets
 from tests.support.postgres import Pooler, PostgresServer, find_binaries, find_pooler
 from tests.support.temporary import prefer_memory
@@ -116,6 +117,19 @@ def pooler(postgres: PostgresServer) -> Iterator[Pooler]:
         pytest.skip(reason)
     with Pooler(binary, postgres) as pooler:
         yield pooler
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDbServer]:
+    """A throw-away MariaDB, once per test process."""
+    binary = find_mariadb()
+    if binary is None:
+        reason = "no MariaDB on this machine: install the package mariadb-server"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with MariaDbServer(binary) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,18 @@ _SYSTEM_FOLDERS = frozenset({"system", "example_dags", "scripts"})
 _AIRFLOW_FIXTURES = frozenset({"airflow_db", "run_dag"})
 #: Fixtures that start a service, or may start one.
 _SERVICE_FIXTURES = frozenset(
-    {"company", "database", "destination", "journal_url", "postgres", "proxy", "simulator", "trading", "warehouse"}
+    {
+        "company",
+        "database",
+        "destination",
+        "journal_url",
+        "mariadb",
+        "postgres",
+        "proxy",
+        "simulator",
+        "trading",
+        "warehouse",
+    }
 )
 #: What a module has imported that starts services or processes, or loads a warehouse.
 _SERVICE_NAMES = frozenset(

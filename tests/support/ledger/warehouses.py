@@ -10,6 +10,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import duckdb
 import fsspec
 import psycopg
 import psycopg2
+import pymysql
 import pytest
 
 from airflow_provider_rma.ledger import contract
@@ -25,15 +27,28 @@ from airflow_provider_rma.ledger.destinations.base import Destination
 from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.parquet.destination import ParquetDestination
 from airflow_provider_rma.ledger.destinations.parquet.readers import create_duckdb_views, read_window
-from airflow_provider_rma.ledger.destinations.sql.dialects import READ
+from airflow_provider_rma.ledger.destinations.sql.column_types import read_date, read_time
 from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination
 from airflow_provider_rma.ledger.destinations.views.load import VIEWS
 from airflow_provider_rma.ledger.windows import Window
 from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.ledger.window_fixtures import AUGUST, TENANT
+from tests.support.mariadb import PASSWORD, USER
 from tests.support.postgres import PostgresServer
 
 Rows = list[dict[str, Any]]
+#: By type of the contract, how a value of a driver is read.
+READ: dict[str, Callable[[Any], Any]] = {
+    "text": str,
+    "date": read_date,
+    "money": lambda value: Decimal(str(value)),
+    "int64": int,
+    "int32": int,
+    "int16": int,
+    "float64": float,
+    "bool": bool,
+    "time": read_time,
+}
 
 
 @dataclass(frozen=True)
@@ -59,14 +74,15 @@ class Warehouse:
 class WarehouseKind:
     """A kind of destination, as the contract tests need it.
 
-    :param make: returns a new warehouse, given an empty folder and a function that returns the URL of a new database of
-        PostgreSQL.
+    :param make: returns a new warehouse, given an empty folder and a function that returns the URL of a new database.
+    :param server: the fixture of the server that has the databases.
     :param has_tables: whether its tables can be changed behind the provider's back.
     """
 
     name: str
     make: Callable[[Path, Callable[[], str]], Warehouse]
     has_tables: bool = True
+    server: str = "postgres"
 
 
 def postgres_url(server: PostgresServer) -> str:
@@ -129,6 +145,18 @@ def sqlite_warehouse(path: Path) -> Warehouse:
     return replace(warehouse, has_views=False)
 
 
+def mariadb_warehouse(url: str) -> Warehouse:
+    name = url.rpartition("/")[2]
+    port = int(url.rpartition("/")[0].rpartition(":")[2])
+
+    def connect() -> Any:
+        return pymysql.connect(
+            host="127.0.0.1", port=port, user=USER, password=PASSWORD, database=name, charset="utf8mb4"
+        )
+
+    return _database("dbapi-mariadb", partial(open_destination, url), connect, "rma_", "%s", address=url)
+
+
 WAREHOUSES = {
     kind.name: kind
     for kind in (
@@ -137,6 +165,7 @@ WAREHOUSES = {
         WarehouseKind("parquet-objects", lambda *_: parquet_objects(), has_tables=False),
         WarehouseKind("postgres", lambda _, new_database: postgres_warehouse(new_database())),
         WarehouseKind("dbapi-sqlite", lambda folder, _: sqlite_warehouse(folder / "ledger.db")),
+        WarehouseKind("dbapi-mariadb", lambda _, new_database: mariadb_warehouse(new_database()), server="mariadb"),
         WarehouseKind("dbapi-postgres", lambda _, new_database: dbapi_postgres_warehouse(new_database())),
     )
 }
@@ -144,7 +173,13 @@ WAREHOUSES = {
 
 def make_warehouse(kind: str, folder: Path, request: pytest.FixtureRequest) -> Warehouse:
     """Return a new warehouse of a kind, in an empty folder or a new database."""
-    return WAREHOUSES[kind].make(folder, lambda: postgres_url(request.getfixturevalue("postgres")))
+    made = WAREHOUSES[kind]
+
+    def new_database() -> str:
+        server = request.getfixturevalue(made.server)
+        return str(server.url(server.create_database())).replace("+psycopg2", "")
+
+    return made.make(folder, new_database)
 
 
 def _sort(rows: Rows) -> Rows:

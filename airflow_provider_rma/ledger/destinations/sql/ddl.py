@@ -37,11 +37,11 @@ def create_or_upgrade(transaction: WarehouseTransaction, location: str, *, histo
     present = {name: transaction.columns(name) if name in found else [] for name in tables}
     reach("tables.looked_up")
     for name, columns in tables.items():
-        if present[name]:
-            _add_columns(transaction, name, columns, present[name])
-        else:
-            _create_table(transaction, name, columns)
-        if name not in found or not found[name].is_marked:
+        if name not in found:
+            transaction.create_table(name, columns, is_indexed=name in _INDEXED)
+            continue
+        transaction.add_columns(name, [column for column in columns if column.name not in present[name]])
+        if not found[name].is_marked:
             transaction.mark("table", name)
     transaction.renew_views()
     _record_version(transaction)
@@ -95,15 +95,11 @@ def _record_version(transaction: WarehouseTransaction) -> None:
     Writers take turns by that row. If it were replaced, a writer that waits for it would find nothing to wait for, and
     go on beside the next one.
     """
+    values = {"version": contract.CONTRACT_VERSION, "views": views.version()}
     if transaction.select("contract", ["version"]):
-        version, view_version, stamp = map(transaction.dialect.quote, contract.PROVIDER_TABLES["contract"].names)
-        transaction.execute(
-            f"UPDATE {transaction.quote_table('contract')} "  # noqa: S608 - names of ours
-            f"SET {version} = ?, {view_version} = ?, {stamp} = CURRENT_TIMESTAMP",
-            [contract.CONTRACT_VERSION, views.version()],
-        )
+        transaction.update_rows("contract", **values)
     else:
-        transaction.insert_row("contract", version=contract.CONTRACT_VERSION, views=views.version())
+        transaction.insert_row("contract", **values)
 
 
 def _is_current(
@@ -126,23 +122,3 @@ def _is_current(
     if not needed <= found.keys():
         return False
     return contract.HISTORY.name not in tables or contract.VALID_FROM.name in transaction.columns("postings")
-
-
-def _create_table(transaction: WarehouseTransaction, table: str, columns: Sequence[contract.Column]) -> None:
-    dialect, name = transaction.dialect, transaction.quote_table(table)
-    definitions = ", ".join(map(dialect.define, columns))
-    transaction.execute(f"CREATE TABLE {name} ({definitions}){dialect.options.get(table, '')}")
-    if dialect.indexes and table in _INDEXED:
-        index = dialect.quote(f"{transaction.prefix}{table}_window") if dialect.names_indexes else ""
-        transaction.execute(f"CREATE INDEX {index} ON {name} ({transaction.quote_columns(['tenant', 'month'])})")
-
-
-def _add_columns(
-    transaction: WarehouseTransaction, table: str, columns: Sequence[contract.Column], present: Sequence[str]
-) -> None:
-    dialect = transaction.dialect
-    for column in columns:
-        if column.name not in present:
-            # Older rows have no value for it, so it cannot be required here even if the contract says so.
-            definition = dialect.define(column, nullable=True)
-            transaction.execute(f"ALTER TABLE {transaction.quote_table(table)} {dialect.add} {definition}")

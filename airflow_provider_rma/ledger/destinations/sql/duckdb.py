@@ -30,13 +30,8 @@ from airflow_provider_rma.ledger.arrow_schemas import cast_batch
 from airflow_provider_rma.ledger.contract import PROVIDER_TABLES
 from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination
 from airflow_provider_rma.ledger.destinations.sql.ddl import create_or_upgrade
-from airflow_provider_rma.ledger.destinations.sql.session import (
-    DatabaseObject,
-    Dialect,
-    Row,
-    WarehouseTransaction,
-    is_mark,
-)
+from airflow_provider_rma.ledger.destinations.sql.session import DatabaseObject, Row, is_mark
+from airflow_provider_rma.ledger.destinations.sql.text import Dialect, TextTransaction
 from airflow_provider_rma.ledger.destinations.views import load as views
 from airflow_provider_rma.ledger.windows import Window
 
@@ -201,7 +196,7 @@ class DuckDbDestination(RelationalDestination):
         )
 
 
-class DuckDbTransaction(WarehouseTransaction):
+class DuckDbTransaction(TextTransaction):
     """A transaction in DuckDB."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, schema: str) -> None:

@@ -1,32 +1,34 @@
-"""Any other database as the warehouse, through the Python database interface (DBAPI, PEP 249).
+"""Any other database as the warehouse, through SQLAlchemy Core.
 
 The slow way in: rows become Python objects and go by ``executemany``, in batches, on one connection with one commit per
 window. Use DuckDB, Parquet or the PostgreSQL destination where there is a choice.
 
-SQLAlchemy names the dialect and finds the driver of an address, but its compiler does not write the statements. The
-connection comes from any hook, so the style of parameters is that of its driver, not of SQLAlchemy's dialect. Amounts
-must be exact where a database has no decimals; SQLAlchemy would bind them as floats on SQLite. The statements are those
-of :class:`.WarehouseTransaction`, shared with DuckDB and PostgreSQL. Core could take over the quoting of names and the
-marks of parameters: some thirty lines here, and as many to declare the tables a second time.
+The connection comes from any hook or driver; SQLAlchemy is put on top of it. :mod:`.column_types` keeps values exact,
+:mod:`.catalogues` knows how each database lists and marks objects.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date
+from datetime import UTC, datetime
 from typing import Any, Self
 
-from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
+import sqlalchemy
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
+
+from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination
-from airflow_provider_rma.ledger.destinations.sql.dialects import DIALECTS, READ, STANDARD, DbapiDialect
+from airflow_provider_rma.ledger.destinations.sql.catalogues import open_catalogue
+from airflow_provider_rma.ledger.destinations.sql.column_types import declare_column, declare_table, declare_tables
+from airflow_provider_rma.ledger.destinations.sql.engines import find_driver, wrap_connection
 from airflow_provider_rma.ledger.destinations.sql.session import DatabaseObject, Row, WarehouseTransaction
 from airflow_provider_rma.ledger.destinations.views import load as views
 from airflow_provider_rma.ledger.windows import Window
@@ -35,13 +37,21 @@ log = logging.getLogger(__name__)
 
 #: Rows that are sent or fetched at once.
 _ROWS = 5_000
-_PREFIX = re.compile(r"\w*")
-_STYLES: dict[str, Callable[[int], str]] = {
-    "qmark": lambda _: "?",
-    "format": lambda _: "%s",
-    "pyformat": lambda _: "%s",
-    "numeric": lambda number: f":{number}",
-    "named": lambda number: f":p{number}",
+#: Numbers of errors of MySQL and MariaDB that another attempt does not get over: rights, a read-only server.
+_LASTING = (1044, 1045, 1142, 1143, 1227, 1290, 1370)
+#: What the numbers of errors mean that a load meets; their own texts quote values.
+_CAUSES = {
+    1044: "the user may not use this database",
+    1045: "user or password is wrong",
+    1114: "the disk or table is full",
+    1142: "the user has not the rights that it needs",
+    1205: "another session held what is to be written for too long",
+    1213: "another session wrote the same",
+    1264: "a number is larger than its column allows",
+    1366: "a character does not fit the character set of its column",
+    1406: "a text is longer than its column allows",
+    2006: "the connection was lost",
+    2013: "the connection was lost",
 }
 
 
@@ -72,18 +82,17 @@ class DbapiDestination(RelationalDestination):
         retry_waits: Sequence[float] = (0.2, 1.0),
     ) -> None:
         super().__init__(history=history)
-        if not _PREFIX.fullmatch(table_prefix):
-            raise ConfigurationError("table_prefix is not a name.", advice="Use letters, digits and underscores.")
         self.kind = dialect
         self.location = location
         self.table_prefix = table_prefix
-        self._dialect = DIALECTS.get(dialect, STANDARD)
+        self._tables = declare_tables(table_prefix)
         self._paramstyle = paramstyle
         self._connect = connect
         self._idle_seconds = idle_seconds
         self._retry_waits = retry_waits
-        self._connection: Any = None
-        self._driver: _Driver | None = None
+        self._connection: Connection | None = None
+        #: Errors of the driver, which come as they are where SQLAlchemy was not asked.
+        self._driver_error: type[Exception] = SQLAlchemyError
         self._used = 0.0
         self._turn = threading.RLock()
 
@@ -99,110 +108,84 @@ class DbapiDestination(RelationalDestination):
     def close(self) -> None:
         """Close the connection."""
         with self._turn:
-            if self._connection is not None and self._driver is not None:
-                with suppress(self._driver.error):
+            if self._connection is not None:
+                with suppress(SQLAlchemyError, self._driver_error):
                     self._connection.close()
             self._connection = None
 
     @contextmanager
-    def transaction(self, *purpose: str) -> Iterator[DbapiTransaction]:
+    def transaction(self, *purpose: str) -> Iterator[CoreTransaction]:
         """Return a transaction, which ends with the block.
 
         :param purpose: for writing; writers of one warehouse take turns, by the row of the table ``contract``.
         :raises DestinationError: the database refused.
         """
+        is_creation = purpose == ("tables",)
         with self._turn:
-            connection, driver = self._reconnect()
             is_done = False
             try:
-                transaction = DbapiTransaction(connection, driver, self._dialect, self.table_prefix)
+                connection = self._reconnect()
+                transaction = CoreTransaction(connection, self._tables, self.table_prefix)
                 if purpose:
                     transaction.begin()
-                    if purpose != ("tables",):
+                    if not is_creation:
                         transaction.lock()
                 yield transaction
                 connection.commit()
                 is_done = True
-            except driver.error as error:
-                raise self._error_for(error, driver) from error
+            except (DBAPIError, self._driver_error) as error:
+                raise self._error_for(error, is_creation=is_creation) from error
             finally:
                 self._used = time.monotonic()
                 if not is_done:
-                    with suppress(driver.error):
-                        connection.rollback()
+                    # Closing rolls back.
                     self.close()
 
-    def _reconnect(self) -> tuple[Any, _Driver]:
+    def _reconnect(self) -> Connection:
         """Return the connection that is kept, or a new one."""
         if self._connection is not None and time.monotonic() - self._used > self._idle_seconds:
             self.close()
-        if self._connection is None or self._driver is None:
-            connection = self._connect()
-            self._driver = _Driver(connection, self._paramstyle)
-            self._connection = connection
-        return self._connection, self._driver
+        if self._connection is None:
+            raw = self._connect()
+            self._driver_error = find_driver(raw).Error
+            self._connection = wrap_connection(raw, self.kind, self._paramstyle).connect()
+        return self._connection
 
-    def _error_for(self, error: Exception, driver: _Driver) -> DestinationError:
-        # The database's own text may quote values, so the message names only the kind; the cause is chained.
+    def _error_for(self, error: Exception, *, is_creation: bool) -> DestinationError:
+        # The database's own text may quote values, except while tables are created; the cause is chained.
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+        number = cause.args[0] if cause.args else None
+        known = _CAUSES.get(number, "") if isinstance(number, int) else ""
+        told = known or (" ".join(str(cause).split())[:300] if is_creation else "")
+        kinds = [base.__name__ for base in type(cause).__mro__]
         return DestinationError(
-            f"The database refused to work on {self.location} ({type(error).__name__}).",
-            advice="Check the rights of the user and the free space, and that one run at a time loads a tenant.",
-            retryable=isinstance(error, driver.transient),
+            f"The database refused to work on {self.location} ({type(cause).__name__}"
+            f"{f' {number}' if isinstance(number, int) else ''}){f': {told}' if told else ''}.",
+            advice="The task's log has the whole message of the database. One run at a time should load a tenant.",
+            retryable=("OperationalError" in kinds or "InterfaceError" in kinds) and number not in _LASTING,
         )
 
 
-class _Driver:
-    """Errors and style of parameters of a connection, from the module of its driver."""
+class CoreTransaction(WarehouseTransaction):
+    """A transaction through SQLAlchemy.
 
-    def __init__(self, connection: Any, paramstyle: str | None) -> None:
-        module = self._find_module(connection)
-        self.error: type[Exception] = module.Error
-        self.transient: type[Exception] = module.OperationalError
-        style = paramstyle or module.paramstyle
-        if style not in _STYLES:
-            raise ConfigurationError(f"The paramstyle {style} is none of PEP 249.", advice="Give the driver's own.")
-        self.style = style
+    :param tables: the tables by their names in the contract.
+    :param prefix: begins the name of every table and view.
+    """
 
-    @staticmethod
-    def _find_module(connection: Any) -> Any:
-        for base in type(connection).__mro__:
-            parts = base.__module__.split(".")
-            for length in range(len(parts), 0, -1):
-                module = sys.modules.get(".".join(parts[:length]))
-                if module is not None and hasattr(module, "paramstyle") and hasattr(module, "Error"):
-                    return module
-        raise ConfigurationError(
-            f"{type(connection).__module__} is no module of PEP 249.", advice="Give a factory of DBAPI connections."
-        )
-
-    def write_marks(self, sql: str) -> str:
-        """Write a statement with the driver's marks."""
-        parts = sql.split("?")
-        mark = _STYLES[self.style]
-        return parts[0] + "".join(mark(number) + part for number, part in enumerate(parts[1:], start=1))
-
-    def bind(self, parameters: Sequence[Any]) -> Any:
-        """Put parameters into the form that the driver takes."""
-        if self.style == "named":
-            return {f"p{number}": value for number, value in enumerate(parameters, start=1)}
-        return tuple(parameters)
-
-
-class DbapiTransaction(WarehouseTransaction):
-    """A transaction on a DBAPI connection."""
-
-    dialect: DbapiDialect
     takes_all_views = False
 
-    def __init__(self, connection: Any, driver: _Driver, dialect: DbapiDialect, prefix: str) -> None:
-        super().__init__(dialect, prefix)
+    def __init__(self, connection: Connection, tables: dict[str, sqlalchemy.Table], prefix: str) -> None:
         self.connection = connection
-        self._driver = driver
+        self.prefix = prefix
+        self._tables = tables
+        self._catalogue = open_catalogue(connection, prefix)
 
     def begin(self) -> None:
         """Begin to write, where the database has to be told so."""
-        if self.dialect.begin:
-            self._run(self.dialect.begin).close()
+        if self.connection.dialect.name == "sqlite":
+            # A transaction that reads first and then wants to write would fail instead of waiting.
+            self.connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def lock(self) -> None:
         """Wait for the end of other writers of this warehouse.
@@ -210,121 +193,131 @@ class DbapiTransaction(WarehouseTransaction):
         Two runs that replace one window at the same moment would otherwise both delete what was there before, and both
         add their own. Every database keeps a second writer of a row waiting.
         """
-        table, version = self.quote_table("contract"), self.dialect.quote("version")
-        self.execute(f"UPDATE {table} SET {version} = {version}")  # noqa: S608 - names of ours
+        table = self._tables["contract"]
+        self.connection.execute(sqlalchemy.update(table).values(version=table.c.version))
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        self._run(sql, parameters).close()
-
-    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        cursor = self._run(sql, parameters)
-        try:
-            return [tuple(row) for row in cursor.fetchall()]
-        finally:
-            cursor.close()
+    # ------------------------------------------------------------------ tables and views
 
     def find_objects(self, names: Iterable[str]) -> dict[str, DatabaseObject]:
-        # The table of the contract vouches for the others.
-        listed = list(names)
-        own = contract.PROVIDER_TABLES["contract"].names
-        is_ours = [name.lower() for name in self.columns("contract")] == own
-        return {name: DatabaseObject("table", name, is_ours) for name in listed if self.columns(name)}
-
-    def mark(self, kind: str, name: str) -> None:
-        """Do nothing: the table of the contract vouches for the others."""
+        return self._catalogue.find(names)
 
     def columns(self, table: str) -> list[str]:
+        inspector = sqlalchemy.inspect(self.connection)
         try:
-            cursor = self._run(f"SELECT * FROM {self.quote_table(table)} WHERE 1 = 0")  # noqa: S608 - a name of ours
-        except self._driver.error:
-            # There is no such table. Nothing was written yet in this transaction, and some databases end it here.
-            self.connection.rollback()
-            self.begin()
+            return [str(column["name"]) for column in inspector.get_columns(self.prefix + table)]
+        except sqlalchemy.exc.NoSuchTableError:
             return []
-        try:
-            return [str(column[0]) for column in cursor.description]
-        finally:
-            cursor.close()
 
-    def insert(self, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        marks = ", ".join("?" for _ in schema)
-        sql = f"INSERT INTO {self.quote_table(table)} ({self.quote_columns(schema.names)}) VALUES ({marks})"  # noqa: S608
-        sql = self._driver.write_marks(sql)
-        cursor = self.connection.cursor()
-        try:
-            if hasattr(cursor, "fast_executemany"):
-                cursor.fast_executemany = True
-            for batch in batches:
-                for start in range(0, batch.num_rows, _ROWS):
-                    cursor.executemany(sql, self._convert_rows(table, batch.slice(start, _ROWS)))
-        finally:
-            cursor.close()
+    def create_table(self, table: str, columns: Sequence[contract.Column], *, is_indexed: bool) -> None:
+        declared = declare_table(self.prefix + table, columns)
+        self.connection.execute(CreateTable(declared))
+        if is_indexed:
+            index = sqlalchemy.Index(f"{self.prefix}{table}_window", declared.c.tenant, declared.c.month)
+            self.connection.execute(CreateIndex(index))
+        if not self.connection.dialect.inline_comments:
+            self.mark("table", table)
 
-    def read(self, table: str, schema: pa.Schema, tenant: str, window: Window) -> Iterator[pa.RecordBatch]:
-        types = _column_types(table)
-        cursor = self._run(self.select_window(table, schema.names), [tenant, window.start])
-        try:
-            while rows := cursor.fetchmany(_ROWS):
-                arrays = [
-                    pa.array(
-                        [None if value is None else READ[types[field.name]](value) for value in values], field.type
-                    )
-                    for field, values in zip(schema, zip(*rows, strict=True), strict=True)
-                ]
-                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-        finally:
-            cursor.close()
+    def add_columns(self, table: str, columns: Sequence[contract.Column]) -> None:
+        dialect = self.connection.dialect
+        add = "ADD" if dialect.name in ("mssql", "oracle") else "ADD COLUMN"
+        for column in columns:
+            declared = declare_column(column, nullable=True)
+            # A column is compiled as a part of its table.
+            sqlalchemy.Table(self.prefix + table, sqlalchemy.MetaData(), declared)
+            definition = CreateColumn(declared).compile(dialect=dialect)
+            self.connection.exec_driver_sql(f"ALTER TABLE {self._catalogue.quote(table)} {add} {definition}")
+
+    def mark(self, kind: str, name: str) -> None:
+        self._catalogue.mark(kind, name)
 
     def renew_views(self) -> None:
         """Create the views that the database takes. The tables are committed first: a view must not undo them."""
         self.connection.commit()
-        for name in reversed(views.VIEWS):
-            self._try(f"DROP VIEW {self.quote_table(name)}")
-        skipped = []
-        for name, query in views.VIEWS.items():
-            view = self.quote_table(name)
-            is_created = self._try(f"CREATE VIEW {view} AS\n{views.replace_names(query, self.quote_table)}")
-            # Some databases take a view that they cannot carry out.
-            if not (is_created and self._try(f"SELECT * FROM {view} WHERE 1 = 0")):  # noqa: S608 - a name of ours
-                self._try(f"DROP VIEW {view}")
-                skipped.append(name)
-        if skipped:
-            log.warning("This database does not take the views %s; they were left out.", ", ".join(skipped))
+        reasons = {name: reason for name in views.VIEWS if (reason := self._renew_view(name))}
+        if reasons:
+            log.warning(
+                "This database does not take the views %s; they were left out. The first is refused because: %s",
+                ", ".join(reasons),
+                next(iter(reasons.values())),
+            )
         self.begin()
 
-    def _try(self, sql: str) -> bool:
-        """Execute a statement in a transaction of its own; return whether it worked."""
-        try:
-            self.execute(sql)
-            self.connection.commit()
-        except self._driver.error:
-            self.connection.rollback()
-            return False
-        return True
-
-    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
-        cursor = self.connection.cursor()
-        convert = self.dialect.values.get("date")
-        values = [convert(value) if convert and isinstance(value, date) else value for value in parameters]
-        if values:
-            cursor.execute(self._driver.write_marks(sql), self._driver.bind(values))
+    def _renew_view(self, name: str) -> str:
+        """Create or replace a view; return why the database refuses, empty if it does not."""
+        quoted = self._catalogue.quote(name)
+        create = self._catalogue.write_view(name, views.replace_names(views.VIEWS[name], self._catalogue.quote))
+        probe = f"SELECT * FROM {quoted} WHERE 1 = 0"  # noqa: S608 - a name of ours
+        replace = create.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
+        if self._catalogue.replaces_views and not self._try(replace, probe):
+            self._try_to_mark(name)
+            return ""
+        self._try(f"DROP VIEW {quoted}")
+        # Some databases take a view that they cannot carry out.
+        reason = self._try(create, probe)
+        if reason:
+            self._try(f"DROP VIEW {quoted}")
         else:
-            cursor.execute(sql)
-        return cursor
+            self._try_to_mark(name)
+        return reason
 
-    def _convert_rows(self, table: str, batch: pa.RecordBatch) -> list[Any]:
-        types = _column_types(table)
-        columns = []
-        for name in batch.schema.names:
-            values = batch.column(name).to_pylist()
-            convert = self.dialect.values.get(types[name])
-            columns.append([None if value is None else convert(value) for value in values] if convert else values)
-        return [self._driver.bind(row) for row in zip(*columns, strict=True)]
+    def _try_to_mark(self, view: str) -> None:
+        self._catalogue.mark("view", view)
+        self.connection.commit()
+
+    def _try(self, *statements: str) -> str:
+        """Execute statements in a transaction of their own; return why the database refuses, empty if it does not."""
+        try:
+            for statement in statements:
+                self.connection.exec_driver_sql(statement)
+            self.connection.commit()
+        except DBAPIError as error:
+            self.connection.rollback()
+            return " ".join(str(error.orig).split())[:300] or type(error.orig).__name__
+        return ""
+
+    # ------------------------------------------------------------------ rows
+
+    def insert(self, table: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+        statement = sqlalchemy.insert(self._tables[table])
+        for batch in batches:
+            for start in range(0, batch.num_rows, _ROWS):
+                self.connection.execute(statement, batch.slice(start, _ROWS).to_pylist())
+
+    def read(self, table: str, schema: pa.Schema, tenant: str, window: Window) -> Iterator[pa.RecordBatch]:
+        declared = self._tables[table]
+        columns = [declared.c[name] for name in schema.names]
+        query = sqlalchemy.select(*columns).where(*_match(declared, {"tenant": tenant, "month": window.start}))
+        for rows in self.connection.execute(query).partitions(_ROWS):
+            values = zip(schema, zip(*rows, strict=True), strict=True)
+            yield pa.RecordBatch.from_arrays([pa.array(found, field.type) for field, found in values], schema=schema)
+
+    def insert_row(self, table: str, **values: Any) -> None:
+        self.connection.execute(sqlalchemy.insert(self._tables[table]).values(_stamp(table, values)))
+
+    def update_rows(self, table: str, **values: Any) -> None:
+        self.connection.execute(sqlalchemy.update(self._tables[table]).values(_stamp(table, values)))
+
+    def delete(self, table: str, **values: Any) -> None:
+        declared = self._tables[table]
+        self.connection.execute(sqlalchemy.delete(declared).where(*_match(declared, values)))
+
+    def select(self, table: str, columns: Sequence[str], **values: Any) -> list[Row]:
+        declared = self._tables[table]
+        query = sqlalchemy.select(*(declared.c[name] for name in columns)).where(*_match(declared, values))
+        return [tuple(row) for row in self.connection.execute(query)]
+
+    def count_postings(self, tenant: str, window: Window) -> int:
+        declared = self._tables["postings"]
+        query = sqlalchemy.select(sqlalchemy.func.count()).select_from(declared)
+        found = self.connection.execute(query.where(*_match(declared, {"tenant": tenant, "month": window.start})))
+        return int(found.scalar_one())
 
 
-def _column_types(table: str) -> dict[str, str]:
-    """Return the types of the contract by column."""
-    declared = [] if table == "postings_history" else list(contract.TABLES[table].columns)
-    if table.startswith("postings"):
-        declared += contract.HISTORY.columns
-    return {column.name: column.type for column in declared}
+def _match(table: sqlalchemy.Table, values: dict[str, Any]) -> list[Any]:
+    """Write the condition that columns have values."""
+    return [table.c[name] == sqlalchemy.literal(value, table.c[name].type) for name, value in values.items()]
+
+
+def _stamp(table: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Add the current time in the last column of a table of the provider's own."""
+    return {**values, contract.PROVIDER_TABLES[table].names[-1]: datetime.now(UTC)}

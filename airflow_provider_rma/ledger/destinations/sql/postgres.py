@@ -29,18 +29,13 @@ from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.arrow_schemas import cast_batch
 from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination
-from airflow_provider_rma.ledger.destinations.sql.session import (
-    DatabaseObject,
-    Dialect,
-    Row,
-    WarehouseTransaction,
-    is_mark,
-)
+from airflow_provider_rma.ledger.destinations.sql.session import DatabaseObject, Row, is_mark
+from airflow_provider_rma.ledger.destinations.sql.text import Dialect, TextTransaction
 from airflow_provider_rma.ledger.destinations.views import load as views
 from airflow_provider_rma.ledger.windows import Window
 
 _AUTOVACUUM = " WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05)"
-_DIALECT = Dialect(options={"postings": _AUTOVACUUM}, names_indexes=False)
+_DIALECT = Dialect(options={"postings": _AUTOVACUUM})
 
 #: Kinds of relations, by their letter in PostgreSQL's catalogue.
 _KINDS = {
@@ -176,7 +171,7 @@ class PostgresDestination(RelationalDestination):
         )
 
 
-class PostgresTransaction(WarehouseTransaction):
+class PostgresTransaction(TextTransaction):
     """A transaction in PostgreSQL."""
 
     def __init__(self, connection: psycopg.Connection[Any], schema: str) -> None:

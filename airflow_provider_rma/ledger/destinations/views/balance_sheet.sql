@@ -23,7 +23,7 @@ WITH closings AS (
     FROM window_chains
     LEFT JOIN brought ON brought.tenant = window_chains.tenant AND brought.chain = window_chains.chain
     LEFT JOIN earned ON earned.tenant = window_chains.tenant AND earned.month = window_chains.month
-), lines AS (
+), sheet AS (
     SELECT tenant, month,
            CASE WHEN kind IN ('closing', 'unknown') THEN 'other'
                 WHEN substr(accno, 1, 1) = '1' THEN 'assets'
@@ -36,8 +36,8 @@ WITH closings AS (
     SELECT tenant, month, 'result', NULL, 'Result not yet closed', NULL, brought_forward + earned, brought_forward
     FROM results
 )
-SELECT lines.tenant, lines.month, lines.side, lines.accno, lines.account_name,
-       CASE WHEN lines.side = 'assets' THEN -lines.closing_raw ELSE lines.closing_raw END AS closing,
-       lines.closing_raw, lines.brought_forward, lines.kind_source, window_chains.verdict, window_chains.proven
-FROM lines
-JOIN window_chains ON window_chains.tenant = lines.tenant AND window_chains.month = lines.month
+SELECT sheet.tenant, sheet.month, sheet.side, sheet.accno, sheet.account_name,
+       CASE WHEN sheet.side = 'assets' THEN -sheet.closing_raw ELSE sheet.closing_raw END AS closing,
+       sheet.closing_raw, sheet.brought_forward, sheet.kind_source, window_chains.verdict, window_chains.proven
+FROM sheet
+JOIN window_chains ON window_chains.tenant = sheet.tenant AND window_chains.month = sheet.month

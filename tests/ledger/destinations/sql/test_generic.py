@@ -11,7 +11,6 @@ from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.fault_points import at
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations.open import open_destination
-from airflow_provider_rma.ledger.destinations.sql.dialects import DIALECTS, STANDARD
 from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination
 from tests.support.ledger.warehouses import postgres_url, sqlite_warehouse
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
@@ -135,12 +134,64 @@ def test_tables_that_another_run_creates_at_the_same_moment_are_taken(tmp_path: 
     assert len(connections) == 2
 
 
-@pytest.mark.parametrize("dialect", [*DIALECTS.values(), STANDARD])
-def test_every_type_of_the_contract_has_one_in_every_dialect(dialect: Any) -> None:
-    for table in contract.TABLES.values():
-        for column in table.columns:
-            text = dialect.define(column)
-            assert text.startswith(f"{dialect.quotes[0]}{column.name}{dialect.quotes[1]} ")
-            assert text.endswith(" NOT NULL") is not column.nullable
-            if column.type == "money":
-                assert "DECIMAL(28, 8)" in text or dialect is DIALECTS["sqlite"]
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("CREATE TABLE RMA_Accounts (id)", "table RMA_Accounts"),
+        ("CREATE VIEW rma_loads AS SELECT 1", "view rma_loads"),
+        ("CREATE TABLE rma_trial_balance (id)", "table rma_trial_balance"),
+        ("CREATE TABLE mine (id); CREATE INDEX rma_changes ON mine (id)", "index rma_changes"),
+    ],
+)
+def test_objects_of_somebody_else_in_sqlite_are_named_and_nothing_is_created(
+    tmp_path: Path, statement: str, named: str
+) -> None:
+    path = tmp_path / "ledger.db"
+    listed = "SELECT type, name, sql FROM sqlite_master ORDER BY 2"
+    with sqlite3.connect(path) as connection:
+        connection.executescript(statement)
+        before = connection.execute(listed).fetchall()
+    with pytest.raises(ConfigurationError, match=named):
+        open_destination(f"sqlite:///{path}").__enter__()
+    with sqlite3.connect(path) as connection:
+        assert connection.execute(listed).fetchall() == before
+
+
+def test_a_table_of_sqlite_that_somebody_created_anew_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with open_destination(f"sqlite:///{path}"):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE copy AS SELECT * FROM rma_accounts")
+        connection.execute("DROP TABLE rma_accounts")
+    # What is missing is created again; what took its place is not touched.
+    with open_destination(f"sqlite:///{path}"):
+        pass
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE rma_accounts")
+        connection.execute("CREATE TABLE rma_accounts AS SELECT * FROM copy")
+    with pytest.raises(ConfigurationError, match=": table rma_accounts"):
+        open_destination(f"sqlite:///{path}").__enter__()
+
+
+def test_a_warehouse_in_sqlite_without_marks_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with open_destination(f"sqlite:///{path}") as destination:
+        load_window(destination, [posting("1000", 1)])
+    with sqlite3.connect(path) as connection:
+        marks = connection.execute("SELECT name FROM sqlite_master WHERE name LIKE '%kept_by%'").fetchall()
+        assert len(marks) == len(contract.TABLES) + len(contract.PROVIDER_TABLES)
+        for (name,) in marks:
+            connection.execute(f"DROP INDEX {name}")
+        connection.execute("UPDATE rma_contract SET version = 3")
+    with open_destination(f"sqlite:///{path}") as destination:
+        assert destination.count_postings(TENANT, AUGUST) == 1
+    with sqlite3.connect(path) as connection:
+        found = connection.execute("SELECT name FROM sqlite_master WHERE name LIKE '%kept_by%'").fetchall()
+    assert sorted(found) == sorted(marks)
+
+
+def test_a_dialect_that_sqlalchemy_does_not_know_is_named(tmp_path: Path) -> None:
+    connect = lambda: sqlite3.connect(tmp_path / "ledger.db")  # noqa: E731 - a factory
+    with pytest.raises(ConfigurationError, match="does not know the dialect db2"):
+        DbapiDestination(connect, "db2", "here").__enter__()
