@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
+from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.formatting import (
     format_amount,
     format_count,
@@ -15,6 +21,8 @@ from airflow_provider_rma.formatting import (
     format_span,
     format_time,
 )
+from tests.support.billing_office import Office
+from tests.support.invoices import make_invoice
 
 
 @pytest.mark.parametrize(
@@ -58,3 +66,39 @@ def test_a_time_in_summer_is_two_hours_ahead_of_utc() -> None:
 )
 def test_a_span_is_told_in_one_unit(seconds: float, text: str) -> None:
     assert format_span(seconds) == text
+
+
+#: An amount of a thousand and more that is not written in the one notation, or a comma between thousands.
+_OTHER_NOTATION = re.compile(r"(?<![\w'.-])\d{4,}\.\d\d(?!\w)|\d,\d{3}(?!\d)")
+
+
+def _large_invoice(amount: str, **fields: Any) -> dict[str, Any]:
+    entry = {"amount": amount, "income_accno": "3400", "description": "Beratung"}
+    return make_invoice(incomeentries=[entry], taxentries=None, **fields)
+
+
+def test_messages_logs_and_pages_of_a_run_write_amounts_in_one_notation(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    office = Office(LocalFileSystem(), str(tmp_path), tmp_path)
+    said: list[str] = []
+    conflict = _large_invoice("54321.00")
+    office.bill([conflict])
+    records = [
+        conflict | {"incomeentries": [{"amount": "65432.10", "income_accno": "3400"}]},
+        _large_invoice("12345.60"),
+        _large_invoice("23456.70", expected_amount="34567.80"),
+    ]
+    plan = office.run().plan(records)
+    said += [plan.markdown, Path(plan.page).read_text(encoding="utf-8")]
+    failed = office.bill(records)
+    said.append(str(failed))
+    office.policy = Policy(max_amount=Decimal(10_000), max_count=1_500)
+    said.append(str(office.bill([_large_invoice("45678.90")])))
+    said += [path.read_text(encoding="utf-8") for path in tmp_path.rglob("*.html")]
+    text = re.sub(r"<style>.*?</style>", "", "\n".join([*said, caplog.text]), flags=re.DOTALL)
+    for written in ("54'321.00", "65'432.10", "12'345.60", "23'456.70", "34'567.80", "45'678.90", "10'000.00"):
+        assert written in text
+    assert _OTHER_NOTATION.findall(text) == []
+    office.engine.dispose()

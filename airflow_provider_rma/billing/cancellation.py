@@ -22,6 +22,7 @@ from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 from airflow_provider_rma.billing.totals import derive_totals
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import ConfigurationError, FieldProblem, InvalidInputError
+from airflow_provider_rma.formatting import format_amount
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
 
 #: First days on which a Swiss standard rate of VAT was in force: 8.0 % from 2011, 7.7 % from 2018, 8.1 % from 2024. The
@@ -150,7 +151,11 @@ def unusable_lines(original: Mapping[str, Any]) -> Iterator[tuple[str, str, str]
     for name, total in (("netamount", totals.net), ("amount", totals.gross)):
         booked = original.get(name)
         if total is not None and booked is not None and total != booked:
-            yield name, f"its lines as read add up to {total:.2f}, and {booked:.2f} are booked", remedy
+            yield (
+                name,
+                f"its lines as read add up to {format_amount(total)}, and {format_amount(booked)} are booked",
+                remedy,
+            )
 
 
 def _refuse(number: str, problems: tuple[FieldProblem, ...]) -> RefusedRecord:
@@ -243,7 +248,7 @@ class _Mirror:
         if original.get("paid") and not self.booked.under(str(original["invnumber"]) + self.how.suffix):
             yield (
                 "paid",
-                f"{currency} {original['paid']:.2f} are paid on it",
+                f"{currency} {format_amount(original['paid'])} are paid on it",
                 "take the payment back in RMA and cancel then, or bill a credit note of your own (negative amounts) "
                 "and pay that out",
             )

@@ -26,6 +26,7 @@ from airflow_provider_rma.billing.kinds.base import D, DocumentKind
 from airflow_provider_rma.billing.outcomes import CREATE, DocumentResult, Outcome, plain
 from airflow_provider_rma.billing.working_set import DecidedRecord, PlannedDecision, WorkingSet
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
+from airflow_provider_rma.formatting import format_amount
 
 VERSION = 1
 
@@ -208,7 +209,7 @@ def load_plan(kind: DocumentKind[D], working_set: WorkingSet[D], reader: PlanRea
         elif document is not None:
             working_set.add(document, line["record"], planned=planned)
     if reader.header.amount != f"{amount:.2f}":
-        raise damage_error(f"the records add up to CHF {amount:.2f}, its header says {reader.header.amount}")
+        raise damage_error(f"the records add up to CHF {format_amount(amount)}, its header says {reader.header.amount}")
 
 
 def _read_document(kind: DocumentKind[D], line: Mapping[str, Any]) -> tuple[D | None, DocumentResult | None]:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Generic
 
 from airflow_provider_rma.billing.files import PLAN, PLAN_PAGE, PLAN_SUMMARY, RunFolder, hash_record, plan_file_name
@@ -96,7 +97,7 @@ class BillingRun(Generic[D]):
                 page = self.folder.write_text(plan_file_name(writer.digest, PLAN_PAGE), render_plan(statistics))
                 reach("plan.unnamed")
                 path = file.finish(plan_file_name(writer.digest, PLAN))
-        log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, header.amount, path)
+        log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, format_amount(Decimal(header.amount)), path)
         return PlanResult(header, path, writer.digest, markdown, page)
 
     def send(self, records: Iterable[Record | RefusedRecord]) -> RunSummary:

@@ -12,6 +12,7 @@ import pendulum
 
 from airflow_provider_rma.cli.airflow import conn_option, get_hook
 from airflow_provider_rma.cli.output import json_option, print_json, print_table
+from airflow_provider_rma.formatting import format_amount
 
 if TYPE_CHECKING:
     from airflow_provider_rma.ledger.destinations.base import Destination
@@ -196,7 +197,7 @@ def residual(conn_id: str, destination: str, destination_conn: str | None, accep
     with _warehouse(conn_id, destination, destination_conn) as (tenant, warehouse):
         known = SignConvention.from_dict(warehouse.read_convention(tenant))
         warehouse.save_convention(tenant, known.with_accepted(str(amount), _record()).as_dict())
-    click.echo(f"Tenant {tenant}: books that are off by {amount} CHF are accepted from now on.")
+    click.echo(f"Tenant {tenant}: books that are off by CHF {format_amount(amount)} are accepted from now on.")
 
 
 def _record() -> dict[str, Any]:

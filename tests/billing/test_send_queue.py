@@ -114,7 +114,7 @@ def test_a_run_that_is_stopped_beforehand_sends_nothing(desk: Desk[InvoiceDocume
     ("policy", "stopped"),
     [
         ({"max_count": 1}, "2 documents are more than the 1 that max_count allows one run to send"),
-        ({"max_amount": Decimal(200)}, "CHF 216.20 is more than the CHF 200 that max_amount allows one run to send"),
+        ({"max_amount": Decimal(200)}, "CHF 216.20 is more than the CHF 200.00 that max_amount allows one run to send"),
         ({"max_count": 2, "max_amount": Decimal("216.20")}, ""),
     ],
 )

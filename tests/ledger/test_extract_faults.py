@@ -281,6 +281,30 @@ def test_killed_anywhere(ledger: Carried, proxy: TamperingProxy) -> None:
     undisturbed(ledger)
 
 
+@pytest.mark.parametrize(
+    ("point", "content_type"),
+    [
+        ("decoder.configured", "xml"),
+        ("window.staged", "xml"),
+        ("window.staged", "json"),
+        ("window.left", "xml"),
+        ("window.left", "json"),
+    ],
+)
+def test_a_killed_run_leaves_nothing_in_the_temporary_folder(
+    quarter: Quarter, tmp_path: Path, request: pytest.FixtureRequest, point: str, content_type: str
+) -> None:
+    ledger = carried("duckdb", quarter, tmp_path, request)
+    quarter.move()
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    job = ledger.job(in_memory=0, folder=str(folder), kill_at=point)
+    job.connection["content_type"] = content_type
+    with extraction(job) as run, pytest.raises(EOFError):
+        run.outcome()
+    assert list(folder.iterdir()) == []
+
+
 # ---------------------------------------------------------------------- no room
 
 

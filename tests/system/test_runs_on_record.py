@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -61,7 +62,11 @@ class Office:
         given = {"url": self.service.url, "token": self.service.token, "journal": self.journal, "folder": str(folder)}
         given |= {"evidence": str(self.evidence), "run": run, "records": records, "kill_at": kill_at, "nth": nth}
         command = [sys.executable, "-m", "tests.support.recorded_billing_process", json.dumps(given)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        temporary = self.folder / "temporary"
+        temporary.mkdir(exist_ok=True)
+        environment = os.environ | {"TMPDIR": str(temporary)}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+        assert list(temporary.iterdir()) == [], "a temporary file has outlived its process"
         assert done.returncode in ((-signal.SIGKILL,) if kill_at else (0, 1)), done.stdout + done.stderr
         return folder
 

@@ -15,6 +15,7 @@ from typing import Any
 from airflow_provider_rma.billing.kinds.invoice_comparison import compare_invoice
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
 from airflow_provider_rma.billing.totals import line_amount
+from airflow_provider_rma.formatting import format_amount
 
 #: Largest difference of an amount that a rounding to the smallest coin (five rappen) makes, in its currency.
 MINOR_AMOUNT = Decimal("0.05")
@@ -91,7 +92,7 @@ def _compare_days(sentence: str, name: str, ours: date, theirs: date) -> FieldDi
 
 def _compare_amounts(sentence: str, name: str, ours: Decimal, theirs: Decimal) -> FieldDifference:
     off = abs(ours - theirs)
-    return FieldDifference(name, f"{sentence} ({off:.2f} off)", off <= MINOR_AMOUNT)
+    return FieldDifference(name, f"{sentence} ({format_amount(off)} off)", off <= MINOR_AMOUNT)
 
 
 def _compare_texts(name: str, ours: str, theirs: str) -> FieldDifference:

@@ -19,6 +19,7 @@ from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.totals import Totals
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import NotFoundError
+from airflow_provider_rma.formatting import format_amount, format_count
 
 Entity = Mapping[str, Any]
 
@@ -228,9 +229,15 @@ class DocumentKind(ABC, Generic[D]):
         """
         policy = self.policy
         if self.has_brakes and count > policy.max_count:
-            return f"{count} documents are more than the {policy.max_count} that max_count allows one run to send"
+            return (
+                f"{format_count(count)} documents are more than the {format_count(policy.max_count)} that max_count "
+                "allows one run to send"
+            )
         if self.has_brakes and amount > policy.max_amount:
-            return f"CHF {amount} is more than the CHF {policy.max_amount} that max_amount allows one run to send"
+            return (
+                f"CHF {format_amount(amount)} is more than the CHF {format_amount(policy.max_amount)} that max_amount "
+                "allows one run to send"
+            )
         return ""
 
     @property

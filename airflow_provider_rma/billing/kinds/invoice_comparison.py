@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_rma.billing.booked import BookedInvoice, booked_customer
 from airflow_provider_rma.billing.kinds.base import Comparison
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
+from airflow_provider_rma.formatting import format_amount
 
 #: Texts that do not change what is owed: a difference is reported, but is no conflict.
 _TEXTS = ("ordnumber", "description", "notes")
@@ -98,7 +99,7 @@ def _plain(value: object) -> object:
 
 
 def _written(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, Decimal) else str(value)
+    return format_amount(value) if isinstance(value, Decimal) else str(value)
 
 
 def _differs(ours: str, theirs: str | None) -> bool:

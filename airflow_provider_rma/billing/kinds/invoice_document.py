@@ -16,6 +16,7 @@ from airflow_provider_rma.billing.numbers import read_number
 from airflow_provider_rma.billing.policy import InputRules
 from airflow_provider_rma.billing.totals import Totals, derive_totals
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
+from airflow_provider_rma.formatting import format_amount
 from airflow_provider_rma.schemas.amounts import Money
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
@@ -178,7 +179,7 @@ def _find_broken_rules(document: InvoiceDocument, path: str, rules: InputRules) 
         problems.append(
             FieldProblem(
                 f"{path}: {EXPECTED_AMOUNT}",
-                f"is {expected:.2f}, and the lines add up to {gross:.2f}",
+                f"is {format_amount(expected)}, and the lines add up to {format_amount(gross)}",
                 "correct the lines or the expected total",
             )
         )

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_rma.billing.records.columns import RecordColumns
 from airflow_provider_rma.billing.records.errors import unreadable_error
 from airflow_provider_rma.billing.records.text import TextSource
+from airflow_provider_rma.formatting import format_count
 
 DELIMITERS = ",;\t"
 #: Most characters of a value and of a line. No text that RMA prints comes near; a quotation mark that is never closed
@@ -98,7 +99,7 @@ def _split_header(text: str, delimiter: str) -> list[str]:
 def _describe(error: csv.Error) -> tuple[str, str]:
     if "limit" in str(error):
         return (
-            f"has a value of more than {MAX_VALUE:,} characters, or a quotation mark that is never closed",
+            f"has a value of more than {format_count(MAX_VALUE)} characters, or a quotation mark that is never closed",
             "close the quotation mark or shorten the text",
         )
     return f"is not CSV ({error})", "put texts with quotation marks into quotation marks, and double those inside"

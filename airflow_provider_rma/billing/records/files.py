@@ -16,6 +16,7 @@ from airflow_provider_rma.billing.records.json import read_json, read_ndjson
 from airflow_provider_rma.billing.records.model import Record, RefusedRecord
 from airflow_provider_rma.billing.records.nesting import nest_rows
 from airflow_provider_rma.exceptions import ConfigurationError, RunMyAccountsError
+from airflow_provider_rma.formatting import format_count
 
 Reader = Callable[["io.BufferedReader[Any]", str, RecordColumns, "str | None"], Iterator[Any]]
 
@@ -167,7 +168,9 @@ class _UnpackedStream(io.RawIOBase):
             raise unreadable_error(self._where, "is damaged: it cannot be unpacked", "write it again") from error
         self._size += len(data)
         if self._size > MAX_UNPACKED:
-            raise unreadable_error(self._where, f"unpacks to more than {MAX_UNPACKED:,} bytes", "split the file")
+            raise unreadable_error(
+                self._where, f"unpacks to more than {format_count(MAX_UNPACKED)} bytes", "split the file"
+            )
         buffer[: len(data)] = data
         return len(data)
 

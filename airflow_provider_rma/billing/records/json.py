@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from airflow_provider_rma.billing.records.columns import RecordColumns
 from airflow_provider_rma.billing.records.errors import unreadable_error
 from airflow_provider_rma.billing.records.text import TextSource
+from airflow_provider_rma.formatting import format_count
 from airflow_provider_rma.schemas.problems import printable_name
 
 #: Most characters of one record: some 20,000 lines of an invoice.
@@ -130,7 +131,9 @@ class _JsonDocument:
                     self._position = end
                     return _check_depth(value, place)
             if len(self._text) - self._position > MAX_RECORD:
-                raise unreadable_error(place, f"is not valid JSON, or has more than {MAX_RECORD:,} characters")
+                raise unreadable_error(
+                    place, f"is not valid JSON, or has more than {format_count(MAX_RECORD)} characters"
+                )
             self._fill()
 
     def _fill(self) -> None:

@@ -18,6 +18,7 @@ from airflow_provider_rma.billing.records.columns import RecordColumns, flatten_
 from airflow_provider_rma.billing.records.csv import MAX_VALUE
 from airflow_provider_rma.billing.records.errors import unreadable_error
 from airflow_provider_rma.exceptions import RunMyAccountsError
+from airflow_provider_rma.formatting import format_count
 
 #: Most rows of a file, bytes of a row group, bytes of a column in it, and values of a nested column in it.
 MAX_ROWS = 10_000_000
@@ -80,7 +81,9 @@ def _prepare(column: pa.Array, where: str) -> pa.Array:
     for dictionary in _find_dictionaries(column):
         longest = pc.max(pc.utf8_length(dictionary)).as_py() or 0
         if longest > MAX_VALUE:
-            raise unreadable_error(where, f"has a value of more than {MAX_VALUE:,} characters", "shorten the text")
+            raise unreadable_error(
+                where, f"has a value of more than {format_count(MAX_VALUE)} characters", "shorten the text"
+            )
     plain = _plain_type(column.type)
     if plain == column.type:
         return column
@@ -157,19 +160,21 @@ def _is_readable(kind: pa.DataType, depth: int = 4) -> bool:
 def _check_size(metadata: pq.FileMetaData, where: str) -> None:
     if metadata.num_rows > MAX_ROWS:
         raise unreadable_error(
-            where, f"has {metadata.num_rows:,} rows, at most {MAX_ROWS:,} are read", "split the file"
+            where,
+            f"has {format_count(metadata.num_rows)} rows, at most {format_count(MAX_ROWS)} are read",
+            "split the file",
         )
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         if group.total_byte_size > MAX_GROUP:
-            raise _too_large_error(where, f"{group.total_byte_size:,} bytes unpacked")
+            raise _too_large_error(where, f"{format_count(group.total_byte_size)} bytes unpacked")
         for position in range(group.num_columns):
             column = group.column(position)
             place = f"{where}: {column.path_in_schema}"
             if column.total_uncompressed_size > MAX_CHUNK:
-                raise _too_large_error(place, f"{column.total_uncompressed_size:,} bytes unpacked")
+                raise _too_large_error(place, f"{format_count(column.total_uncompressed_size)} bytes unpacked")
             if "." in column.path_in_schema and column.num_values > MAX_NESTED:
-                raise _too_large_error(place, f"{column.num_values:,} values")
+                raise _too_large_error(place, f"{format_count(column.num_values)} values")
 
 
 def _too_large_error(where: str, size: str) -> Exception:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_provider_rma.billing.records.errors import unreadable_error
+from airflow_provider_rma.formatting import format_count
 
 #: Byte order marks say more than a parameter: no text begins with them by chance.
 _BYTE_ORDER_MARKS = (
@@ -55,7 +56,9 @@ class TextSource:
                 return
             self.line += 1
             if len(text) >= limit and text[-1] not in "\r\n":
-                raise unreadable_error(f"{self.where} line {self.line}", f"has more than {limit:,} characters")
+                raise unreadable_error(
+                    f"{self.where} line {self.line}", f"has more than {format_count(limit)} characters"
+                )
             yield self._check(text)
 
     def _check(self, text: str) -> str:

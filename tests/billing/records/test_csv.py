@@ -126,8 +126,8 @@ def test_a_file_without_a_header_is_refused(content: bytes) -> None:
         ("R-2;K-1", "line 3: has 2 columns, the header has 6"),
         (ROW.replace("K-1", '"K-1'), "quotation mark|is not CSV"),
         (ROW.replace("K-1", '"K"-1'), "line 3: is not CSV"),
-        (ROW.replace("K-1", "K" * 131_073), r"line 3: has a value of more than 131,072 characters"),
-        ("x" * 2_000_000, "line 3: has more than 1,048,576 characters"),
+        (ROW.replace("K-1", "K" * 131_073), r"line 3: has a value of more than 131'072 characters"),
+        ("x" * 2_000_000, "line 3: has more than 1'048'576 characters"),
     ],
 )
 def test_a_line_that_is_no_row_is_refused_with_its_number(line: str, problem: str) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import resource
+import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
@@ -22,6 +24,7 @@ from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.retry import RetryPolicy
 from airflow_provider_rma.exceptions import RunMyAccountsError
+from airflow_provider_rma.fault_points import at
 from airflow_provider_rma.ledger import batch_buffer
 from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.extract import extract_ledger
@@ -38,6 +41,7 @@ class Job:
     :param largest_file: bytes to which any file of the process can grow: its disk is full there.
     :param in_memory: bytes of postings that may wait in memory, not in a file.
     :param folder: folder for temporary files.
+    :param kill_at: fault point at which the process kills itself.
     """
 
     address: str
@@ -46,6 +50,7 @@ class Job:
     largest_file: int | None = None
     in_memory: int | None = None
     folder: str | None = None
+    kill_at: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -84,10 +89,14 @@ def extraction(job: Job) -> Iterator[Extraction]:
         running.kill()
 
 
+def _die(**_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _run(job: Job, sender: Connection) -> None:
     logging.disable(logging.CRITICAL)
     if job.folder is not None:
-        tempfile.tempdir = job.folder
+        tempfile.tempdir = os.environ["TMPDIR"] = job.folder
     if job.in_memory is not None:
         batch_buffer.IN_MEMORY = job.in_memory
     if job.largest_file is not None:
@@ -98,6 +107,7 @@ def _run(job: Job, sender: Connection) -> None:
         with (
             RunMyAccountsClient(config, retry=retry, sleep=lambda _: None) as client,
             open_destination(job.address) as destination,
+            at(job.kill_at, _die) if job.kill_at else nullcontext(),
         ):
             extract_ledger(client, destination, **job.period, **job.options)
     except RunMyAccountsError as error:

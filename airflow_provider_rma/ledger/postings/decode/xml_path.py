@@ -7,9 +7,9 @@ import logging
 import tempfile
 from collections.abc import Generator
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_rma.fault_points import reach
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.postings.batches import BATCH_ROWS, PostingBatches
 from airflow_provider_rma.ledger.postings.decode.columns import PostingColumns
@@ -82,12 +82,14 @@ def decode_texts(decoder: Any, body: Any) -> Generator[pa.RecordBatch, None, Non
 
 @cache
 def xml_decoder() -> Any:
-    """Make the decoder. A file says what it decodes."""
+    """Make the decoder. A file says what it decodes; it has no name, so that no crash leaves it behind."""
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "postings.yaml"
-            path.write_text(_configuration(), encoding="utf-8")
-            return xml2arrow.XmlToArrowParser(path)
+        with tempfile.TemporaryFile() as file:
+            file.write(_configuration().encode())
+            file.flush()
+            file.seek(0)
+            reach("decoder.configured")
+            return xml2arrow.XmlToArrowParser(f"/dev/fd/{file.fileno()}")
     except OSError as error:
         raise FastPathRefusedError(f"there is no room for the decoder's configuration ({error.strerror})") from None
 
