@@ -9,7 +9,7 @@ moved since the beginning of the year, which is the sum of the months.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -101,6 +101,8 @@ class Chain:
     :param limit: months that are read again at most at a broken link.
     :ivar read: months that this run has read and proven, with what the service stated.
     :ivar refused: months that this run could not read, or not prove.
+    :ivar doubted: of each month that was read and could not be proven, the balance-sheet accounts to whose closing its
+        postings do not lead.
     :ivar calls: requests made for links.
     """
 
@@ -112,6 +114,7 @@ class Chain:
     limit: int = MAX_CHAIN_MONTHS
     read: dict[Window, BalanceStatement] = field(init=False, default_factory=dict)
     refused: set[Window] = field(init=False, default_factory=set)
+    doubted: dict[Window, list[str]] = field(init=False, default_factory=dict)
     beyond: dict[Window, list[Window]] = field(init=False, default_factory=dict)
     calls: int = field(init=False, default=0)
     _followed: Counter[Window] = field(init=False, default_factory=Counter)
@@ -131,8 +134,15 @@ class Chain:
         numbers = {row["accno"]: self.number_now(row["accno"], row["load_id"]) for row in rows}
         return {old: new for old, new in numbers.items() if old != new}
 
-    def note(self, window: Window, statement: BalanceStatement, *, is_proven: bool) -> None:
-        """Note what the service stated of a month that was read."""
+    def note(
+        self, window: Window, statement: BalanceStatement, *, is_proven: bool, differing_accounts: Iterable[str] = ()
+    ) -> None:
+        """Note what the service stated of a month that was read.
+
+        :param differing_accounts: accounts to whose closing the postings do not lead.
+        """
+        sheet = (accno for accno in differing_accounts if self.kinds.kind(accno) is AccountKind.BALANCE_SHEET)
+        self.doubted[window] = [] if is_proven else sorted(sheet)
         if is_proven:
             self.read[window] = statement
             self.refused.discard(window)

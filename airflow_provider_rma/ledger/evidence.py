@@ -105,7 +105,7 @@ class MonthEvidence:
         """
         proof = proof.with_reasons(self._renumbered_reasons())
         if not _is_sound(proof):
-            return proof.with_reasons(self._exchange_reasons(proof))
+            return proof.with_reasons(self._exchange_reasons(proof, statement))
         if not postings.rows and self._is_nothing(statement):
             return proof.with_reasons(self._nothing_reasons())
         proof = proof.with_reasons(self._chart_reasons(postings, statement))
@@ -149,10 +149,11 @@ class MonthEvidence:
                 Verdict.UNPROVEN,
             )
 
-    def _exchange_reasons(self, proof: Proof) -> Iterator[Reason]:
+    def _exchange_reasons(self, proof: Proof, statement: BalanceStatement) -> Iterator[Reason]:
         """Hold postings that differ against what the service says moved without the rows of exchange differences."""
         differing_accounts = [account for account in proof.accounts if account.difference]
-        if proof.verdict is not Verdict.BROKEN or not differing_accounts:
+        is_contradicted = any(account.accno in statement.contradictions for account in differing_accounts)
+        if proof.verdict is not Verdict.BROKEN or not differing_accounts or is_contradicted:
             return
         self.calls += 1
         reader = BalanceReader(self.run.client, self.run.content_type)
@@ -192,7 +193,20 @@ class MonthEvidence:
                 Verdict.BROKEN_CHAIN,
             )
         else:
-            yield from self._explain_openings(broken or self._moved_since_own(statement), statement, convention)
+            moved = broken or self._moved_since_own(statement)
+            unexplained = [*self._explain_openings(moved or self._doubted_openings(), statement, convention)]
+            yield from unexplained
+            if moved and not unexplained:
+                yield Reason(
+                    ReasonCode.OPENING_MOVED,
+                    "Openings are others than when the month was loaded, as the postings before it are: account "
+                    f"{_listed(moved)}.",
+                    Verdict.EXACT,
+                )
+
+    def _doubted_openings(self) -> list[str]:
+        """List the accounts to whose closing the month before did not lead, when this run read it."""
+        return self.run.chain.doubted.get(self.window.previous, [])
 
     def _moved_since_own(self, statement: BalanceStatement) -> list[str]:
         """List the accounts whose opening is another than when the month was loaded, if nothing else tells."""
@@ -201,29 +215,22 @@ class MonthEvidence:
         return differing(self.own.openings, statement.openings)
 
     def _explain_openings(
-        self, moved: list[str], statement: BalanceStatement, convention: SignConvention
+        self, accnos: list[str], statement: BalanceStatement, convention: SignConvention
     ) -> Iterator[Reason]:
-        """Hold openings that moved against all postings of the account before the month."""
+        """Hold openings against all postings of the account before the month."""
         openings = {**(statement.others_before or {}), **statement.openings}
-        for accno in moved:
+        for accno in accnos:
             total, opening = self._look_up(accno, self.window.day_before), openings.get(accno, ZERO)
             sign = convention.sign(accno) or convention.expected_sign(accno)
             signs = (1, -1) if sign is None else (sign,)
             if not any(abs(sign * opening - total) <= _UNIT for sign in signs):
                 yield Reason(
                     ReasonCode.BALANCE_UNEXPLAINED,
-                    f"The opening of account {accno} is another than the warehouse holds, {chf(opening)} as stated, "
-                    f"and all its postings before the month make {chf(total)}.",
+                    f"The opening of account {accno} is {chf(opening)} as stated, and all its postings before the "
+                    f"month make {chf(total)}.",
                     Verdict.BROKEN,
                 )
                 return
-        if moved:
-            yield Reason(
-                ReasonCode.OPENING_MOVED,
-                f"Openings are others than when the month was loaded, as the postings before it are: account "
-                f"{_listed(moved)}.",
-                Verdict.EXACT,
-            )
 
     def _look_up(self, accno: str, last: date) -> Decimal:
         total, is_new = self.run.look_up(accno, last)

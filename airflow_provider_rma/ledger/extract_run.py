@@ -118,7 +118,8 @@ class ExtractRun:
 
     def note(self, window: Window, statement: BalanceStatement, proof: Proof) -> None:
         """Note what a month that was read says to the others."""
-        self.chain.note(window, statement, is_proven=proof.verdict.is_proven)
+        differing = [account.accno for account in proof.accounts if account.difference]
+        self.chain.note(window, statement, is_proven=proof.verdict.is_proven, differing_accounts=differing)
         if proof.books_off_by is not None and ReasonCode.BOOKS_OFF not in {reason.code for reason in proof.reasons}:
             self.residuals[window] = proof.books_off_by
 

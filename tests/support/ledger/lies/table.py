@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tests.support.ledger.liar import Lie
-from tests.support.ledger.lies import balances, postings, responses
+from tests.support.ledger.lies import balances, combined, postings, responses
 
-LIES: list[Lie] = [*postings.LIES, *balances.LIES, *responses.LIES]
+LIES: list[Lie] = [*postings.LIES, *balances.LIES, *responses.LIES, *combined.LIES]
