@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
 from sqlalchemy.engine import URL
 
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.ledger.destinations.address import refuse_credentials
 from airflow_provider_rma.ledger.destinations.open import is_database, open_destination
 
 if TYPE_CHECKING:
@@ -21,19 +22,15 @@ def open_warehouse(address: str, conn_id: str | None = None, *, history: bool = 
         the database of an Airflow connection, optionally with ``?schema=…`` (PostgreSQL) or ``?table_prefix=…``.
     :param conn_id: Airflow connection of an object storage.
     :param history: keep superseded postings.
-    :raises ConfigurationError: the address names no destination, or holds a password: Airflow shows it to everybody who
-        may see the task.
+    :raises ConfigurationError: the address names no destination, or holds credentials: Airflow shows it to everybody
+        who may see the task.
     """
+    refuse_credentials(address, is_database=is_database(address))
     if address.startswith("conn://"):
         return _open_connection(address, history)
     if "://" not in address or address.startswith(("duckdb:", "parquet:")):
         return open_destination(address, history=history)
     if is_database(address):
-        if "@" in address.partition("://")[2].partition("/")[0]:
-            raise ConfigurationError(
-                "The address of the destination holds credentials.",
-                advice="Make an Airflow connection of the database and give conn:// and its id.",
-            )
         return open_destination(address, history=history)
     folder = ObjectStoragePath(address, conn_id=conn_id)
     return open_destination(folder.path, fs=folder.fs, history=history)

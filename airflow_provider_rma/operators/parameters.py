@@ -22,6 +22,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.billing.records.parameters import check_encoding
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.ledger.destinations.address import refuse_credentials
 from airflow_provider_rma.ledger.proof.accounts import AccountKinds
 from airflow_provider_rma.ledger.windows import parse_day, parse_instant, parse_stop_at
 from airflow_provider_rma.schemas.currencies import CURRENCIES
@@ -80,12 +81,19 @@ class CheckedOperator(BaseOperator):
         return super().partial(**kwargs)
 
 
+#: Beginnings of addresses in which nothing may stand before the host; others may name an Airflow connection there.
+_DATABASES = ("conn://", "mariadb", "mssql", "mysql", "oracle", "postgres")
+
+
 def check_parameters(operator: Any, **given: Any) -> None:
     """Check parameters that an operator receives, but for template fields that are still to be rendered.
 
     :raises ConfigurationError: for a value that is not right; it names parameter, value and remedy.
     """
     for name, value in given.items():
+        if name == "destination" and isinstance(value, str):
+            # Also before it is rendered: Airflow shows it as it is in the DAG, too.
+            refuse_credentials(value, is_database=value.startswith(_DATABASES))
         if name not in operator.template_fields or not is_unrendered(value):
             _check_of(operator, name, value)
 
