@@ -20,6 +20,7 @@ from airflow_provider_rma.ledger.windows import (
     REREAD_DAYS,
     MonthLoad,
     Window,
+    check_begun,
     list_windows,
     parse_instant,
     today_in_zurich,
@@ -146,6 +147,7 @@ def estimate_ledger(
     """
     today, kinds, form = today or today_in_zurich(), AccountKinds(account_kinds), content_type or "xml"
     period = list_windows(from_date, to_date, reread_days=reread_days, today=today)
+    check_begun(period, today)
     resume, tenant = ResumePolicy(parse_instant(resume_since, "resume_since"), today), client.config.tenant
     done = resume.done(destination, tenant, period) if destination is not None else {}
     left = [window for window in period if window not in done]

@@ -33,6 +33,7 @@ from airflow_provider_rma.ledger.run_log import log_month, log_run, unproven_err
 from airflow_provider_rma.ledger.windows import (
     REREAD_DAYS,
     Window,
+    check_begun,
     list_windows,
     now_utc,
     parse_instant,
@@ -111,6 +112,7 @@ def extract_ledger(
         raise ConfigurationError("on_unproven is neither fail nor keep.", advice="Use fail (default) or keep.")
     today, clock = today or today_in_zurich(), clock or now_utc
     period = list_windows(from_date, to_date, reread_days=reread_days, today=today)
+    check_begun(period, today)
     resume = ResumePolicy(parse_instant(resume_since, "resume_since"), today)
     stop = parse_stop_at(stop_at, clock())
     run = ExtractRun(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,6 +24,9 @@ REREAD_DAYS = 90
 ZURICH = "Europe/Zurich"
 
 _FIRST_YEAR = 1900
+
+#: Years after the current one in which vouchers may be dated ahead.
+_YEARS_AHEAD = 1
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -114,6 +117,28 @@ def list_windows(
             advice="Give the first and the last day of the period, both inclusive.",
         )
     return list(_months(first, last))
+
+
+def check_begun(period: Sequence[Window], today: date) -> None:
+    """Refuse a period that nobody can mean: one in which no month has begun, or that ends years ahead.
+
+    Months ahead that belong to a period which has begun are read like others: vouchers may be dated ahead.
+
+    :param period: windows, oldest first.
+    :param today: the run's day.
+    :raises ConfigurationError: if the first month has not begun, or the last lies behind the end of next year.
+    """
+    first, last, current = period[0], period[-1], Window.of(today)
+    if first > current:
+        raise ConfigurationError(
+            f"the period {format_months([first, last])} lies in the future: the current month is {current}.",
+            advice="Correct the year of from_date. A month can be read once it has begun.",
+        )
+    if last.start.year > today.year + _YEARS_AHEAD:
+        raise ConfigurationError(
+            f"the period ends in {last}, years ahead: the current month is {current}.",
+            advice=f"Correct the year of to_date; at most the end of {today.year + _YEARS_AHEAD} can be read.",
+        )
 
 
 def _months(first: date, last: date) -> Iterator[Window]:

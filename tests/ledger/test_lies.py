@@ -20,7 +20,6 @@ import pytest
 from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.ledger.liar import FEBRUARY, HARMLESS, PROVEN, QUARTER, REFUSED, TAKEN, Liar, Lie, lie
 from tests.support.ledger.lied_about_books import MONTHS, Recorded, recorded_books
-from tests.support.ledger.lies import issue
 from tests.support.ledger.lies.changes import amended, counted, cut, emptied, line, on_day, text, voucher, without
 from tests.support.ledger.lies.failing import expected_failure, listed_names
 from tests.support.ledger.lies.requests import OfOneMonth, everything, postings
@@ -242,7 +241,6 @@ def test_nothing_is_never_done(told: Told, new: Warehouse) -> None:
     assert warehouse_picture(new, MONTHS, books) == books_picture(books, MONTHS)
 
 
-@pytest.mark.xfail(strict=True, reason=issue.FUTURE)
 def test_a_period_wholly_in_the_future_is_refused(told: Told, new: Warehouse) -> None:
     told.liar.tell(None)
     period = {"from_date": "2930-01-01", "to_date": "2930-01-31"}

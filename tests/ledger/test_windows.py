@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.ledger.windows import (
     Window,
+    check_begun,
     list_windows,
     parse_day,
     parse_instant,
@@ -76,6 +77,37 @@ def test_what_a_template_leaves_empty_is_not_given() -> None:
 def test_what_is_no_period_is_refused_and_named(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         list_windows(**given, today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"from_date": "2026-12-01"}, "2026-12 lies in the future: the current month is 2026-11"),
+        ({"from_date": "2030-01-01"}, "2030-01 lies in the future"),
+        ({"from_date": "2030-01-01", "to_date": "2031-03-31"}, "2030-01 to 2031-03 lies in the future"),
+        ({"to_date": "2930-01-31", "reread_days": 0}, "ends in 2930-01, years ahead"),
+        ({"from_date": "2026-01-01", "to_date": "2062-12-31"}, "ends in 2062-12, years ahead"),
+        ({"from_date": "2026-01-01", "to_date": "2028-01-01"}, "ends in 2028-01, years ahead"),
+    ],
+)
+def test_a_period_in_the_future_is_refused_with_its_year(given: dict[str, Any], told: str) -> None:
+    today = date(2026, 11, 30)
+    with pytest.raises(ConfigurationError, match=told):
+        check_begun(list_windows(**given, today=today), today)
+
+
+@pytest.mark.parametrize(("given", "last"), [
+    ({}, "2026-11"),
+    ({"from_date": "2026-11-30"}, "2026-11"),
+    ({"from_date": "2026-11-01", "to_date": "2026-12-31"}, "2026-12"),
+    ({"from_date": "2026-11-01", "to_date": "2027-12-31"}, "2027-12"),
+    ({"from_date": "1900-01-01", "to_date": "1900-01-31"}, "1900-01"),
+])  # fmt: skip
+def test_months_ahead_of_a_period_that_has_begun_are_read(given: dict[str, Any], last: str) -> None:
+    today = date(2026, 11, 30)
+    period = list_windows(**given, today=today)
+    check_begun(period, today)
+    assert period[-1].name == last
 
 
 def test_a_day_is_the_one_that_is_written() -> None:
