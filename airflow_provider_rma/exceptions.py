@@ -37,6 +37,7 @@ __all__ = [
     "RunMyAccountsError",
     "ServerError",
     "StorageError",
+    "TemporaryFolderError",
     "UnexpectedResponseError",
     "UnprovenError",
     "WritesNotAllowedError",
@@ -263,6 +264,12 @@ class StorageError(RunMyAccountsError):
     """Files of a run cannot be written. What was booked is in the journal and is not affected."""
 
     retryable = True
+
+
+class TemporaryFolderError(RequestError, StorageError):
+    """A response came and could not be kept: the worker's temporary folder is full or cannot be used."""
+
+    retryable = False
 
 
 class LedgerError(RunMyAccountsError):

@@ -9,6 +9,7 @@ import re
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, Protocol
@@ -19,6 +20,7 @@ import urllib3.exceptions
 from airflow_provider_rma.client.codecs.bodies import error_text, is_readable
 from airflow_provider_rma.client.codecs.wire import ContentType
 from airflow_provider_rma.client.errors import incomplete_error, too_large_error, unexpected_error
+from airflow_provider_rma.client.temporary import translate_disk_errors
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -70,14 +72,21 @@ class Response:
 
     def read(self) -> bytes:
         """The whole body."""
-        self._body.seek(0)
-        return self._body.read()
+        with translate_disk_errors():
+            self._body.seek(0)
+            return self._body.read()
 
     def chunks(self) -> Iterator[bytes]:
         """The body in pieces, from its beginning."""
-        self._body.seek(0)
-        while chunk := self._body.read(_CHUNK):
+        position = 0
+        while chunk := self._read_at(position):
+            position += len(chunk)
             yield chunk
+
+    def _read_at(self, position: int) -> bytes:
+        with translate_disk_errors():
+            self._body.seek(position)
+            return self._body.read(_CHUNK)
 
     def reader(self) -> IO[bytes]:
         """The body as a file of its own, from its beginning: another position than all others, for any thread.
@@ -86,7 +95,8 @@ class Response:
         """
         if self._in_memory:
             return io.BytesIO(self.read())
-        return io.BufferedReader(_PositionedReader(os.dup(self._body.fileno())), _CHUNK)
+        with translate_disk_errors():
+            return io.BufferedReader(_PositionedReader(os.dup(self._body.fileno())), _CHUNK)
 
     def path(self) -> str | None:
         """A path under which the body can be opened until this is closed; None if it is in memory, or has none here."""
@@ -98,7 +108,10 @@ class Response:
     def to_disk(self) -> None:
         """Move the body from memory to a temporary file."""
         if self._in_memory:
-            self._body.rollover()
+            with translate_disk_errors():
+                self._body.rollover()
+                # A small file waits in a buffer of the process, where nobody notices that the disk is full.
+                self._body.flush()
             self._in_memory = False
 
     def error_text(self) -> str | None:
@@ -117,8 +130,7 @@ class Response:
         """Whether this is a page for people: nothing the service's interface ever sends."""
         if "html" in self.media_type:
             return True
-        self._body.seek(0)
-        return self._body.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
+        return self._read_at(0)[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html"))
 
     def content_type(self, asked: ContentType) -> ContentType:
         """How to decode: as the header says, and as was asked for if it says nothing known."""
@@ -129,7 +141,9 @@ class Response:
         return asked
 
     def close(self) -> None:
-        self._body.close()
+        # Closing writes what is still in a buffer, which nobody needs any more.
+        with suppress(OSError):
+            self._body.close()
 
 
 class _PositionedReader(io.RawIOBase):
@@ -146,7 +160,8 @@ class _PositionedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        count = os.preadv(self._descriptor, [buffer], self._position)
+        with translate_disk_errors():
+            count = os.preadv(self._descriptor, [buffer], self._position)
         self._position += count
         return count
 
@@ -164,6 +179,7 @@ def receive(raw: requests.Response, limit: int = MAX_RESPONSE) -> Response:
 
     :raises IncompleteResponseError: if it ended early.
     :raises UnexpectedResponseError: if it is compressed in a way nobody asked for, or larger than ``limit``.
+    :raises TemporaryFolderError: if there is no room for it.
     """
     body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by Response.close()
     try:
@@ -174,10 +190,14 @@ def receive(raw: requests.Response, limit: int = MAX_RESPONSE) -> Response:
                 size += len(piece)
                 if size > limit:
                     raise too_large_error(limit)
-                body.write(piece)
+                with translate_disk_errors():
+                    body.write(piece)
         decoder.finish()
+        with translate_disk_errors():
+            body.flush()
     except BaseException:
-        body.close()
+        with suppress(OSError):
+            body.close()
         raise
     media_type = raw.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     headers = raw.headers

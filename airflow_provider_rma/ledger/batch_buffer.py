@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from airflow_provider_rma.client.temporary import temporary_folder
 from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.ledger._pyarrow import ipc, pa
 
@@ -60,7 +61,7 @@ class BatchBuffer:
                 self._writer.close()
                 self._is_complete = True
             self._file.seek(0)
-        with ipc.open_stream(self._file) as reader:
+        with self._translate_os_errors(), ipc.open_stream(self._file) as reader:
             yield from reader
 
     def close(self) -> None:
@@ -86,8 +87,9 @@ class BatchBuffer:
         try:
             yield
         except OSError as error:
-            place = self._folder or "the folder for temporary files"
+            place = self._folder or temporary_folder()
+            remedy = "" if self._folder else ", or set TMPDIR to a folder with room"
             raise DestinationError(
                 f"The postings could not be kept in {place}: {error.strerror or 'no space'}.",
-                advice="Check the free space and the rights of the folder.",
+                advice=f"Check the free space and the rights of the folder{remedy}.",
             ) from error

@@ -18,6 +18,7 @@ from airflow_provider_rma.exceptions import (
     RequestError,
     RunMyAccountsError,
     ServerError,
+    TemporaryFolderError,
 )
 from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, BrokenLinkError
 from airflow_provider_rma.ledger.extract_run import ExtractRun
@@ -106,6 +107,7 @@ def extract_ledger(
     :raises AuthenticationError: the service refuses the token. Months that were done before stay done, as they do on
         the errors below.
     :raises ConnectionNotMadeError: the service's certificate is not trusted.
+    :raises TemporaryFolderError: there is no room for the service's responses.
     :raises DestinationError: the warehouse refused a read or a write.
     """
     if on_unproven not in ("fail", "keep"):
@@ -311,4 +313,4 @@ class _Months:
 def _ends_run(error: RequestError) -> bool:
     """Whether an error holds for every month alike, so that no other one is tried."""
     is_untrusted = isinstance(error, ConnectionNotMadeError) and not error.retryable
-    return is_untrusted or isinstance(error, AuthenticationError)
+    return is_untrusted or isinstance(error, (AuthenticationError, TemporaryFolderError))

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import errno
+import io
+import os
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -38,3 +42,32 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with closing(BatchBuffer(SCHEMA, folder, in_memory=0)) as buffer, pytest.raises(DestinationError) as caught:
         buffer.write(BATCHES[0])
     assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO])
+@pytest.mark.parametrize("writes", [0, 1, 2, 5])
+def test_a_folder_for_temporary_files_that_is_full_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, number: int, writes: int
+) -> None:
+    left = iter(range(writes))
+
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            if next(left, None) is None:
+                raise OSError(number, os.strerror(number))
+            return super().write(data)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda dir: Full())  # noqa: A006
+    buffer = BatchBuffer(SCHEMA, in_memory=0)
+
+    def keep() -> None:
+        for batch in BATCHES:
+            buffer.write(batch)
+        list(buffer.batches())
+
+    with closing(buffer), pytest.raises(DestinationError) as caught:
+        keep()
+    assert tempfile.gettempdir() in str(caught.value)
+    assert os.strerror(number) in str(caught.value)
+    assert "TMPDIR" in caught.value.advice
+    assert not caught.value.retryable

@@ -87,7 +87,7 @@ class PostingReader:
                 self._progress.count += batch.num_rows
                 yield batch
         except RequestError:
-            raise FastPathRefusedError("the announced count cannot be read") from None
+            raise FastPathRefusedError("it cannot be read") from None
 
     def _strict(self) -> Generator[pa.RecordBatch, None, None]:
         batches, progress = self._batches, self._progress
