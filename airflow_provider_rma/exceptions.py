@@ -34,6 +34,7 @@ __all__ = [
     "RateLimitedError",
     "RejectedError",
     "RequestError",
+    "ResponseTooLargeError",
     "RunMyAccountsError",
     "ServerError",
     "StorageError",
@@ -207,6 +208,10 @@ class IncompleteResponseError(RequestError):
 
 class UnexpectedResponseError(RequestError):
     """The response is not what the interface documents: HTML, another root element, a redirect, an unreadable value."""
+
+
+class ResponseTooLargeError(UnexpectedResponseError):
+    """The response is larger than what is taken; less may be had by itself."""
 
 
 class OutcomeUnknownError(RequestError):

@@ -287,8 +287,9 @@ class RunMyAccountsClient:
     ) -> RawResponse:
         form = content_type or self.config.content_type
         request = endpoint.request(form, segments=segments, query=query)
+        convert, seconds = partial(self._entity, endpoint), self.config.read_deadline
         return self._transport.read(
-            request, lambda response: RawResponse(endpoint, request, response, form, partial(self._entity, endpoint))
+            request, lambda response: RawResponse(endpoint, request, response, form, convert, seconds)
         )
 
     def _post(self, endpoint: Endpoint, entity: Mapping[str, Any], content_type: ContentType | None) -> None:

@@ -49,6 +49,7 @@ from airflow_provider_rma.exceptions import (
     RateLimitedError,
     RejectedError,
     RequestError,
+    ResponseTooLargeError,
     ServerError,
     UnexpectedResponseError,
 )
@@ -324,9 +325,17 @@ def too_deep_error(levels: int) -> UnexpectedResponseError:
     return unexpected_error(f"the response is nested deeper than {levels} levels")
 
 
-def too_large_error(limit: int) -> UnexpectedResponseError:
+def too_large_error(limit: int) -> ResponseTooLargeError:
     """A body of more than ``limit`` bytes."""
-    return unexpected_error(f"the response is longer than {limit} bytes", "Ask for a shorter period.")
+    return ResponseTooLargeError(f"the response is longer than {limit} bytes", advice="Ask for a shorter period.")
+
+
+def too_slow_error(seconds: float) -> UnexpectedResponseError:
+    """A body that takes longer to decode than a request may take."""
+    return unexpected_error(
+        f"the response could not be decoded within {seconds:g} s",
+        "Ask for a shorter period, or raise the connection's extra `read_timeout`.",
+    )
 
 
 def rejected_error(text: str) -> RejectedError:

@@ -32,6 +32,10 @@ _CHUNK = 64 * 1024
 #: No response may be larger than this once decompressed.
 MAX_RESPONSE = 4 * 1024 * 1024 * 1024
 
+#: A response that grows beyond these bytes when it is decompressed, to so many times its size, is no list of anything:
+#: real ones shrink to a tenth or a fiftieth.
+_BOMB_BYTES, _BOMB_RATIO = 64 * 1024 * 1024, 400
+
 #: What can go wrong on the wire while a response is read.
 WIRE_ERRORS = (
     requests.RequestException,
@@ -184,12 +188,15 @@ def receive(raw: requests.Response, limit: int = MAX_RESPONSE) -> Response:
     body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  closed by Response.close()
     try:
         decoder = _make_decoder(raw.headers.get("Content-Encoding", ""))
-        size = 0
+        size = sent = 0
         for chunk in _wire_chunks(raw):
+            sent += len(chunk)
             for piece in decoder.pieces(chunk):
                 size += len(piece)
                 if size > limit:
                     raise too_large_error(limit)
+                if size > _BOMB_BYTES and size > _BOMB_RATIO * sent:
+                    raise unexpected_error(f"the response is compressed more than {_BOMB_RATIO} times")
                 with translate_disk_errors():
                     body.write(piece)
         decoder.finish()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
 from typing import IO, Any, Self
@@ -9,11 +11,49 @@ from typing import IO, Any, Self
 from airflow_provider_rma.client.codecs.bodies import COUNT, parse_count
 from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
 from airflow_provider_rma.client.endpoints import Endpoint, Request
-from airflow_provider_rma.client.errors import attach_request, count_mismatch_error
+from airflow_provider_rma.client.errors import attach_request, count_mismatch_error, too_slow_error
 from airflow_provider_rma.client.responses import Response
 from airflow_provider_rma.exceptions import RequestError
 
 Entity = dict[str, Any]
+
+
+class Stopwatch:
+    """Measures how long a response is being decoded, without the time that its reader takes for other things.
+
+    :param seconds: how long it may take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._spent = 0.0
+        self._since: float | None = None
+
+    def run(self) -> None:
+        """Decoding goes on."""
+        self._since = time.monotonic()
+
+    def pause(self) -> None:
+        """Decoding is interrupted.
+
+        :raises UnexpectedResponseError: it has taken too long.
+        """
+        self.check()
+        if self._since is not None:
+            self._spent += time.monotonic() - self._since
+            self._since = None
+
+    def check(self) -> None:
+        """:raises UnexpectedResponseError: decoding has taken too long."""
+        running = time.monotonic() - self._since if self._since is not None else 0.0
+        if self._spent + running > self._seconds:
+            raise too_slow_error(self._seconds)
+
+    def watch(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Check the time before each piece of a body."""
+        for chunk in chunks:
+            self.check()
+            yield chunk
 
 
 class EntityStream:
@@ -24,6 +64,7 @@ class EntityStream:
     entity.
 
     :param skip: how many entities to leave out at the beginning; they are counted, and not converted.
+    :param stopwatch: bounds the time of decoding.
     :ivar count: entities passed so far.
     """
 
@@ -35,10 +76,12 @@ class EntityStream:
         content_type: ContentType,
         convert: Callable[[Mapped], Entity],
         skip: int = 0,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self._request = request
         self._response = response
-        self._items = endpoint.iter_decode(response.chunks(), response.content_type(content_type))
+        chunks = stopwatch.watch(response.chunks()) if stopwatch is not None else response.chunks()
+        self._items = endpoint.iter_decode(chunks, response.content_type(content_type))
         self._convert = convert
         self._skip = skip
         self._entities = self._iterate()
@@ -110,7 +153,9 @@ class RawResponse:
     Length and compression have been checked, the document has not: :meth:`entities` checks everything.
 
     :param convert: turns the mapped form of an entity into the entity.
+    :ivar seconds: how long its decoding may take.
     :ivar content_type: how the bytes are to be decoded.
+    :ivar stopwatch: bounds the time of decoding; whoever decodes runs and pauses it.
     :ivar size: bytes of the decompressed body.
     """
 
@@ -121,7 +166,9 @@ class RawResponse:
         response: Response,
         content_type: ContentType,
         convert: Callable[[Mapped], Entity],
+        seconds: float = math.inf,
     ) -> None:
+        self.seconds, self.stopwatch = seconds, Stopwatch(seconds)
         self._endpoint = endpoint
         self._request = request
         self._response = response
@@ -162,4 +209,6 @@ class RawResponse:
 
         :param skip: how many to leave out at the beginning.
         """
-        return EntityStream(self._endpoint, self._request, self._response, self.content_type, self.convert, skip)
+        return EntityStream(
+            self._endpoint, self._request, self._response, self.content_type, self.convert, skip, self.stopwatch
+        )

@@ -21,6 +21,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
+#: Bytes beyond which objects and lists have to be this long on an average. The shortest row of a list that says
+#: anything, an account with its balance, has twice as many.
+_DENSE_BYTES, _DENSE_SIZE = 1024 * 1024, 16
+
+#: Members of one object; documented ones have about fifty.
+_MAX_MEMBERS = 10_000
+
+
 class _RefusedError(ValueError):
     """Raised inside the JSON scanner; the text names no content."""
 
@@ -30,6 +38,8 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 
 def _to_object(pairs: list[tuple[str, Any]]) -> Mapped:
+    if len(pairs) > _MAX_MEMBERS:
+        raise _RefusedError(f"the response has an object with more than {_MAX_MEMBERS} members")
     value = {name: _scalar(content) for name, content in pairs}
     if len(value) != len(pairs):
         raise _RefusedError("the response has an object with the same member twice")
@@ -48,6 +58,7 @@ def decode_json(body: bytes) -> Mapped:
     """One whole JSON object as the mapped form."""
     failure: RequestError
     try:
+        _check_density(body)
         text = body.removeprefix(_BOM).decode("utf-8")
         if not text.strip():
             raise incomplete_error("JSON", ": it is empty")
@@ -66,6 +77,12 @@ def decode_json(body: bytes) -> Mapped:
     else:
         return _check_value(value, may_hold_surrogates=b"\\u" in body)
     raise failure
+
+
+def _check_density(body: bytes) -> None:
+    """Refuse a body that consists of next to nothing but empty objects and lists: each takes many times its bytes."""
+    if len(body) > _DENSE_BYTES and (body.count(b"{") + body.count(b"[")) * _DENSE_SIZE > len(body):
+        raise unexpected_error("the response consists of empty objects")
 
 
 def _syntax_error(error: json.JSONDecodeError) -> RequestError:

@@ -28,6 +28,15 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 _FEED = 64 * 1024
 
+#: Elements inside one entry of a list, and attributes of one element; an invoice has some thirty for each of its lines.
+_MAX_ELEMENTS, _MAX_ATTRIBUTES = 200_000, 1_000
+
+#: Empty children of a root; an entity has some fifty members.
+_MAX_EMPTY = 10_000
+
+#: Bytes without the end of a tag. The parser keeps an unfinished tag in memory, at many times its size.
+_MAX_GAP = 1024 * 1024
+
 
 class _Frame:
     __slots__ = ("tag", "text", "value")
@@ -53,6 +62,7 @@ class _Builder:
         self.root_tag: str | None = None
         self.attributes: dict[str, str] = {}
         self.closed = False
+        self._elements = self._empty = 0
 
     def doctype(self, name: str, *_: Any) -> None:
         if (name or "").lower() == "html":
@@ -75,6 +85,11 @@ class _Builder:
             self.attributes = {name[1:]: text for name, text in value.items()}
         elif len(self._stack) >= MAX_DEPTH:
             raise too_deep_error(MAX_DEPTH)
+        if len(self._stack) <= 1:
+            self._elements = 0
+        self._elements += 1
+        if self._elements > _MAX_ELEMENTS or len(value) > _MAX_ATTRIBUTES:
+            raise unexpected_error("the response has an entry with far more members than any documented one")
         self._stack.append(_Frame(tag, value))
 
     def data(self, data: Any) -> None:
@@ -95,7 +110,15 @@ class _Builder:
                 )
             self.items.append(value)
         else:
+            if len(self._stack) == 1 and isinstance(value, str) and not value.strip():
+                self._count_empty()
             _add(self._stack[-1].value, frame.tag, value)
+
+    def _count_empty(self) -> None:
+        """Count the empty children of the root: a list of nothing else would be decoded to its end in vain."""
+        self._empty += 1
+        if self._empty > _MAX_EMPTY:
+            raise unexpected_error("the response consists of empty entries")
 
     def comment(self, text: Any) -> None:
         """Comments are ignored."""
@@ -130,6 +153,7 @@ class _Reader:
         self.builder = builder
         self._seen = False
         self._last = b""
+        self._gap = 0
         # encoding is forced: a body cannot smuggle a DOCTYPE past the builder in another one.
         self._parser = etree.XMLParser(
             target=builder,
@@ -149,6 +173,10 @@ class _Reader:
             if not self._seen:
                 self._check_start(piece)
             self._last = piece.rstrip()[-1:] or self._last
+            end = piece.rfind(b">")
+            self._gap = self._gap + len(piece) if end < 0 else len(piece) - end
+            if self._gap > _MAX_GAP:
+                raise unexpected_error("the response goes on for more than a megabyte without a tag")
             self._parse(lambda piece=piece: self._parser.feed(piece))  # type: ignore[misc]
 
     def _check_start(self, piece: bytes) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError, ServerError
+from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError, ResponseTooLargeError, ServerError
 from airflow_provider_rma.ledger.windows import Window
 
 log = logging.getLogger(__name__)
@@ -134,10 +134,11 @@ class SlicePlan:
 
 
 def is_too_much(error: RequestError) -> bool:
-    """Whether less may be had where this was not: time-outs, lost connections, responses that ended early, 5xx, 413.
+    """Whether less may be had where this was not: time-outs, lost connections, responses that ended early or are
+    too large, 5xx, 413. Never for a contradiction.
 
     The client has tried again by itself before it raises them.
     """
     if isinstance(error, IncompleteResponseError):
         return not error.is_miscounted
-    return isinstance(error, ServerError) or error.status == _TOO_LARGE
+    return isinstance(error, (ResponseTooLargeError, ServerError)) or error.status == _TOO_LARGE

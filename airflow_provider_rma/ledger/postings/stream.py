@@ -12,7 +12,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError
+from airflow_provider_rma.exceptions import IncompleteResponseError, RequestError, ResponseTooLargeError
 from airflow_provider_rma.formatting import format_count
 from airflow_provider_rma.ledger._pyarrow import pa, pc
 from airflow_provider_rma.ledger.fingerprint import Fingerprint, Fingerprinter
@@ -127,6 +127,9 @@ def read_postings(
             if error.is_miscounted:
                 raise
             plan.note_broken_off(slice_, error)
+            raise RestartMonthError(str(error)) from error
+        except ResponseTooLargeError as error:
+            plan.refine(slice_, error)
             raise RestartMonthError(str(error)) from error
     return reading.result()
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+from airflow_provider_rma.client.stream import Stopwatch
 from airflow_provider_rma.exceptions import IncompleteResponseError
 
 CHART = {"1020": "Bank", "2800": "Capital", "3400": "Sales"}
@@ -101,6 +102,7 @@ class FakeResponse:
     lines: list[dict[str, Any]]
     breaks_off: bool
     content_type: str = "xml"
+    stopwatch: Stopwatch = field(default_factory=lambda: Stopwatch(60))
 
     def path(self) -> None:
         return None

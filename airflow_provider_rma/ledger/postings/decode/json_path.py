@@ -46,6 +46,10 @@ log = logging.getLogger(__name__)
 #: Bytes of one piece, about.
 PIECE = 4 * 1024 * 1024
 
+#: Bytes of an object on an average. A posting has more than a hundred and up to three objects; shorter ones would be
+#: many for their bytes, and each takes a place in every column.
+_SHORTEST = 24
+
 _MEMBER = rb'"@?[A-Za-z_]+"\s*:\s*(?:"[ !#-\[\]-~]*"|[0-9]{1,18})'
 _HEAD = re.compile(rb"\s*\{\s*((?:" + _MEMBER + rb'\s*,\s*)*)"' + ITEM.encode() + rb'"\s*:\s*\[\s*(?=\{)')
 _TAIL = re.compile(rb"\]\s*((?:,\s*" + _MEMBER + rb"\s*)*)\}\s*")
@@ -150,7 +154,8 @@ class _PieceDecoder:
     def __call__(self, piece: bytes) -> pa.RecordBatch | None:
         """Its values, one column per leaf; None if the piece has to be read otherwise."""
         # An escaped character may be a colon, see below.
-        if self._decoder is None or b"\\u" in piece:
+        is_dense = piece.count(b"{") * _SHORTEST > len(piece)
+        if self._decoder is None or is_dense or b"\\u" in piece:
             return None
         try:
             postings = self._decoder.decode(b"[%b]" % piece)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from airflow_provider_rma.exceptions import RequestError
@@ -65,6 +66,17 @@ class PostingReader:
         :raises IncompleteResponseError: if the response ends early or its count does not hold, after some
             batches.
         """
+        stopwatch = self._source.stopwatch
+        with closing(self._decode()) as batches:
+            while True:
+                stopwatch.run()
+                batch = next(batches, None)
+                stopwatch.pause()
+                if batch is None:
+                    return
+                yield batch
+
+    def _decode(self) -> Generator[pa.RecordBatch, None, None]:
         if not self._is_strict:
             try:
                 yield from self._fast()
