@@ -268,6 +268,7 @@ class _Months:
             except RequestError as error:
                 if _ends_run(error):
                     raise
+                self.first_failure = self.first_failure or error
                 self._keep(month.fail(error))
                 self._note_failure(error)
                 return

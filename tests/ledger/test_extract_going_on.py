@@ -123,6 +123,7 @@ def test_the_months_after_one_that_cannot_be_read_are_read(
     assert run.error.windows == {"2026-01": "unproven"}
     assert run.error.retryable is retryable
     assert make().message in str(run.error)
+    assert type(run.error.__cause__) is type(make())
     assert run.result.as_dict()["failed"] == ["2026-01"]
 
 
