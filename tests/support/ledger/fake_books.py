@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -12,8 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow_provider_rma.client.stream import Stopwatch
-from airflow_provider_rma.exceptions import IncompleteResponseError
+from airflow_provider_rma.exceptions import IncompleteResponseError, NotFoundError
 
+_STATED = Decimal("0.0001")
 CHART = {"1020": "Bank", "2800": "Capital", "3400": "Sales"}
 
 
@@ -24,6 +26,8 @@ class FakeBooks:
     :ivar breaks: called before each response with postings; what it raises, that response raises at its end.
     :ivar moved: called after each response with postings, as somebody who books meanwhile.
     :ivar ids: id of each account in the chart; those that are absent are stated without one.
+    :ivar signs: in which accounts are stated, where that is not the natural one of their class.
+    :ivar turned: ``postings`` or ``balances`` if the service turns all of them round.
     :ivar requests: what was asked for, e.g. ``postings 2026-01-01 2026-01-31``.
     """
 
@@ -34,6 +38,8 @@ class FakeBooks:
     closed_until: date | None = None
     chart: dict[str, str] = field(default_factory=lambda: dict(CHART))
     ids: dict[str, int] = field(default_factory=dict)
+    signs: dict[str, int] = field(default_factory=dict)
+    turned: str = ""
 
     def renumber(self, old: str, new: str) -> None:
         """Give an account another number; it keeps its place in the chart and its id, if it has one."""
@@ -71,25 +77,37 @@ class FakeBooks:
         for accno in self.chart:
             lines = self._lines(accno, from_date or date.min, to_date)
             if lines:
-                sign = -1 if accno.startswith("1") else 1
-                amount = sign * sum(line["amount"] for line in lines)
+                sign = self.signs.get(accno, -1 if accno.startswith("1") else 1)
+                amount = (sign * self._turn("balances") * sum(line["amount"] for line in lines)).quantize(_STATED)
                 yield {"accountnumber": accno, "accountname": self.chart[accno], "amount": amount}
 
     def open_transactions(self, accounts: str, *, from_date: date, to_date: date, **_: Any) -> FakeResponse:
         request = f"postings {from_date} {to_date}" + ("" if accounts == "x" else f" {accounts}")
         self.requests.append(request)
-        response = FakeResponse(self._lines(accounts, from_date, to_date), self.breaks(request))
+        response = FakeResponse(self._listed(accounts, from_date, to_date), self.breaks(request))
         self.moved()
         return response
 
     def iter_transactions(self, accno: str, *, from_date: date, to_date: date, **_: Any) -> Any:
         self.requests.append(f"account {accno}")
-        return nullcontext(self._lines(accno, from_date, to_date))
+        return nullcontext(self._listed(accno, from_date, to_date))
+
+    def get_invoice(self, number: str, **_: Any) -> dict[str, Any]:
+        self.requests.append(f"invoice {number}")
+        raise NotFoundError("there is no such invoice", method="GET", path=number, status=404)
+
+    def _turn(self, what: str) -> int:
+        return -1 if self.turned == what else 1
+
+    def _listed(self, accounts: str, first: date, last: date) -> list[dict[str, Any]]:
+        turn = self._turn("postings")
+        return [line | {"amount": turn * line["amount"]} for line in self._lines(accounts, first, last)]
 
     def _lines(self, accounts: str, first: date, last: date) -> list[dict[str, Any]]:
         lines = [line for line in self.postings if first <= line["transdate"] <= last]
-        prefix = accounts.rstrip("x")
-        return [line for line in lines if line["accno"].startswith(prefix)]
+        # A lone x is every account, else an x is one digit.
+        pattern = re.compile(".*" if accounts == "x" else accounts.replace("x", "."))
+        return [line for line in lines if pattern.fullmatch(line["accno"])]
 
 
 @dataclass
