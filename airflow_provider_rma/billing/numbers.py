@@ -21,6 +21,10 @@ MAX_KEY_LENGTH = keys.MAX_KEY_LENGTH
 
 #: Numbers that a look-up by path finds for certain: others may be garbled on their way by proxies or by the service.
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+#: Numbers that messages may quote: a code in capitals, one behind such a prefix, or one with a digit.
+_QUOTABLE = re.compile(
+    r"(?=.{1,20}$)(?:[A-Z0-9._/-]+|[A-Z]{1,4}[-_.][A-Za-z0-9._/-]+|(?=[^0-9]*[0-9])[A-Za-z0-9._/-]+)"
+)
 #: An ending like a file's: servers take ``R-1.xml`` for R-1 in XML.
 _FILE_ENDING = re.compile(r"\.[A-Za-z]+$")
 
@@ -37,6 +41,16 @@ def normalize_number(number: str) -> str:
 def is_plain_number(number: str) -> bool:
     """Whether a number travels in the path of a request as it stands."""
     return _PLAIN.fullmatch(number) is not None and _FILE_ENDING.search(number) is None
+
+
+def quote_number(number: str, otherwise: str = "of that number") -> str:
+    """Return the number of something that a record refers to, for a message.
+
+    Messages end in logs, which hold no personal data, and a record may name a person where a number belongs.
+
+    :param otherwise: what is returned for a text that may be anything but a number.
+    """
+    return number if _QUOTABLE.fullmatch(number) else otherwise
 
 
 def read_number(record: Mapping[str, Any], field: str) -> str:

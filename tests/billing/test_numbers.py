@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.billing.kinds.invoice import FIRST_DAY, LAST_DAY
-from airflow_provider_rma.billing.numbers import MAX_KEY_LENGTH, is_plain_number, normalize_number, read_number
+from airflow_provider_rma.billing.numbers import (
+    MAX_KEY_LENGTH,
+    is_plain_number,
+    normalize_number,
+    quote_number,
+    read_number,
+)
 from airflow_provider_rma.exceptions import InvalidInputError
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.date_range import EARLIEST_DAY, LATEST_DAY
@@ -79,3 +85,25 @@ def test_numbers_that_differ_in_case_have_one_key(number: str, other: str) -> No
 @pytest.mark.parametrize(("number", "other"), [("RG-1", "RG-2"), ("1", "01"), ("RG-1", "RG_1")])
 def test_other_numbers_have_other_keys(number: str, other: str) -> None:
     assert normalize_number(number) != normalize_number(other)
+
+
+@pytest.mark.parametrize("number", ["K-001", "ART/77.b", "SUPPORT", "260001", "k_1", "K-none"])
+def test_a_message_may_quote_a_code(number: str) -> None:
+    assert quote_number(number) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hans Muster",
+        "Müller",
+        "Muster",
+        "Meier-Muster",
+        "anna77@example.com",
+        "CH5604835012345678009",
+        "+41 44 000 00 00",
+        "",
+    ],
+)
+def test_a_message_quotes_nothing_that_may_be_personal(text: str) -> None:
+    assert quote_number(text) == "of that number"

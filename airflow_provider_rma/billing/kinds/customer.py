@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from airflow_provider_rma.billing.booked import BookedDocument
 from airflow_provider_rma.billing.kinds.base import Comparison, Document, DocumentKind, Entity
-from airflow_provider_rma.billing.numbers import read_number
+from airflow_provider_rma.billing.numbers import is_plain_number, read_number
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.schemas.customer import CustomerSchema
@@ -122,6 +122,12 @@ class CustomerKind(DocumentKind[CustomerDocument]):
     def get_booked(self, number: str) -> Entity:
         """Ask for one number."""
         return self.client.get_customer(number)
+
+    def find_booked(self, document: CustomerDocument) -> list[Entity]:
+        """Find a customer who was sent: by the number, or in the list where no path can carry the number."""
+        if is_plain_number(document.number):
+            return super().find_booked(document)
+        return [entity for entity in self.list_booked() if self.to_booked(entity).key == document.key]
 
     def to_booked(self, entity: Entity) -> BookedDocument:
         """Reduce a customer as read from RMA to the number."""

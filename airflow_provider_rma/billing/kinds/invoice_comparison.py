@@ -11,10 +11,14 @@ from typing import Any
 from airflow_provider_rma.billing.booked import BookedInvoice, booked_customer
 from airflow_provider_rma.billing.kinds.base import Comparison
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
+from airflow_provider_rma.billing.numbers import quote_number
 from airflow_provider_rma.formatting import format_amount
 
 #: Texts that do not change what is owed: a difference is reported, but is no conflict.
 _TEXTS = ("ordnumber", "description", "notes")
+
+#: Numbers of what an invoice refers to; in their place a record may name a person.
+_NUMBERS = frozenset({"customernumber", "ar_accno"})
 
 
 @dataclass
@@ -27,7 +31,7 @@ class _Findings:
         if ours is None or theirs is None:
             self.unchecked.append(name)
         elif ours != theirs:
-            self.differences.append(f"{name}: meant {_written(ours)}, booked {_written(theirs)}")
+            self.differences.append(f"{name}: meant {_written(name, ours)}, booked {_written(name, theirs)}")
 
 
 def compare_invoice(document: InvoiceDocument, booked: Mapping[str, Any]) -> Comparison[InvoiceDocument]:
@@ -98,8 +102,10 @@ def _plain(value: object) -> object:
     return value
 
 
-def _written(value: object) -> str:
-    return format_amount(value) if isinstance(value, Decimal) else str(value)
+def _written(name: str, value: object) -> str:
+    if isinstance(value, Decimal):
+        return format_amount(value)
+    return quote_number(str(value), "another number") if name in _NUMBERS else str(value)
 
 
 def _differs(ours: str, theirs: str | None) -> bool:

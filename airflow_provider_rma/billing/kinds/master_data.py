@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from airflow_provider_rma.billing.kinds.customer import NOT_MANAGED, differing_fields
 from airflow_provider_rma.billing.kinds.invoice_document import InvoiceDocument
+from airflow_provider_rma.billing.numbers import normalize_number, quote_number
 from airflow_provider_rma.client.client import RunMyAccountsClient
 from airflow_provider_rma.exceptions import NotFoundError
 from airflow_provider_rma.schemas.customer import CustomerSchema
@@ -30,28 +32,62 @@ class MasterData:
     accounts: frozenset[str] | None = None
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    @cached_property
+    def _customer_spellings(self) -> dict[str, str]:
+        return {normalize_number(number): number for number in self.customers or ()}
+
+    @cached_property
+    def _part_spellings(self) -> dict[str, str]:
+        return {normalize_number(number): number for number in self.parts or ()}
+
     def problems(self, document: InvoiceDocument, refused_customers: Mapping[str, str]) -> Iterator[str]:
         """List the reasons for which the tenant's master data do not bear a document."""
         invoice = document.invoice
         number = document.customernumber
-        if not invoice.get("customer") and self.customers is not None and number not in self.customers:
-            cause = refused_customers.get(number)
-            yield (
-                f"customernumber: customer {number} was refused ({cause})"
-                if cause
-                else f"customernumber: there is no customer {number} in RMA; create the customer first"
-            )
+        if self.customers is not None and number not in self.customers:
+            yield from self._customer_problems(number, bool(invoice.get("customer")), refused_customers)
         if self.parts is not None:
             for index, line in enumerate(invoice.get("parts", ())):
                 if line["partnumber"] not in self.parts:
-                    yield (
-                        f"parts[{index}].partnumber: there is no article {line['partnumber']} in RMA; "
-                        "have it created, or use one that exists"
+                    spelling = self._part_spellings.get(normalize_number(line["partnumber"]))
+                    remedy = (
+                        f"RMA writes it {quote_number(spelling, 'otherwise')}, use that"
+                        if spelling
+                        else "have it created, or use one that exists"
                     )
+                    article = quote_number(line["partnumber"])
+                    yield f"parts[{index}].partnumber: there is no article {article} in RMA; {remedy}"
         if self.accounts is not None:
             for path, account in _list_accounts(invoice):
                 if account not in self.accounts:
-                    yield f"{path}: there is no account {account} in RMA; use one of the tenant's chart of accounts"
+                    yield (
+                        f"{path}: there is no account {quote_number(account)} in RMA; use one of the tenant's chart of "
+                        "accounts"
+                    )
+
+    def _customer_problems(self, number: str, is_sent: bool, refused_customers: Mapping[str, str]) -> Iterator[str]:
+        """List the reasons for which a customer whom RMA does not list must not be billed.
+
+        Whether RMA tells upper from lower case here is not documented. So a number is only taken for an existing one if
+        it is written the same, and one that is written otherwise never creates a second customer.
+
+        :param is_sent: whether the invoice brings its customer.
+        """
+        key = normalize_number(number)
+        spelling, customer = self._customer_spellings.get(key), quote_number(number)
+        if spelling is not None:
+            yield (
+                f"customernumber: there is no customer {customer} in RMA; RMA writes it "
+                f"{quote_number(spelling, 'otherwise')}, use that"
+            )
+        elif not is_sent:
+            causes = (cause for refused, cause in refused_customers.items() if normalize_number(refused) == key)
+            cause = next(causes, None)
+            yield (
+                f"customernumber: customer {customer} was refused ({cause})"
+                if cause
+                else f"customernumber: there is no customer {customer} in RMA; create the customer first"
+            )
 
 
 def read_master_data(client: RunMyAccountsClient, wanted: Collection[str] = ()) -> MasterData:

@@ -47,6 +47,28 @@ def test_a_customer_is_created_once(bench: Bench) -> None:
     assert read(bench, record["customernumber"])["name"] == record["name"]
 
 
+@pytest.mark.parametrize("number", ["KX/1", "KX 2", "KX-3.xml", "KX%4", "KÜ-5"])
+def test_a_customer_whose_number_no_path_carries_is_read_back_from_the_list(bench: Bench, number: str) -> None:
+    record = customer() | {"customernumber": number}
+    assert bench.save(record)[number]["outcome"] == "created"
+    assert bench.save(record)[number]["outcome"] == "unchanged"
+    changed = record | {"email": "new@example.com"}
+    assert bench.save(changed, managed_fields=["email"])[number]["outcome"] == "updated"
+    assert saved(bench) == 2
+
+
+def test_a_customer_in_another_spelling_is_the_same_one(bench: Bench) -> None:
+    record = customer()
+    bench.save(record)
+    other = record["customernumber"].swapcase()
+    assert bench.save(record | {"customernumber": other})[other]["outcome"] == "unchanged"
+    changed = record | {"customernumber": other, "email": "new@example.com"}
+    (row,) = bench.save(changed, managed_fields=["email"]).values()
+    assert (row["number"], row["outcome"]) == (record["customernumber"], "updated")
+    assert saved(bench) == 2
+    assert read(bench, record["customernumber"])["email"] == "new@example.com"
+
+
 def test_an_existing_customer_is_never_written(bench: Bench) -> None:
     record = customer()
     bench.save(record)

@@ -50,6 +50,39 @@ def test_what_the_tenant_does_not_have_is_named(client: FakeClient, fields: dict
     assert found.startswith(problem)
 
 
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"customernumber": "k-1"}, "customernumber: there is no customer k-1 in RMA; RMA writes it K-1, use that"),
+        (
+            {"customernumber": None, "customer": {"customernumber": "k-1", "name": "Alphütte AG"}},
+            "customernumber: there is no customer k-1 in RMA; RMA writes it K-1, use that",
+        ),
+        (
+            {"incomeentries": None, "taxentries": None, "parts": [PART | {"partnumber": "art-1"}]},
+            "parts[0].partnumber: there is no article art-1 in RMA; RMA writes it ART-1, use that",
+        ),
+    ],
+)
+def test_a_number_that_rma_writes_otherwise_is_named(client: FakeClient, fields: dict[str, Any], problem: str) -> None:
+    assert problems(client, **fields) == [problem]
+
+
+@pytest.mark.parametrize("name", ["Flaumfeder Kanarienvogel", "Müller", "anna77@example.com", "CH5604835012345678009"])
+def test_what_may_be_a_name_in_the_place_of_a_number_is_not_quoted(client: FakeClient, name: str) -> None:
+    lines = {"incomeentries": None, "taxentries": None, "parts": [PART | {"partnumber": name}]}
+    found = problems(client, customernumber=name, **lines)
+    assert found == [
+        "customernumber: there is no customer of that number in RMA; create the customer first",
+        "parts[0].partnumber: there is no article of that number in RMA; have it created, or use one that exists",
+    ]
+
+
+def test_a_customer_refused_under_another_spelling_is_the_cause(client: FakeClient) -> None:
+    (found,) = problems(client, {"K-2": "address1 too long"}, customernumber="k-2")
+    assert found == "customernumber: customer k-2 was refused (address1 too long)"
+
+
 def test_an_account_of_zero_leaves_the_choice_to_rma(client: FakeClient) -> None:
     assert problems(client, incomeentries=None, taxentries=None, parts=[PART | {"income_accno": "0"}]) == []
 
