@@ -13,7 +13,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,6 +30,12 @@ from airflow_provider_rma.ledger.contract import CONTRACT_VERSION
 NAME = "manifest.json"
 #: No space, no more of it for this user, a file that may grow no larger, a file system that is read-only.
 _LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+#: Libraries that talk to object stores and have errors of their own; and words in the names of errors that waiting does
+#: not heal.
+_STORE_LIBRARIES = frozenset(
+    {"adlfs", "aiobotocore", "aiohttp", "azure", "boto3", "botocore", "gcsfs", "google", "requests", "s3fs", "urllib3"}
+)
+_LASTING_NAMES = ("Credential", "Forbidden", "Unauthorized", "Permission", "Validation", "InvalidBucket", "ClientAuth")
 _STAMP = "%Y%m%dT%H%M%SZ"
 #: `<table>-<load id>-<time>-<random>.parquet`; the time tells how long a file that nobody names has been lying there.
 _FILE = re.compile(r".+-(?P<stamp>\d{8}T\d{6}Z)-[0-9a-f]{8}\.parquet")
@@ -206,6 +212,8 @@ def find_orphans(fs: AbstractFileSystem, folder: str, manifest: Manifest, grace:
 def translate_os_errors(path: str) -> Iterator[None]:
     """Turn errors of the file system into ours; a missing file stays a FileNotFoundError.
 
+    Libraries of object stores (botocore, google, azure) have errors of their own, which are no OSErrors.
+
     :raises DestinationError: retryable unless rights or space are missing.
     """
     try:
@@ -219,3 +227,26 @@ def translate_os_errors(path: str) -> Iterator[None]:
             advice="Check the path, its rights and the free space.",
             retryable=not lasting,
         ) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in _STORE_LIBRARIES:
+            raise
+        problem = _store_error(path, error)
+    else:
+        return
+    # Not chained: the libraries quote addresses, which can hold keys.
+    raise problem
+
+
+def _store_error(path: str, error: Exception) -> DestinationError:
+    response = getattr(error, "response", None)
+    response = response if isinstance(response, Mapping) else {}
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") or getattr(error, "status_code", None)
+    code = response.get("Error", {}).get("Code")
+    name = type(error).__name__
+    refused = isinstance(status, int) and 400 <= status < 500 and status not in (408, 429)
+    lasting = refused or any(word in name for word in _LASTING_NAMES)
+    return DestinationError(
+        f"{path} cannot be read or written ({', '.join(filter(None, (name, code)))}).",
+        advice="Check the path, its rights, and the credentials of its connection.",
+        retryable=not lasting,
+    )
