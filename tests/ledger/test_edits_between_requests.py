@@ -26,8 +26,6 @@ from tests.support.ledger.told_run import Run, check_warehouse, run_extraction
 from tests.support.ledger.warehouses import Warehouse, duckdb_warehouse
 from tests.support.scope import scaled
 
-pytestmark = pytest.mark.slow
-
 SEEDS = int(os.environ.get("EDIT_SEEDS", scaled(3, 60)))
 FIRST = int(os.environ.get("EDIT_FIRST", "0"))
 #: How often something is done to the books after a request.
@@ -93,6 +91,12 @@ def editing(accountant: Accountant, dice: Random) -> Callable[[str], None]:
     return edit
 
 
+def _some_slow(count: int) -> list[object]:
+    """Seeds, of which `make test` tries the first."""
+    seeds = range(FIRST, FIRST + count)
+    return [pytest.param(seed, marks=[] if seed == FIRST else pytest.mark.slow) for seed in seeds]
+
+
 def check_chain(run: Run, edited: Edited, months: list[str]) -> None:
     """Months that one run has read and calls proven lead from one to the next, account by account."""
     pictures = edited.picture(months)
@@ -104,7 +108,7 @@ def check_chain(run: Run, edited: Edited, months: list[str]) -> None:
         assert closings == openings, f"{month} does not lead to {following}"
 
 
-@pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))
+@pytest.mark.parametrize("seed", _some_slow(SEEDS))
 def test_after_the_next_run_the_warehouse_holds_the_books(seed: int, tmp_path: Path) -> None:
     """First on a first load, then on a reload; the run that follows is left alone."""
     with randomly_edited(seed, tmp_path) as (books, accountant, dice):
@@ -117,6 +121,7 @@ def test_after_the_next_run_the_warehouse_holds_the_books(seed: int, tmp_path: P
             old = books.picture(old)
 
 
+@pytest.mark.slow
 def test_months_of_a_run_that_are_proven_lead_from_one_to_the_next(tmp_path: Path) -> None:
     for seed in range(FIRST, FIRST + max(SEEDS, 4)):
         with randomly_edited(seed, tmp_path / str(seed)) as (books, accountant, dice):
@@ -157,6 +162,7 @@ MOVES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loaded", [False, True], ids=["first load", "reload"])
 @pytest.mark.parametrize("move", MOVES)
 def test_a_voucher_that_moves_after_its_month_was_read_is_there_after_the_run(

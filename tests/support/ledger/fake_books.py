@@ -27,6 +27,7 @@ class FakeBooks:
     :ivar moved: called after each response with postings, as somebody who books meanwhile.
     :ivar ids: id of each account in the chart; those that are absent are stated without one.
     :ivar signs: in which accounts are stated, where that is not the natural one of their class.
+    :ivar answered: called after each response, as somebody who works meanwhile.
     :ivar turned: ``postings`` or ``balances`` if the service turns all of them round.
     :ivar requests: what was asked for, e.g. ``postings 2026-01-01 2026-01-31``.
     """
@@ -40,6 +41,7 @@ class FakeBooks:
     ids: dict[str, int] = field(default_factory=dict)
     signs: dict[str, int] = field(default_factory=dict)
     turned: str = ""
+    answered: Callable[[], None] = lambda: None
 
     def renumber(self, old: str, new: str) -> None:
         """Give an account another number; it keeps its place in the chart and its id, if it has one."""
@@ -63,19 +65,26 @@ class FakeBooks:
                     "transdate": date.fromisoformat(day),
                     "accno": accno,
                     "amount": raw,
-                    "entry_id": len(self.postings),
+                    "entry_id": max((line["entry_id"] for line in self.postings), default=-1) + 1,
                 }
             )
 
     def list_charts(self, **_: Any) -> Iterator[dict[str, Any]]:
         self.requests.append("chart")
         rows = [{"accno": accno, "description": name} for accno, name in self.chart.items()]
-        return iter([row | ({"id": self.ids[row["accno"]]} if row["accno"] in self.ids else {}) for row in rows])
+        listed = [row | ({"id": self.ids[row["accno"]]} if row["accno"] in self.ids else {}) for row in rows]
+        self.answered()
+        return iter(listed)
 
     def list_balances(self, *, from_date: date | None, to_date: date, **_: Any) -> Iterator[dict[str, Any]]:
         self.requests.append(f"balances {to_date}")
+        stated = [*self._balances(from_date or date.min, to_date)]
+        self.answered()
+        return iter(stated)
+
+    def _balances(self, first: date, last: date) -> Iterator[dict[str, Any]]:
         for accno in self.chart:
-            lines = self._lines(accno, from_date or date.min, to_date)
+            lines = self._lines(accno, first, last)
             if lines:
                 sign = self.signs.get(accno, -1 if accno.startswith("1") else 1)
                 amount = (sign * self._turn("balances") * sum(line["amount"] for line in lines)).quantize(_STATED)
@@ -86,11 +95,14 @@ class FakeBooks:
         self.requests.append(request)
         response = FakeResponse(self._listed(accounts, from_date, to_date), self.breaks(request))
         self.moved()
+        self.answered()
         return response
 
     def iter_transactions(self, accno: str, *, from_date: date, to_date: date, **_: Any) -> Any:
         self.requests.append(f"account {accno}")
-        return nullcontext(self._listed(accno, from_date, to_date))
+        listed = self._listed(accno, from_date, to_date)
+        self.answered()
+        return nullcontext(listed)
 
     def get_invoice(self, number: str, **_: Any) -> dict[str, Any]:
         self.requests.append(f"invoice {number}")
