@@ -317,7 +317,7 @@ _LINE: Mapping[str, Callable[[object], bool]] = {
     "position": _is_count,
     "number": _is_text,
     "decision": lambda value: isinstance(value, str) and value in _DECISIONS,
-    "reasons": _is_list_of(lambda value: isinstance(value, str)),
+    "reasons": _is_list_of(_is_text),
     "net": _is_none_or(_is_amount),
     "gross": _is_none_or(_is_amount),
     "currency": _is_none_or(_is_text),

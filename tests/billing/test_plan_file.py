@@ -240,6 +240,7 @@ WIRE = ("document", "wire")
         (1, ("record",), KeyError, "record 1 lacks record"),
         (1, ("colour",), "red", "record 1 has members that plans do not have"),
         (4, ("decision",), "unchanged", "record 4 lacks its document"),
+        (4, ("reasons",), ["\ud83d"], "record 4 has another reasons"),
     ],
 )  # fmt: skip
 def test_a_plan_that_says_something_else_than_was_written_is_refused(

@@ -58,7 +58,7 @@ def _bytes() -> st.SearchStrategy[Mutation]:
 def _lines() -> st.SearchStrategy[Mutation]:
     def mutate(kind: str, one: int, other: int, text: bytes) -> Mutation:
         def change(content: bytes) -> bytes:
-            lines = content.splitlines(keepends=True)
+            lines = content.splitlines(keepends=True) or [b""]
             first, second = one % len(lines), other % len(lines)
             if kind == "drop":
                 del lines[first]
