@@ -35,7 +35,7 @@ class MemoryFiles:
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""
-        return path in self.content or any(name.startswith(f"{path}/") for name in self.content)
+        return path in self.content or any(name.startswith(f"{path}/") for name in list(self.content))
 
     def ls(self, path: str, detail: bool = False) -> list[str]:
         """List the files of a folder."""

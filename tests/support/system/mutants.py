@@ -181,6 +181,8 @@ def search(mutant: Mutant, *, first: int = FIRST, schedules: int = 1_000) -> Fin
             raise RuntimeError(done.stderr)
     tally = json.loads(done.stdout)
     message = tally["failures"][0].splitlines()[0] if tally["failures"] else ""
+    if message and "AssertionError" not in message:
+        raise RuntimeError(f"the schedules themselves fail: {message}")
     return Finding(tally["schedules"] if message else None, message, time.monotonic() - begin)
 
 
