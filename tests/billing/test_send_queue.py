@@ -225,6 +225,24 @@ def test_an_exit_inside_a_lane_ends_the_run_and_is_raised(desk: Desk[InvoiceDocu
     assert desk.decisions() == ["unknown", "held"]
 
 
+def test_what_was_refused_and_whose_result_is_lost_is_not_called_unsent(
+    desk: Desk[InvoiceDocument], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.client.errors["create_invoice"] = [RejectedError("no", is_final=True, status=400)]
+    real = DocumentSender.send
+
+    def leave(self: Any, document: Any, seen: Any) -> Any:
+        real(self, document, seen)
+        raise SystemExit(3)
+
+    monkeypatch.setattr(DocumentSender, "send", leave)
+    record = make_invoice()
+    with pytest.raises(SystemExit):
+        send_all(desk, record, make_invoice())
+    assert desk.row(record["invnumber"]).state == JournalState.REJECTED
+    assert desk.decisions() == ["unknown", "held"]
+
+
 def test_what_the_journal_says_is_claimed_by_this_run_is_not_called_unsent(
     desk: Desk[InvoiceDocument], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,8 +49,7 @@ _LIBPQ: dict[str, Any] = {
 }
 
 # Threads of one process queue up here in order: SQLite itself lets them poll, with pauses that grow to 100 ms.
-_sqlite_writers: WeakKeyDictionary[sa.Engine, threading.Lock] = WeakKeyDictionary()
-_registry = threading.Lock()
+_sqlite_writers: WeakKeyDictionary[sa.Engine, threading.RLock] = WeakKeyDictionary()
 
 
 def open_engine(url: str, *, threads: int = 8, file_mode: int = OWNER_ONLY) -> sa.Engine:
@@ -208,18 +207,22 @@ def write_transaction(engine: sa.Engine) -> Iterator[sa.engine.Connection]:
 @contextmanager
 def _writer_turn(engine: sa.Engine) -> Iterator[None]:
     """Wait for the other threads of this process."""
-    with _registry:
-        lock = _sqlite_writers.setdefault(engine, threading.Lock())
-    if not lock.acquire(timeout=BUSY_SECONDS):
-        raise JournalError(
-            f"the journal is busy: other threads of this task have written to it for {BUSY_SECONDS} s",
-            advice="Nothing is posted without it. Run again.",
-            retryable=True,
-        )
+    # One step, without a lock that an interruption could leave locked. The thread that was interrupted in its turn may
+    # have the next one: an interrupted run still writes its evidence.
+    lock = _sqlite_writers.setdefault(engine, threading.RLock())
+    has_turn = False
     try:
+        has_turn = lock.acquire(timeout=BUSY_SECONDS)
+        if not has_turn:
+            raise JournalError(
+                f"the journal is busy: other threads of this task have written to it for {BUSY_SECONDS} s",
+                advice="Nothing is posted without it. Run again.",
+                retryable=True,
+            )
         yield
     finally:
-        lock.release()
+        if has_turn:
+            lock.release()
 
 
 def db_now(engine: sa.Engine) -> sa.ColumnElement[float]:

@@ -167,8 +167,8 @@ class Journal:
         return self._change(seen, values | {"attempts": seen.attempts + 1}, note, settled)
 
     def has_claimed(self, row: JournalRow) -> bool:
-        """Whether a row was claimed through this object, and its document is not proven absent."""
-        return row.owner == self.owner and row.state in OPEN | {JournalState.CREATED}
+        """Whether a row was claimed through this object, and it is not certain that its document was not sent."""
+        return row.owner == self.owner and row.state in OPEN | {JournalState.CREATED, JournalState.REJECTED}
 
     def record(
         self,

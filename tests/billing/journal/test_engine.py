@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from airflow_provider_rma.billing.numbers import normalize_number
 from airflow_provider_rma.exceptions import JournalError
 from tests.support.journal_databases import DATABASES, empty_database
 from tests.support.postgres import Pooler, PostgresServer
+from tests.support.system.interruptions import Interrupted, Interruption
 
 
 @pytest.fixture(params=DATABASES)
@@ -184,6 +187,28 @@ def test_a_new_journal_that_is_locked_for_good_is_our_error(tmp_path: Path, monk
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(JournalError, match="locked by another process"):
             journal(open_engine(f"sqlite:///{path}"))
+
+
+def test_after_a_write_that_is_interrupted_at_any_line_the_same_thread_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "BUSY_SECONDS", 1)
+    worker = journal(open_engine(f"sqlite:///{tmp_path / 'journal.db'}"))
+
+    def claim(number: str) -> bool:
+        return worker.claim(number, "0" * 64, None, settle_after=60) is not None
+
+    for line in count(1):
+        interruption = Interruption("line", line)
+        try:
+            with interruption.arm(threading.Event()):
+                claim(f"R-{line}")
+        except Interrupted:
+            # While the interruption is on its way, as when an interrupted run writes its evidence.
+            assert claim(f"S-{line}"), line
+        if not interruption.happened:
+            break
+    assert line > 20
 
 
 def test_threads_wait_for_each_other_for_a_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from airflow_provider_rma.billing.journal.engine import open_engine
+from tests.support.system.journal_engines import JournalEngines
 from tests.support.system.schedules import SETTLE, Schedule
 from tests.support.system.service import BooksServer
 
@@ -44,19 +43,6 @@ class Tally:
         self.failures += other.failures
 
 
-def engines(folder: Path) -> Callable[[str], Any]:
-    """Gives workers the journal's database, two at the same time through engines of their own, as two processes."""
-    opened: dict[str, Any] = {}
-
-    def engine(worker: str) -> Any:
-        slot = "judge" if worker == "judge" else str(int(worker[1:]) % 2)
-        if slot not in opened:
-            opened[slot] = open_engine(f"sqlite:///{folder / 'journal.db'}")
-        return opened[slot]
-
-    return engine
-
-
 def run(
     first: int,
     schedules: int,
@@ -76,7 +62,7 @@ def run(
     end = time.monotonic() + seconds
     # In memory where there is any: what is proven here is what is written when, not that a disk keeps it.
     with tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as folder, BooksServer() as server:
-        engine = engines(Path(folder))
+        engine = JournalEngines(Path(folder))
         for seed in range(first, first + schedules * step, step):
             if time.monotonic() > end or (stop_at_failure and tally.failures):
                 break

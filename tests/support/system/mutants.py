@@ -69,18 +69,21 @@ MUTANTS = (
         '"the service refused the request", advice=_REJECTED, is_final=is_final)\n        return Outcome',
         "            is_final = True\n            return RejectedError("
         '"the service refused the request", advice=_REJECTED, is_final=is_final)\n        return Outcome',
+        is_quick=True,
     ),
     Mutant(
         "after a 401 or 403 nothing is read back",
         "billing/sender.py",
         'return SendAttempt(row, doubt=f"{error.message} (HTTP {error.status})", failure=error)',
         'raise ConnectionNotMadeError("refused") from error',
+        is_quick=True,
     ),
     Mutant(
         "the list is trusted, whatever it lacks",
         "billing/planner.py",
         "return lookup.read_list(self.journal.booked_keys(started), newest)",
         "return lookup.read_list(set(), newest)",
+        is_quick=True,
     ),
     Mutant(
         "a list that lacks what is in doubt is trusted",
@@ -100,18 +103,21 @@ MUTANTS = (
         '        except Exception as error:\n            log.exception("An unexpected error while %s was sent."',
         '        except Exception as error:\n            raise ConnectionNotMadeError("a mistake") from error\n'
         '            log.exception("An unexpected error while %s was sent."',
+        is_quick=True,
     ),
     Mutant(
         "`held` is said without asking the journal",
         "billing/send_queue.py",
         "claimed = self.sender.claimed(documents)",
         "claimed = set[str]()",
+        is_quick=True,
     ),
     Mutant(
         "an interrupted run does not wait for what is under way",
         "billing/send_queue.py",
         "            self.stop.set()\n            self._done.wait()",
         "            self.stop.set()",
+        is_quick=True,
     ),
     Mutant(
         "a doubt is released at once",
@@ -124,6 +130,7 @@ MUTANTS = (
         "billing/sender.py",
         'return self._unknown(document, attempt.row, f"{attempt.said}, but not in {self.kind.place} yet")',
         "return DocumentResult(document.position, document.number, Outcome.CREATED)",
+        is_quick=True,
     ),
     Mutant(
         "a doubt is not waited for until its settle time",
@@ -181,8 +188,6 @@ def search(mutant: Mutant, *, first: int = FIRST, schedules: int = 1_000) -> Fin
             raise RuntimeError(done.stderr)
     tally = json.loads(done.stdout)
     message = tally["failures"][0].splitlines()[0] if tally["failures"] else ""
-    if message and "AssertionError" not in message:
-        raise RuntimeError(f"the schedules themselves fail: {message}")
     return Finding(tally["schedules"] if message else None, message, time.monotonic() - begin)
 
 
