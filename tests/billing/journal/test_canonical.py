@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
+from airflow_provider_rma.billing.evidence.chain import chain_tag
 from airflow_provider_rma.billing.journal.canonical import normalize_origin
 from airflow_provider_rma.billing.journal.engine import open_engine, write_transaction
 from airflow_provider_rma.billing.journal.migrations import STEPS, migrate
@@ -15,6 +18,22 @@ from airflow_provider_rma.billing.journal.store import Journal
 from tests.support.journal_databases import DATABASES, empty_database
 
 ORIGIN = "https://rma.example"
+
+SPELLINGS = (
+    f"{ORIGIN}:443",
+    "HTTPS://RMA.EXAMPLE",
+    f"{ORIGIN}.",
+    f"{ORIGIN}./",
+    "https://Rma.Example.:443/",
+)
+
+
+@st.composite
+def spellings(draw: st.DrawFn) -> str:
+    """The origin as somebody may write it."""
+    text = "".join(draw(st.sampled_from([char.lower(), char.upper()])) for char in ORIGIN)
+    ending = draw(st.sampled_from(["", "."])) + draw(st.sampled_from(["", ":443", ":0443"]))
+    return text + ending + draw(st.sampled_from(["", "/"]))
 
 
 @pytest.fixture(params=DATABASES)
@@ -96,3 +115,27 @@ def test_rows_of_other_services_stay_where_they_are(engine: sa.Engine) -> None:
 
 def test_what_is_no_origin_stays_as_it_is() -> None:
     assert normalize_origin("not a host/at all") == "not a host/at all"
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_rows_under_any_spelling_of_the_origin_are_found(engine: sa.Engine, spelling: str) -> None:
+    insert(engine, spelling, "r-1", "R-1", "created")
+    assert journal(engine).get(["r-1"])["r-1"].state == JournalState.CREATED
+    assert [event.after for event in journal(engine).history("R-1")] == [JournalState.CREATED]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_journal_opened_under_any_spelling_of_the_origin_is_the_same(tmp_path: Path, spelling: str) -> None:
+    opened = open_engine(f"sqlite:///{tmp_path / 'journal.db'}")
+    here = Journal(opened, base_url=ORIGIN, tenant="demo", kind="invoice", run="here")
+    there = Journal(opened, base_url=spelling, tenant="demo", kind="invoice", run="there")
+    assert here.claim("R-1", "h", None, settle_after=60) is not None
+    assert there.claim("R-1", "h", None, settle_after=60) is None
+    assert there.scope == here.scope
+    opened.dispose()
+
+
+@given(spellings())
+def test_every_spelling_of_an_origin_has_one_name(spelling: str) -> None:
+    assert normalize_origin(spelling) == ORIGIN
+    assert chain_tag(normalize_origin(spelling), "demo") == chain_tag(ORIGIN, "demo")
