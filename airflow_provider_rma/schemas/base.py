@@ -241,6 +241,8 @@ class EntitySchema(Schema):
         if not bare:
             return data
         renamed = {f"@{name}": data[name] for name in bare}
+        if any(data.get(name, value) != value for name, value in renamed.items()):
+            raise validation_error("states an attribute twice, with different values")
         return renamed | {key: value for key, value in data.items() if key not in bare}
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
