@@ -11,7 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.hooks.storage import open_plan
 from airflow_provider_rma.operators.base import airflow_errors
-from airflow_provider_rma.operators.parameters import CheckedOperator, check_parameters, check_rendered
+from airflow_provider_rma.operators.parameters import CheckedMixin, check_parameters, check_rendered
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_rma.billing.pages.statistics import PlanStatistics
 
 
-class RunMyAccountsApprovePlanOperator(CheckedOperator, ApprovalOperator):
+class RunMyAccountsApprovePlanOperator(CheckedMixin, ApprovalOperator):
     """Show a plan to a person and wait for approval, without a worker slot.
 
     What the person sees is made from the plan file itself, whose hash is checked before. Path and hash are kept before

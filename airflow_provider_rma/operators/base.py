@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_rma.exceptions import ConfigurationError, RunMyAccountsError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 from airflow_provider_rma.hooks.storage import find_source
-from airflow_provider_rma.operators.parameters import CheckedOperator, check_parameters, check_rendered
+from airflow_provider_rma.operators.parameters import CheckedMixin, check_parameters, check_rendered
 from airflow_provider_rma.schemas.date_range import DateRange
 from airflow_provider_rma.schemas.notation import PLAIN, Notation
 
@@ -81,7 +81,7 @@ def push_result(ti: Any, result: Mapping[str, Any]) -> None:
         log.exception("The result could not be pushed to XCom.")
 
 
-class TenantWriteOperator(CheckedOperator):
+class TenantWriteOperator(CheckedMixin, BaseOperator):
     """An operator that writes to the books of a tenant.
 
     :param rma_conn_id: connection of the tenant.

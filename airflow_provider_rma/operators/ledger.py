@@ -8,10 +8,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import BaseOperator
+
 from airflow_provider_rma.exceptions import DestinationError
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
 from airflow_provider_rma.operators.base import airflow_errors, attach_result, task_run
-from airflow_provider_rma.operators.parameters import CheckedOperator, check_parameters, check_period, check_rendered
+from airflow_provider_rma.operators.parameters import CheckedMixin, check_parameters, check_period, check_rendered
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_rma.ledger.result import LedgerResult
 
 
-class RunMyAccountsExtractLedgerOperator(CheckedOperator):
+class RunMyAccountsExtractLedgerOperator(CheckedMixin, BaseOperator):
     """Carry the general ledger into a warehouse, whole months at a time, each with a proof.
 
     Every month is read anew, held against the service's own balances, and replaced in one transaction, also if it has
@@ -214,7 +216,7 @@ class RunMyAccountsExtractLedgerOperator(CheckedOperator):
         return open_warehouse(str(self.destination), self.destination_conn_id, history=self.history)
 
 
-class RunMyAccountsEstimateLedgerOperator(CheckedOperator):
+class RunMyAccountsEstimateLedgerOperator(CheckedMixin, BaseOperator):
     """Say what an extract of the general ledger will take: requests, postings, hours.
 
     The first, the middle and the last month are read as the extract would read them, and the others are estimated from

@@ -17,8 +17,6 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.providers.common.compat.sdk import BaseOperator
-
 from airflow_provider_rma.billing.outcomes import Outcome
 from airflow_provider_rma.billing.records.parameters import check_encoding
 from airflow_provider_rma.exceptions import ConfigurationError
@@ -65,8 +63,8 @@ class Parameter:
     advice: str
 
 
-class CheckedOperator(BaseOperator):
-    """An operator whose parameters are checked also where it is mapped.
+class CheckedMixin:
+    """Mixin of an operator whose parameters are checked also where it is mapped.
 
     Airflow then makes no operator when it parses the DAG.
     """
@@ -78,7 +76,7 @@ class CheckedOperator(BaseOperator):
         :raises ConfigurationError: see :func:`check_parameters`.
         """
         check_parameters(cls, **{name: value for name, value in kwargs.items() if name in PARAMETERS})
-        return super().partial(**kwargs)
+        return super().partial(**kwargs)  # type: ignore[misc]
 
 
 #: Beginnings of addresses in which nothing may stand before the host; others may name an Airflow connection there.
