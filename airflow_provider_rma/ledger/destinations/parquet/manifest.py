@@ -25,6 +25,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.fault_points import reach
+from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.contract import CONTRACT_VERSION
 
 NAME = "manifest.json"
@@ -50,11 +51,14 @@ class Manifest:
     :param about: what the folder is for, e.g. tenant, month, verdicts; for people and programs that look in.
     :param files: by kind of file: name and number of rows of each.
     :param superseded: files that counted before, and since when (ISO time, UTC) they do not.
+    :param versions: the version of the contract that each file was written by; files of the same version have the same
+        columns. Absent for files that an earlier version of this package wrote.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
     files: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     superseded: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
 
     def names(self, kind: str) -> list[str]:
         """Names of the files of a kind."""
@@ -97,7 +101,23 @@ def read_manifest(fs: AbstractFileSystem, folder: str) -> Manifest | None:
             f"{folder}/{NAME} was written by a newer version of this provider (column contract {version}).",
             advice="Upgrade airflow-provider-rma.",
         )
-    return Manifest(text["about"], text["files"], text["superseded"])
+    return _from_dict(text)
+
+
+def _from_dict(text: dict[str, Any]) -> Manifest:
+    return Manifest(text["about"], text["files"], text["superseded"], text.get("versions", {}))
+
+
+def parse_manifest(content: object) -> Manifest | None:
+    """Parse a manifest of a version that this package knows; None for anything else, which is then to be read again."""
+    if not isinstance(content, bytes):
+        return None
+    try:
+        text = json.loads(content)
+        is_known = isinstance(text["contract"], int) and text["contract"] <= CONTRACT_VERSION
+        return _from_dict(text) if is_known else None
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def write_manifest(fs: AbstractFileSystem, folder: str, manifest: Manifest) -> None:
@@ -107,6 +127,7 @@ def write_manifest(fs: AbstractFileSystem, folder: str, manifest: Manifest) -> N
         "about": manifest.about,
         "files": manifest.files,
         "superseded": manifest.superseded,
+        "versions": manifest.versions,
     }
     write_json(fs, f"{folder}/{NAME}", content)
     reach("manifest.written")
@@ -172,15 +193,18 @@ def list_names(fs: AbstractFileSystem, folder: str) -> list[str]:
 
 
 def supersede(old: Manifest | None, new: Manifest, grace: timedelta) -> list[str]:
-    """Note in ``new`` which files of ``old`` no longer count.
+    """Note in ``new`` which files of ``old`` no longer count, and the versions of those that do.
 
     :param grace: how long a reader may still follow a manifest of before.
     :return: files that have not counted for longer than that and may be removed once ``new`` is in place.
     """
     now = datetime.now(UTC)
+    live = new.all_names()
+    known = old.all_names() if old else set()
+    new.versions = dict.fromkeys(sorted(live - known), contract.CONTRACT_VERSION)
     if old is None:
         return []
-    live = new.all_names()
+    new.versions |= {name: version for name, version in old.versions.items() if name in live}
     since = {**dict.fromkeys(sorted(old.all_names()), now.isoformat(timespec="seconds")), **old.superseded}
     new.superseded = {}
     expired = []

@@ -139,10 +139,7 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "int64": sqlalchemy.BigInteger(),
     "int32": sqlalchemy.Integer(),
     "int16": sqlalchemy.SmallInteger(),
-    "float64": sqlalchemy.Float(53).with_variant(
-        oracle.FLOAT(binary_precision=126),  # type: ignore[no-untyped-call]
-        "oracle",
-    ),
+    "float64": sqlalchemy.Float(53).with_variant(oracle.BINARY_DOUBLE(), "oracle"),
     "bool": sqlalchemy.Boolean(),
     "time": Instant(),
 }

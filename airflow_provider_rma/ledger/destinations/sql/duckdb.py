@@ -45,8 +45,11 @@ _ARRIVING = "airflow_provider_rma_arriving"
 _THREADS, _MEMORY = 2, "100MB"
 #: Waiting for the file: seconds before the second and at most between two tries.
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 2.0
-#: What DuckDB says while another process holds the file, or another connection of this process with other settings.
-_BUSY = ("Could not set lock", "different configuration")
+#: What DuckDB says while another process holds the file.
+_HELD_ELSEWHERE = "Could not set lock"
+#: What it says while this process has the file open with other settings (``read_only``, for example), or attached to
+#: another database. A connection with the same settings shares the file.
+_HELD_HERE = ("different configuration", "already attached", "Unique file handle conflict")
 
 #: Connections of one process share the database, so the file's own lock does not keep its threads apart.
 _process_locks: dict[str, threading.Lock] = {}
@@ -154,7 +157,7 @@ class DuckDbDestination(RelationalDestination):
         with _process_locks_guard:
             lock = _process_locks.setdefault(key, threading.Lock())
         if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise self._busy_error()
+            raise self._busy_error("another thread of this process")
         try:
             yield
         finally:
@@ -169,20 +172,21 @@ class DuckDbDestination(RelationalDestination):
                 _limit(connection)
                 return connection
             except duckdb.Error as error:
-                if not any(marker in str(error) for marker in _BUSY):
+                holder = _name_holder(error)
+                if not holder:
                     raise self._error_for(error) from error
                 if time.monotonic() + wait > deadline:
-                    raise self._busy_error() from error
+                    raise self._busy_error(holder) from error
             if not is_announced:
-                log.info("Waiting for %s, which another process holds.", self.location)
+                log.info("Waiting for %s, which %s holds.", self.location, holder)
                 is_announced = True
             # The jitter keeps several waiting processes from meeting again and again.
             time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
             wait = min(2 * wait, _LONGEST_WAIT)
 
-    def _busy_error(self) -> DestinationError:
+    def _busy_error(self, holder: str) -> DestinationError:
         return DestinationError(
-            f"{self.location} was held by another process for {self.lock_timeout:g} seconds.",
+            f"{self.location} was held by {holder} for {self.lock_timeout:g} seconds.",
             advice="DuckDB allows one writer and no reader beside it: close what has the file open, or try again.",
             retryable=True,
         )
@@ -263,6 +267,15 @@ class DuckDbTransaction(TextTransaction):
         read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
         for batch in read(_BATCH_ROWS):
             yield cast_batch(batch, schema)
+
+
+def _name_holder(error: duckdb.Error) -> str:
+    """Return who keeps DuckDB from opening the file; empty if that is not the reason."""
+    if _HELD_ELSEWHERE in str(error):
+        return "another process"
+    if any(words in str(error) for words in _HELD_HERE):
+        return "another connection of this process, which opened it read-only, with other settings or by ATTACH,"
+    return ""
 
 
 def _combine(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -184,3 +184,26 @@ def test_threads_of_one_process_may_share_the_file(path: Path) -> None:
         thread.join()
     with open_destination(str(path)) as destination:
         assert [destination.count_postings(f"t{n}", AUGUST) for n in range(4)] == [20] * 4
+
+
+def test_a_connection_of_this_process_with_the_same_settings_is_not_in_the_way(path: Path) -> None:
+    with duckdb.connect(str(path)) as holder:
+        with open_destination(str(path), lock_timeout=0.3) as destination:
+            load_window(destination, [posting("1000", 1), posting("1000", 2)], load="L2")
+        assert holder.execute("SELECT count(*) FROM rma.postings").fetchall() == [(2,)]
+
+
+@pytest.mark.parametrize("how", ["read-only", "settings", "attached"])
+def test_a_connection_of_this_process_that_is_in_the_way_is_called_so(path: Path, how: str) -> None:
+    if how == "attached":
+        holder = duckdb.connect()
+        holder.execute(f"ATTACH '{path}' AS books")
+    elif how == "settings":
+        holder = duckdb.connect(str(path), config={"threads": 3})
+    else:
+        holder = duckdb.connect(str(path), read_only=True)
+    with holder, pytest.raises(DestinationError, match="held by another connection of this process") as caught:
+        open_destination(str(path), lock_timeout=0.3).__enter__()
+    assert caught.value.retryable
+    with open_destination(str(path), lock_timeout=30) as destination:
+        assert destination.count_postings(TENANT, AUGUST) == 1
