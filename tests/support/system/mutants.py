@@ -96,6 +96,7 @@ MUTANTS = (
         "billing/planner.py",
         "for booked in islice(self.findings.repeated.values(), MAX_NAMED):",
         "for booked in islice(self.findings.repeated.values(), 0):",
+        is_quick=True,
     ),
     Mutant(
         "an error of ours after sending means that nothing was sent",
@@ -149,18 +150,14 @@ MUTANTS = (
         "client/config.py",
         "return canonical_origin(self.host)",
         'return self.host.strip().rstrip("/")',
-    ),
-    Mutant(
-        "interim answers are taken for the answer",
-        "client/deadline.py",
-        "if not 101 < status < 200:",
-        "if True:",
+        is_quick=True,
     ),
     Mutant(
         "the evidence of a run that was stopped lacks its documents",
         "billing/run_record.py",
         "return (result.as_dict() for result, _ in self.results())",
         "return (result.as_dict() for result, _ in self.results() if not self.stopped)",
+        is_quick=True,
     ),
 )
 
