@@ -75,10 +75,9 @@ class BillingRun(Generic[D]):
         The files are named by the plan's hash, so that no other plan takes their place. The plan itself is the last of
         them to have its name: it never stands without its page.
 
-        :raises StorageError: before anything is read, if the folder cannot be written.
+        :raises StorageError: before anything is read, if that folder or the temporary one cannot be written.
         """
         config, closed = self.kind.client.config, self.kind.policy.closed_until
-        self.folder.try_writing()
         try_temporary_folder()
         self.folder.try_writing()
         with WorkingSet[D]() as working_set:
