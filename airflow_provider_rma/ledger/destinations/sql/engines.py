@@ -50,6 +50,7 @@ def wrap_connection(connection: Any, dialect: str, paramstyle: str | None) -> En
             creator=lambda: connection,
             module=module,
             paramstyle=style,
+            future=True,
             poolclass=NullPool,
         )
     except (ArgumentError, NoSuchModuleError) as error:
