@@ -8,9 +8,12 @@ module                schemas
 ``customer``          ``CustomerSchema``
 ``invoice``           ``InvoiceSchema``, ``InvoicePartSchema``, ``IncomeEntrySchema``, ``TaxEntrySchema``
 ``part``              ``PartSchema`` (master data)
-``ledger``            ``ChartSchema``, ``TransactionSchema``, ``BalanceRowSchema``
+``ledger``            ``ChartSchema``, ``TransactionSchema``, ``BalanceRowSchema``, ``PositionalBalanceRowSchema``
 ``organisation``      ``DepartmentSchema``, ``ProjectSchema``
-``payment``           ``PaymentSchema``
+``payment``           ``PaymentSchema``, ``PayablePaymentSchema``
+``vendor``            ``VendorSchema``
+``payable``           ``PayableSchema``, ``ExpenseEntrySchema`` (vendor invoices)
+``receipt``           ``ReceiptSchema`` (uploaded documents)
 ====================  ==============================================================================
 
 An *entity* is a plain ``dict`` with RMA's own field names, attributes without ``@``, amounts as ``Decimal``, dates as

@@ -61,13 +61,16 @@ class CalendarDate(RmaField):
 
     :param is_timestamp: documented as a point in time of which RMA needs the day: any time of day is accepted, and
         without ``input_timezone`` the day is the one that is written, in the time stamp's own offset.
+    :param is_swiss_instant: documented as a point in time whose day decides the accounting period: any time of day is
+        accepted, and without ``input_timezone`` the day is the one in Switzerland, as for the service.
     """
 
     kind = "date"
 
-    def __init__(self, *, is_timestamp: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, is_timestamp: bool = False, is_swiss_instant: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.is_timestamp = is_timestamp
+        self.timezone = _ZURICH if is_swiss_instant else None
 
     def read_user(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -109,7 +112,7 @@ class CalendarDate(RmaField):
             raise validation_error("is an empty time stamp", "give a date or None")
         if stamp.time() == _MIDNIGHT:
             return stamp.date()
-        zone: str | None = getattr(self.parent, "input_timezone", None)
+        zone: str | None = getattr(self.parent, "input_timezone", None) or self.timezone
         if zone is None and self.is_timestamp:
             return stamp.date()
         if zone is None:

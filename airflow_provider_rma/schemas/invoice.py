@@ -14,8 +14,9 @@ from airflow_provider_rma.schemas.nested import Nested, WrappedList
 from airflow_provider_rma.schemas.problems import Problem
 from airflow_provider_rma.schemas.text import AccountNumber, AccountNumbers, Choice, Currency, Identifier, Text
 
-#: A total that RMA would ignore is refused: the user may rely on it.
-_TOTAL = "leave it out; to have the total checked, give expected_amount"
+#: A total or an amount paid that RMA would ignore is refused: the user may rely on it.
+CANNOT_GIVE_TOTAL = "leave it out; to have the total checked, give expected_amount"
+CANNOT_GIVE_PAID = "leave it out; payments are booked by themselves"
 
 
 class InvoicePartSchema(EntitySchema):
@@ -83,9 +84,9 @@ class InvoiceSchema(EntitySchema):
     department = Text(note="on write name--id, on read the name")
     dcn = Text(note="QR reference; if empty RMA builds it from the number, which must then be digits only")
     language_code = Text(note="language of the template")
-    amount = Money(read_only=True, refused=_TOTAL, note="total with tax")
-    netamount = Money(read_only=True, refused=_TOTAL, note="total without tax")
-    paid = Money(read_only=True, refused="leave it out; payments are booked by themselves", note="paid so far")
+    amount = Money(read_only=True, refused=CANNOT_GIVE_TOTAL, note="total with tax")
+    netamount = Money(read_only=True, refused=CANNOT_GIVE_TOTAL, note="total without tax")
+    paid = Money(read_only=True, refused=CANNOT_GIVE_PAID, note="paid so far")
     customer = Nested(CustomerSchema, note="complete record: creates the customer or overwrites it")
     customernumber = Identifier(32, note="refers to an existing customer")
     parts = WrappedList(InvoicePartSchema, "part", note="article method")
@@ -97,7 +98,7 @@ class InvoiceSchema(EntitySchema):
         customer = _customer_problem(given)
         if customer:
             found["customernumber"] = [customer]
-        for name, problem in _method_problems(given):
+        for name, problem in find_method_problems(given, "incomeentries"):
             found.setdefault(name, []).append(problem)
         return found
 
@@ -111,21 +112,27 @@ def _customer_problem(given: Mapping[str, Any]) -> Problem | None:
     return None
 
 
-def _method_problems(given: Mapping[str, Any]) -> list[tuple[str, Problem]]:
-    booked = [name for name in ("incomeentries", "taxentries") if name in given]
+def find_method_problems(given: Mapping[str, Any], entries: str) -> list[tuple[str, Problem]]:
+    """Find out whether a document uses neither of the two methods, or both.
+
+    :param given: its fields that have a value.
+    :param entries: list of the booking method: ``incomeentries`` or ``expenseentries``.
+    """
+    booked = [name for name in (entries, "taxentries") if name in given]
     if "parts" in given and booked:
         text = f"is given together with {' and '.join(booked)}"
-        return [("parts", Problem(text, "use parts (articles), or incomeentries with taxentries (booking), not both"))]
-    if "parts" in given or "incomeentries" in given:
+        return [("parts", Problem(text, f"use parts (articles), or {entries} with taxentries (booking), not both"))]
+    if "parts" in given or entries in given:
         return []
     if booked:
-        return [("taxentries", Problem("is given without incomeentries", "add the income entries that are taxed"))]
+        kind = entries.removesuffix("entries")
+        return [("taxentries", Problem(f"is given without {entries}", f"add the {kind} entries that are taxed"))]
     return [
         (
             "parts",
             Problem(
                 "is missing: the invoice has no lines",
-                "give at least one line, in parts (articles) or in incomeentries (booking)",
+                f"give at least one line, in parts (articles) or in {entries} (booking)",
             ),
         )
     ]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from marshmallow import pre_load
+
 from airflow_provider_rma.schemas.amounts import Balance, Money
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.dates import CalendarDate
-from airflow_provider_rma.schemas.fields import Boolean, Integer, Undocumented
+from airflow_provider_rma.schemas.fields import Boolean, Direction, Integer, Undocumented
 from airflow_provider_rma.schemas.nested import Nested
 from airflow_provider_rma.schemas.organisation import DepartmentSchema
+from airflow_provider_rma.schemas.problems import validation_error
 from airflow_provider_rma.schemas.text import AccountNumber, Choice, Identifier, Text
 
 
@@ -58,3 +64,34 @@ class BalanceRowSchema(EntitySchema):
     accountnumber = Identifier(32)
     accountname = Text()
     amount = Balance(note="four decimals; the sign convention is an unknown of the interface")
+
+
+class PositionalBalanceRowSchema(EntitySchema):
+    """A row of the trial balance in its first version (``gl/saldo``): number, name and balance by position only.
+
+    As an entity it has the fields of :class:`BalanceRowSchema`; on the wire they are ``{"column": [...]}`` (seen in a
+    client).
+    """
+
+    entity = "row"
+    key = "accountnumber"
+
+    accountnumber = Identifier(32, required=True)
+    accountname = Text(required=True)
+    amount = Balance(required=True)
+
+    def write_fields(self, entity: Mapping[str, Any]) -> dict[str, Any]:
+        written = super().write_fields(entity)
+        return {"column": [written.get(name, "") for name in self.fields]}
+
+    @pre_load
+    def _name_columns(self, data: Any, **_: Any) -> Any:
+        if self.direction is Direction.USER or not isinstance(data, Mapping) or "column" not in data:
+            return data
+        columns = data["column"]
+        if not isinstance(columns, list) or len(columns) != len(self.fields):
+            raise validation_error("has not the three columns number, name and balance")
+        return dict(zip(self.fields, columns, strict=True))
+
+    def find_undeclared(self, mapped: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+        return super().find_undeclared({name: value for name, value in mapped.items() if name != "column"}, prefix)

@@ -13,15 +13,24 @@ from airflow_provider_rma.exceptions import InvalidInputError
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.invoice import InvoicePartSchema, InvoiceSchema
-from airflow_provider_rma.schemas.ledger import BalanceRowSchema, ChartSchema, TransactionSchema
+from airflow_provider_rma.schemas.ledger import (
+    BalanceRowSchema,
+    ChartSchema,
+    PositionalBalanceRowSchema,
+    TransactionSchema,
+)
 from airflow_provider_rma.schemas.organisation import DepartmentSchema, ProjectSchema
 from airflow_provider_rma.schemas.part import PartSchema
-from airflow_provider_rma.schemas.payment import PaymentSchema
+from airflow_provider_rma.schemas.payable import PayableSchema
+from airflow_provider_rma.schemas.payment import PayablePaymentSchema, PaymentSchema
+from airflow_provider_rma.schemas.receipt import ReceiptSchema
+from airflow_provider_rma.schemas.vendor import VendorSchema
 from tests.support.any_object import OBJECTS, STRANGE, Hostile, HostileMapping, records
 
 SCHEMAS: tuple[EntitySchema, ...] = (
     InvoiceSchema(), CustomerSchema(), InvoicePartSchema(), PartSchema(), PaymentSchema(), TransactionSchema(),
-    ChartSchema(), BalanceRowSchema(), DepartmentSchema(), ProjectSchema(),
+    ChartSchema(), BalanceRowSchema(), PositionalBalanceRowSchema(), DepartmentSchema(), ProjectSchema(),
+    PayablePaymentSchema(), VendorSchema(), PayableSchema(), ReceiptSchema(),
 )  # fmt: skip
 BY_NAME = pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: type(schema).__name__)
 VALID: dict[str, Any] = {

@@ -16,10 +16,11 @@ from airflow_provider_rma.schemas import dates
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.date_range import EARLIEST_DAY, LATEST_DAY, PLAUSIBLE, DateRange
 from airflow_provider_rma.schemas.invoice import InvoicePartSchema
+from airflow_provider_rma.schemas.ledger import TransactionSchema
 from airflow_provider_rma.schemas.payment import PaymentSchema
 
-SCHEMA = PaymentSchema()
-PAYMENT = {"amount_paid": "1", "payment_accno": "1090"}
+SCHEMA = TransactionSchema()
+KEY = {"entry_id": "1"}
 ZURICH = pendulum.timezone("Europe/Zurich")
 
 
@@ -35,14 +36,14 @@ def worker_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def from_user(value: object, **options: str) -> object:
-    return SCHEMA.from_user({**PAYMENT, "datepaid": value}, **options)["datepaid"]
+    return SCHEMA.from_user({"transdate": value}, **options)["transdate"]
 
 
 def refusal(value: object, **options: str) -> str:
     with pytest.raises(InvalidInputError) as caught:
         from_user(value, **options)
     (problem,) = caught.value.problems
-    assert problem.path == "payment: datepaid"
+    assert problem.path == "transaction: transdate"
     assert str(value) not in str(caught.value)
     return f"{problem.problem}; {problem.remedy}"
 
@@ -62,7 +63,7 @@ def refusal(value: object, **options: str) -> str:
     ],
 )
 def test_days_are_written_as_swiss_midnight(day: date, written: str) -> None:
-    assert SCHEMA.to_wire({"datepaid": day})["datepaid"] == written
+    assert SCHEMA.to_wire({"transdate": day})["transdate"] == written
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def test_days_are_written_as_swiss_midnight(day: date, written: str) -> None:
     ],
 )
 def test_the_day_on_the_wire_is_never_converted(text: str) -> None:
-    assert SCHEMA.from_wire({"datepaid": text})["datepaid"] == date(2012, 8, 6)
+    assert SCHEMA.from_wire({**KEY, "transdate": text})["transdate"] == date(2012, 8, 6)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +89,8 @@ def test_the_day_on_the_wire_is_never_converted(text: str) -> None:
 )
 def test_an_unreadable_date_names_the_field_only(text: str) -> None:
     with pytest.raises(UnexpectedResponseError) as caught:
-        SCHEMA.from_wire({"datepaid": text}, path="payment[3]")
-    assert "payment[3]: datepaid: cannot be read as a date" in str(caught.value)
+        SCHEMA.from_wire({**KEY, "transdate": text}, path="transaction[3]")
+    assert "transaction[3]: transdate: cannot be read as a date" in str(caught.value)
     assert text not in str(caught.value) or text == "x"
 
 
@@ -182,9 +183,9 @@ def test_instants_become_the_day_in_zurich(stamp: datetime) -> None:
 
 def test_a_range_widens_or_narrows_what_is_accepted() -> None:
     wide = DateRange(date(1950, 1, 1), date(2999, 12, 31))
-    assert SCHEMA.from_user({**PAYMENT, "datepaid": "2999-12-31"}, date_range=wide)["datepaid"] == date(2999, 12, 31)
+    assert SCHEMA.from_user({"transdate": "2999-12-31"}, date_range=wide)["transdate"] == date(2999, 12, 31)
     with pytest.raises(InvalidInputError, match="lies outside of 1950-01-01 to 2999-12-31"):
-        SCHEMA.from_user({**PAYMENT, "datepaid": "1949-12-31"}, date_range=wide)
+        SCHEMA.from_user({"transdate": "1949-12-31"}, date_range=wide)
 
 
 @pytest.mark.parametrize(
@@ -221,3 +222,22 @@ def test_a_documented_time_stamp_is_its_own_calendar_day(value: object) -> None:
 def test_a_documented_time_stamp_is_converted_where_a_zone_is_given() -> None:
     line = {"partnumber": "A", "quantity": 1, "sellprice": 1, "price_update": "2024-04-02T23:30:00Z"}
     assert InvoicePartSchema().from_user(line, input_timezone="Europe/Zurich")["price_update"] == date(2024, 4, 3)
+
+
+@pytest.mark.parametrize(
+    ("stamp", "day"),
+    [
+        ("2011-11-23T10:39:17.945+01:00", date(2011, 11, 23)),
+        ("2025-03-31", date(2025, 3, 31)),
+        ("2025-03-31T00:00:00+02:00", date(2025, 3, 31)),
+        ("2025-03-31T23:59:59", date(2025, 3, 31)),
+        ("2025-03-31T21:59:59Z", date(2025, 3, 31)),
+        ("2025-03-31T22:30:00Z", date(2025, 4, 1)),
+        ("2025-12-31T22:59:59Z", date(2025, 12, 31)),
+        ("2025-12-31T23:30:00+00:00", date(2026, 1, 1)),
+        (datetime(2025, 12, 31, 23, 30, tzinfo=UTC), date(2026, 1, 1)),
+    ],
+)
+def test_the_time_stamp_of_a_payment_counts_as_its_swiss_day(stamp: object, day: date) -> None:
+    payment = {"amount_paid": "1", "payment_accno": "1090", "datepaid": stamp}
+    assert PaymentSchema().from_user(payment)["datepaid"] == day

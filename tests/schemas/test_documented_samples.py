@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.client.codecs.bodies import decode
+from airflow_provider_rma.client.codecs.wire import ContentType
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from airflow_provider_rma.schemas.payment import PaymentSchema
+from airflow_provider_rma.schemas.payable import PayableSchema
+from airflow_provider_rma.schemas.payment import PayablePaymentSchema, PaymentSchema
 from tests.support.payloads import OURS, Payloads
 
 INVOICES = pytest.mark.parametrize(
@@ -105,6 +107,43 @@ def test_payments(payloads: Payloads, name: str) -> None:
     assert payment["payment_accno"] == account
     assert payment["datepaid"] == day
     assert PaymentSchema().to_wire(payment)["amount_paid"] == amount
+
+
+@pytest.mark.parametrize("schema", [PaymentSchema(), PayablePaymentSchema()], ids=lambda schema: type(schema).__name__)
+@pytest.mark.parametrize("form", ["json", "xml"])
+@pytest.mark.parametrize("name", OURS.payments)
+def test_payments_are_valid_input_as_they_stand(
+    payloads: Payloads, name: str, form: ContentType, schema: PaymentSchema
+) -> None:
+    body = payloads.read(name.replace(".json", f".{form}"))
+    payment = schema.from_user(decode(body, form, "payment"))
+    amount, account, day = payloads.payments[name]
+    expected = (Decimal(amount), account, day)
+    assert (payment["amount_paid"], payment["payment_accno"], payment["datepaid"]) == expected
+
+
+def test_a_listed_payment_is_valid_input_without_what_rma_sets(
+    payloads: Payloads, caplog: pytest.LogCaptureFixture
+) -> None:
+    listed = payloads.mapped("invoice-payment-list.json")["payment"][0] | {"id": "7", "flag": "EVEN"}
+    with caplog.at_level("INFO"):
+        payment = PaymentSchema().from_user(listed)
+    assert not {"id", "flag"} & set(payment)
+    assert "payment: id is set by RMA" in caplog.text
+    assert "payment: flag is set by RMA" in caplog.text
+
+
+def test_the_payable_reads_as_it_says_and_is_written_as_documented(payloads: Payloads) -> None:
+    mapped = decode(payloads.read("payable-partial.xml"), "xml", "payable")
+    seen: set[str] = set()
+    payable = PayableSchema().from_wire(mapped, unknown_fields=seen)
+    assert seen == set()
+    for name in ("amount", "netamount", "paid"):
+        assert payable[name] == Decimal(mapped[name])
+    assert payable["paymentAccno"] == "1020"
+    assert payable["transdate"] == date.fromisoformat(mapped["transdate"][:10])
+    assert payable["vendor"]["terms"] == int(mapped["vendor"]["terms"])
+    assert json.dumps(PayableSchema().to_wire(payable)) == json.dumps(mapped)
 
 
 def test_payment_list(payloads: Payloads) -> None:

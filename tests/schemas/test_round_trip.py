@@ -10,13 +10,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_rma.client.codecs.bodies import decode, encode
+from airflow_provider_rma.client.codecs.wire import ContentType
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from airflow_provider_rma.schemas.ledger import BalanceRowSchema, ChartSchema, TransactionSchema
+from airflow_provider_rma.schemas.ledger import (
+    BalanceRowSchema,
+    ChartSchema,
+    PositionalBalanceRowSchema,
+    TransactionSchema,
+)
 from airflow_provider_rma.schemas.organisation import DepartmentSchema, ProjectSchema
 from airflow_provider_rma.schemas.part import PartSchema
-from airflow_provider_rma.schemas.payment import PaymentSchema
+from airflow_provider_rma.schemas.payable import PayableSchema
+from airflow_provider_rma.schemas.payment import PayablePaymentSchema, PaymentSchema
+from airflow_provider_rma.schemas.receipt import ReceiptSchema
+from airflow_provider_rma.schemas.vendor import VendorSchema
 from tests.support.schema_strategies import records
 
 SCHEMAS = [
@@ -26,14 +36,19 @@ SCHEMAS = [
         InvoiceSchema,
         PartSchema,
         PaymentSchema,
+        PayablePaymentSchema,
+        VendorSchema,
+        PayableSchema,
+        ReceiptSchema,
         ChartSchema,
         TransactionSchema,
         BalanceRowSchema,
+        PositionalBalanceRowSchema,
         DepartmentSchema,
         ProjectSchema,
     )
 ]
-every_schema = pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.entity)
+every_schema = pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: type(schema).__name__)
 often = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -57,6 +72,18 @@ def test_an_entity_survives_the_wire(schema: EntitySchema, data: st.DataObject) 
     assert schema.from_wire(mapped) == entity
     assert schema.from_wire(json.loads(json.dumps(mapped))) == entity
     assert all(isinstance(leaf, str) for leaf in leaves(mapped))
+
+
+@every_schema
+@pytest.mark.parametrize("form", ["json", "xml"])
+@given(data=st.data())
+@often
+def test_an_entity_survives_both_content_types(schema: EntitySchema, form: ContentType, data: st.DataObject) -> None:
+    entity = schema.from_user(data.draw(records(type(schema))))
+    body = encode(schema.to_wire(entity), form, "entity")
+    unknown_fields: set[str] = set()
+    assert schema.from_wire(decode(body, form, "entity"), unknown_fields=unknown_fields) == entity
+    assert unknown_fields == set()
 
 
 @every_schema

@@ -13,6 +13,7 @@ from airflow_provider_rma.schemas.fields import Integer
 from airflow_provider_rma.schemas.invoice import IncomeEntrySchema, InvoicePartSchema, InvoiceSchema, TaxEntrySchema
 from airflow_provider_rma.schemas.keys import find_number_problem
 from airflow_provider_rma.schemas.nested import NestedField, WrappedList
+from airflow_provider_rma.schemas.payable import ExpenseEntrySchema, PayableSchema
 
 LETTERS = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff")
 VISIBLE = st.characters(categories=("L", "M", "N", "P", "S", "Zs"))
@@ -74,6 +75,8 @@ def records(schema: type[EntitySchema]) -> st.SearchStrategy[dict[str, Any]]:
     """Valid input for a schema: every required field, any of the others, nothing read-only."""
     if schema is InvoiceSchema:
         return invoices()
+    if schema is PayableSchema:
+        return payables()
     return _records(schema, skip=frozenset())
 
 
@@ -95,9 +98,22 @@ def invoices(draw: st.DrawFn) -> dict[str, Any]:
     invoice.pop("customer" if draw(st.booleans()) else "customernumber", None)
     if "customer" not in invoice and "customernumber" not in invoice:
         invoice["customernumber"] = draw(keys(InvoiceSchema._declared_fields["customernumber"]))
-    if draw(st.booleans()):
-        invoice["parts"] = draw(st.lists(records(InvoicePartSchema), min_size=1, max_size=3))
-    else:
-        invoice["incomeentries"] = draw(st.lists(records(IncomeEntrySchema), min_size=1, max_size=3))
-        invoice["taxentries"] = draw(st.lists(records(TaxEntrySchema), max_size=2))
+    _draw_lines(draw, invoice, "incomeentries", IncomeEntrySchema)
     return invoice
+
+
+@st.composite
+def payables(draw: st.DrawFn) -> dict[str, Any]:
+    """Vendor invoices of both methods."""
+    payable = draw(_records(PayableSchema, frozenset({"parts", "expenseentries", "taxentries"})))
+    _draw_lines(draw, payable, "expenseentries", ExpenseEntrySchema)
+    return payable
+
+
+def _draw_lines(draw: st.DrawFn, document: dict[str, Any], entries: str, entry: type[EntitySchema]) -> None:
+    """Give a document the lines of one of the two methods."""
+    if draw(st.booleans()):
+        document["parts"] = draw(st.lists(records(InvoicePartSchema), min_size=1, max_size=3))
+    else:
+        document[entries] = draw(st.lists(records(entry), min_size=1, max_size=3))
+        document["taxentries"] = draw(st.lists(records(TaxEntrySchema), max_size=2))
