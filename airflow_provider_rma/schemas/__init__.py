@@ -11,8 +11,7 @@ module                schemas
 ``ledger``            ``ChartSchema``, ``TransactionSchema``, ``BalanceRowSchema``, ``PositionalBalanceRowSchema``
 ``organisation``      ``DepartmentSchema``, ``ProjectSchema``
 ``payment``           ``PaymentSchema``, ``PayablePaymentSchema``
-``vendor``            ``VendorSchema``
-``payable``           ``PayableSchema``, ``ExpenseEntrySchema`` (vendor invoices)
+``purchases``         ``VendorSchema``, ``PayableSchema``, ``ExpenseEntrySchema``
 ``receipt``           ``ReceiptSchema`` (uploaded documents)
 ====================  ==============================================================================
 

@@ -21,10 +21,9 @@ from airflow_provider_rma.schemas.ledger import (
 )
 from airflow_provider_rma.schemas.organisation import DepartmentSchema, ProjectSchema
 from airflow_provider_rma.schemas.part import PartSchema
-from airflow_provider_rma.schemas.payable import PayableSchema
 from airflow_provider_rma.schemas.payment import PayablePaymentSchema, PaymentSchema
+from airflow_provider_rma.schemas.purchases import PayableSchema, VendorSchema
 from airflow_provider_rma.schemas.receipt import ReceiptSchema
-from airflow_provider_rma.schemas.vendor import VendorSchema
 from tests.support.any_object import OBJECTS, STRANGE, Hostile, HostileMapping, records
 
 SCHEMAS: tuple[EntitySchema, ...] = (

@@ -12,8 +12,8 @@ import pytest
 from airflow_provider_rma.client.codecs.bodies import decode
 from airflow_provider_rma.client.codecs.wire import ContentType
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from airflow_provider_rma.schemas.payable import PayableSchema
 from airflow_provider_rma.schemas.payment import PayablePaymentSchema, PaymentSchema
+from airflow_provider_rma.schemas.purchases import PayableSchema
 from tests.support.payloads import OURS, Payloads
 
 INVOICES = pytest.mark.parametrize(

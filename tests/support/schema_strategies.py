@@ -13,7 +13,7 @@ from airflow_provider_rma.schemas.fields import Integer
 from airflow_provider_rma.schemas.invoice import IncomeEntrySchema, InvoicePartSchema, InvoiceSchema, TaxEntrySchema
 from airflow_provider_rma.schemas.keys import find_number_problem
 from airflow_provider_rma.schemas.nested import NestedField, WrappedList
-from airflow_provider_rma.schemas.payable import ExpenseEntrySchema, PayableSchema
+from airflow_provider_rma.schemas.purchases import ExpenseEntrySchema, PayableSchema
 
 LETTERS = st.characters(exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff")
 VISIBLE = st.characters(categories=("L", "M", "N", "P", "S", "Zs"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_rma.exceptions import InvalidInputError
-from airflow_provider_rma.schemas.payable import PayableSchema
+from airflow_provider_rma.schemas.purchases import PayableSchema
 
 PAYABLE = PayableSchema()
 LINE = {"partnumber": "A-1", "quantity": 1, "sellprice": "10.00"}
