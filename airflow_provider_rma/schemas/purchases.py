@@ -1,4 +1,4 @@
-"""Vendors and vendor invoices ("payables"), these in both methods: by articles, or booked with accounts and tax amounts.
+"""Vendors and vendor invoices ("payables"), by articles, or booked with accounts and tax amounts.
 
 Only reading is well known; the documented entities name mandatory fields, so they can be written as well (inferred).
 The limits of vendors are those of customers, which share the ledger's columns.
