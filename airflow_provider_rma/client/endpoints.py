@@ -1,184 +1,22 @@
-"""The part of the RMA interface that is used here, each endpoint described once.
-
-Building a request and decoding a response are pure: they do no I/O and hold no state. Any transport can execute them.
-"""
+"""The usable endpoints of the RMA interface, each described once."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from functools import cached_property
-from string import Formatter
-from typing import Any, Literal
-from urllib.parse import quote, urlencode
-
-from airflow_provider_rma.client.codecs.bodies import (
-    COUNT,
-    ItemStream,
-    decode,
-    encode,
-    iter_decode,
-    list_items,
-    parse_count,
-    read_attributes,
-)
-from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
-from airflow_provider_rma.client.errors import count_mismatch_error, unexpected_error
-from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
-from airflow_provider_rma.schemas.base import EntitySchema
+from airflow_provider_rma.client.codecs.bodies import ANY_ROOT
+from airflow_provider_rma.client.endpoint import Endpoint
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from airflow_provider_rma.schemas.ledger import BalanceRowSchema, ChartSchema, TransactionSchema
+from airflow_provider_rma.schemas.ledger import (
+    BalanceRowSchema,
+    ChartSchema,
+    PositionalBalanceRowSchema,
+    TransactionSchema,
+)
 from airflow_provider_rma.schemas.organisation import DepartmentSchema, ProjectSchema
 from airflow_provider_rma.schemas.part import PartSchema
-
-Method = Literal["GET", "POST"]
-
-MEDIA_TYPES: Mapping[ContentType, str] = {"json": "application/json", "xml": "application/xml"}
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request, ready to be sent below the tenant's address.
-
-    :param path: percent-encoded, begins with ``/``, without query.
-    :param query: names and texts, not yet encoded.
-    :param body: None for a GET; may hold personal data and is never shown.
-    """
-
-    method: Method
-    path: str
-    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = field(default=None, repr=False)
-
-    @property
-    def target(self) -> str:
-        """Path and query as they stand in the request line."""
-        return f"{self.path}?{urlencode(self.query, quote_via=quote)}" if self.query else self.path
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """One endpoint of the interface.
-
-    :param name: what it is called here.
-    :param path: template below the tenant, with ``{name}`` for a path segment.
-    :param query: query parameters it knows.
-    :param schema_class: schema of the entity that is sent or received.
-    :param request_root: XML root of the request body; None without a body.
-    :param response_root: XML root of the response; None if the response has no body.
-    :param response_item: member that repeats in a list response; None for a single entity.
-    :param success: statuses that are documented or seen for success; any other 2xx counts as well.
-    :param evidence: how well the endpoint is known, and from where.
-    """
-
-    name: str
-    method: Method
-    path: str
-    evidence: str
-    schema_class: type[EntitySchema]
-    query: tuple[str, ...] = ()
-    request_root: str | None = None
-    response_root: str | None = None
-    response_item: str | None = None
-    success: tuple[int, ...] = (200,)
-
-    def request(
-        self,
-        content_type: ContentType,
-        segments: Mapping[str, str] | None = None,
-        query: Mapping[str, Any] | None = None,
-        entity: Mapping[str, Any] | None = None,
-    ) -> Request:
-        """Build the request.
-
-        :param segments: values of the path's placeholders, as the service knows them; encoded here.
-        :param query: values of query parameters; None leaves one out.
-        :param entity: what to send, as the schema's ``from_user`` gave it.
-        :raises InvalidInputError: for a segment that cannot stand in a path, or text that cannot be carried.
-        """
-        headers = {"Accept": MEDIA_TYPES[content_type]}
-        body = None
-        if self.request_root is not None:
-            body = encode(self.schema.to_wire(entity or {}), content_type, self.request_root)
-            headers["Content-Type"] = MEDIA_TYPES[content_type]
-        return Request(self.method, self._path(segments or {}), self._query(query or {}), headers, body)
-
-    @cached_property
-    def schema(self) -> EntitySchema:
-        """The schema, made when it is first needed."""
-        return self.schema_class()
-
-    def decode(self, body: bytes, content_type: ContentType) -> Mapped:
-        """The mapped form of one entity. Errors as of :func:`~airflow_provider_rma.client.codecs.bodies.decode`."""
-        mapped = decode(body, content_type, self.response_root or "")
-        if not mapped:
-            raise unexpected_error("the response is an entity without any field")
-        return mapped
-
-    def decode_list(self, body: bytes, content_type: ContentType) -> list[Any]:
-        """The mapped forms of a list response, held as a whole.
-
-        :raises IncompleteResponseError: if it announces another number of them.
-        """
-        mapped, item = decode(body, content_type, self.response_root or ""), self.response_item or ""
-        items = list_items(mapped, item)
-        announced = parse_count(read_attributes(mapped, item).get(COUNT, ""))
-        if announced is not None and announced != len(items):
-            raise count_mismatch_error(announced, len(items))
-        return items
-
-    def iter_decode(self, chunks: Iterable[bytes], content_type: ContentType) -> ItemStream:
-        """The mapped forms of a list response, one at a time."""
-        return iter_decode(chunks, content_type, self.response_root or "", self.response_item or "")
-
-    def _path(self, segments: Mapping[str, str]) -> str:
-        names = [name for _, name, _, _ in Formatter().parse(self.path) if name]
-        return self.path.format(**{name: encode_segment(segments[name], name) for name in names})
-
-    def _query(self, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-        unknown = set(values) - set(self.query)
-        if unknown:
-            raise ValueError(f"{self.name} has no query parameter {sorted(unknown)}")
-        return tuple((name, query_text(values[name], name)) for name in self.query if values.get(name) is not None)
-
-
-def encode_segment(value: str, name: str) -> str:
-    """A number as one segment of a path: everything but ``A-Z a-z 0-9 . _ ~ -`` is percent-encoded.
-
-    Whether the service understands ``%2F`` is not known; a proxy may refuse it.
-
-    :raises InvalidInputError: for text that is empty, ``.`` or ``..`` (they would change the path), or holds control
-        characters.
-    """
-    remedy = "give the number as the service knows it"
-    if not isinstance(value, str) or not value.strip():
-        raise InvalidInputError([FieldProblem(name, "is empty", remedy)])
-    if value in (".", ".."):
-        raise InvalidInputError([FieldProblem(name, "is a dot segment, which would change the path", remedy)])
-    if re.search("[\x00-\x1f\x7f\ud800-\udfff]", value):
-        raise InvalidInputError([FieldProblem(name, "has a control character", remedy)])
-    return quote(value, safe="")
-
-
-def query_text(value: Any, name: str) -> str:
-    """A query value in the documented form: ``yyyy-MM-dd``, ``true``/``false``, or text.
-
-    :raises InvalidInputError: for a date with a time: it would be ambiguous which day is meant.
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        raise InvalidInputError([FieldProblem(name, "is a time, not a day", "give a date")])
-    if isinstance(value, date):
-        return value.isoformat()
-    if not isinstance(value, str):
-        raise InvalidInputError([FieldProblem(name, f"is a {type(value).__name__}", "give text, a date or a boolean")])
-    return value
-
+from airflow_provider_rma.schemas.payment import PayablePaymentSchema, PaymentSchema
+from airflow_provider_rma.schemas.purchases import PayableSchema, VendorSchema
+from airflow_provider_rma.schemas.receipt import ReceiptSchema
 
 LIST_CUSTOMERS = Endpoint(
     "list customers", "GET", "/customers", "documented; seen in clients",
@@ -209,6 +47,55 @@ GET_INVOICE = Endpoint(
     "get an invoice", "GET", "/invoices/{invnumber}", "documented; seen in clients",
     InvoiceSchema, response_root="invoice",
 )  # fmt: skip
+GET_INVOICE_PDF = Endpoint(
+    "get an invoice as PDF", "GET", "/invoices/{invnumber}/pdf", "documented; seen in clients",
+    InvoiceSchema, query=("formname", "language_code"), media_type="application/pdf",
+)  # fmt: skip
+GET_INVOICE_HTML = Endpoint(
+    "get an invoice as HTML", "GET", "/invoices/{invnumber}/html", "documented",
+    InvoiceSchema, query=("formname", "language_code"), media_type="text/html",
+)  # fmt: skip
+PAY_INVOICE = Endpoint(
+    "post a payment of an invoice", "POST", "/invoices/{invnumber}/payments", "documented; seen in clients",
+    PaymentSchema, request_root="payment", response_root="payment", success=(200, 204),
+)  # fmt: skip
+LIST_PAYMENTS = Endpoint(
+    "list payments of invoices", "GET", "/invoices/payment_list", "documented",
+    PaymentSchema, query=("processed",), response_root="payments", response_item="payment",
+)  # fmt: skip
+SET_AS_PROCESSED = Endpoint(
+    "mark payments as processed", "POST", "/invoices/set_as_processed", "documented; its response is inferred",
+    PaymentSchema, form="application/x-www-form-urlencoded", success=(204, 200),
+)  # fmt: skip
+LIST_PAYABLES = Endpoint(
+    "list vendor invoices", "GET", "/payables", "seen in clients",
+    PayableSchema, query=("from", "to"), response_root="payables", response_item="payable",
+)  # fmt: skip
+CREATE_PAYABLE = Endpoint(
+    "create a vendor invoice", "POST", "/payables", "inferred: the entity is documented, the request is not",
+    PayableSchema, request_root="payable", success=(204, 200), is_inferred=True,
+)  # fmt: skip
+GET_PAYABLE = Endpoint(
+    "get a vendor invoice", "GET", "/payables/{invnumber}", "inferred from invoices",
+    PayableSchema, response_root="payable", is_inferred=True,
+)  # fmt: skip
+PAY_PAYABLE = Endpoint(
+    "post a payment of a vendor invoice", "POST", "/payables/{invnumber}/payments",
+    "documented; its response is inferred",
+    PayablePaymentSchema, request_root="payment", response_root="payment", success=(200, 204),
+)  # fmt: skip
+LIST_VENDORS = Endpoint(
+    "list vendors", "GET", "/vendors", "inferred: the introduction names the resource",
+    VendorSchema, response_root="vendors", response_item="vendor", is_inferred=True,
+)  # fmt: skip
+GET_VENDOR = Endpoint(
+    "get a vendor", "GET", "/vendors/{vendornumber}", "inferred from customers",
+    VendorSchema, response_root="vendor", is_inferred=True,
+)  # fmt: skip
+SAVE_VENDOR = Endpoint(
+    "create or overwrite a vendor", "POST", "/vendors", "inferred: an internal tool posts form fields",
+    VendorSchema, request_root="vendor", success=(200, 204), is_inferred=True,
+)  # fmt: skip
 LIST_CHARTS = Endpoint(
     "list accounts", "GET", "/charts", "seen in a client",
     ChartSchema, response_root="charts", response_item="chart",
@@ -227,6 +114,11 @@ LIST_BALANCES = Endpoint(
     ),
     response_root="table", response_item="row",
 )  # fmt: skip
+LIST_BALANCES_V1 = Endpoint(
+    "list balances, first version", "GET", "/gl/saldo", "documented; its shape is seen in a client",
+    PositionalBalanceRowSchema, query=("accno", "from", "to", "exclude_yearend_bookings"),
+    response_root="table", response_item="row",
+)  # fmt: skip
 LIST_DEPARTMENTS = Endpoint(
     "list departments", "GET", "/departments", "seen in a client",
     DepartmentSchema, response_root="departments", response_item="department",
@@ -236,7 +128,15 @@ LIST_PROJECTS = Endpoint(
     ProjectSchema, response_root="projects", response_item="project",
 )  # fmt: skip
 
+UPLOAD_RECEIPT = Endpoint(
+    "upload a receipt", "POST", "/belege", "documented; the root of its response is not",
+    ReceiptSchema, form="multipart/form-data", response_root=ANY_ROOT,
+)  # fmt: skip
+
+#: In the order of the interface's documentation.
 ENDPOINTS = (
-    LIST_CUSTOMERS, SAVE_CUSTOMER, GET_CUSTOMER, LIST_PARTS, LIST_INVOICES, CREATE_INVOICE, GET_INVOICE, LIST_CHARTS,
-    LIST_TRANSACTIONS, LIST_BALANCES, LIST_DEPARTMENTS, LIST_PROJECTS,
+    LIST_CUSTOMERS, SAVE_CUSTOMER, GET_CUSTOMER, LIST_PARTS, LIST_INVOICES, CREATE_INVOICE, GET_INVOICE,
+    GET_INVOICE_PDF, GET_INVOICE_HTML, PAY_INVOICE, LIST_PAYMENTS, SET_AS_PROCESSED, LIST_PAYABLES, CREATE_PAYABLE,
+    GET_PAYABLE, PAY_PAYABLE, LIST_VENDORS, GET_VENDOR, SAVE_VENDOR, LIST_CHARTS, LIST_TRANSACTIONS, LIST_BALANCES,
+    LIST_BALANCES_V1, LIST_DEPARTMENTS, LIST_PROJECTS, UPLOAD_RECEIPT,
 )  # fmt: skip

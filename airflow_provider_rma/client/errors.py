@@ -91,6 +91,9 @@ class RequestLike(Protocol):
     @property
     def path(self) -> str: ...
 
+    @property
+    def media_type(self) -> str | None: ...
+
 
 class ResponseLike(Protocol):
     """The members of a response that its meaning depends on."""
@@ -152,7 +155,7 @@ def _classify_success(response: ResponseLike, request: RequestLike, text: str | 
             return IncompleteResponseError(reason, advice=_PARTIAL)
         return OutcomeUnknownError(f"{reason}. {_READ_BACK}", advice=_HTML)
     if request.method == "GET":
-        return html_page_error() if response.is_html() else None
+        return html_page_error() if response.is_html() and request.media_type != "text/html" else None
     if response.is_empty() or (not response.is_html() and response.is_readable()):
         return None
     return OutcomeUnknownError(f"the response is neither empty nor data. {_READ_BACK}", advice=_HTML)
@@ -278,6 +281,17 @@ def unreadable_error(error: RequestError, request: RequestLike, status: int) -> 
     return attach_request(doubt, request, status)
 
 
+def wrong_checksum_error(method: str, path: str) -> OutcomeUnknownError:
+    """An upload that arrived as something else than what was sent."""
+    return OutcomeUnknownError(
+        "the service has a file, and states another checksum than that of the file that was sent",
+        advice="Look at the receipt in RMA, and have it removed if it is damaged.",
+        method=method,
+        path=path,
+        retryable=False,
+    )
+
+
 def attach_request(error: RequestError, request: RequestLike, status: int) -> RequestError:
     """The error with the request it belongs to."""
     error.method, error.path, error.status = request.method, request.path, status
@@ -328,6 +342,11 @@ def too_deep_error(levels: int) -> UnexpectedResponseError:
 def too_large_error(limit: int) -> ResponseTooLargeError:
     """A body of more than ``limit`` bytes."""
     return ResponseTooLargeError(f"the response is longer than {limit} bytes", advice="Ask for a shorter period.")
+
+
+def document_too_large_error(limit: int) -> UnexpectedResponseError:
+    """A document for people of more than ``limit`` bytes."""
+    return unexpected_error(f"the document is longer than {limit} bytes", "Look at the document in RMA itself.")
 
 
 def too_slow_error(seconds: float) -> UnexpectedResponseError:

@@ -10,7 +10,7 @@ from typing import IO, Any, Self
 
 from airflow_provider_rma.client.codecs.bodies import COUNT, parse_count
 from airflow_provider_rma.client.codecs.wire import ContentType, Mapped
-from airflow_provider_rma.client.endpoints import Endpoint, Request
+from airflow_provider_rma.client.endpoint import Endpoint, Request
 from airflow_provider_rma.client.errors import attach_request, count_mismatch_error, too_slow_error
 from airflow_provider_rma.client.responses import Response
 from airflow_provider_rma.exceptions import RequestError

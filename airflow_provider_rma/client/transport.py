@@ -26,18 +26,24 @@ import urllib3.exceptions
 from airflow_provider_rma.client.auth import make_auth
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.client.deadline import MAX_IDLE, WatchedAdapter, WatchedRequest
-from airflow_provider_rma.client.endpoints import Request
+from airflow_provider_rma.client.endpoint import Request
 from airflow_provider_rma.client.errors import (
     attach_request,
+    document_too_large_error,
     error_for,
     interrupted_error,
     not_connected_error,
     unreadable_error,
 )
 from airflow_provider_rma.client.read_limit import get_limiter
-from airflow_provider_rma.client.responses import WIRE_ERRORS, Response, receive
+from airflow_provider_rma.client.responses import MAX_RESPONSE, WIRE_ERRORS, Response, receive
 from airflow_provider_rma.client.retry import RetryPolicy
-from airflow_provider_rma.exceptions import ConfigurationError, RequestError, WritesNotAllowedError
+from airflow_provider_rma.exceptions import (
+    ConfigurationError,
+    RequestError,
+    ResponseTooLargeError,
+    WritesNotAllowedError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -134,9 +140,10 @@ class Transport:
             log.warning("%s Try %d of %d follows in %.1f s.", outcome, tried + 1, self._retry.tries, pause)
             self._sleep(pause)
 
-    def write(self, request: Request) -> None:
-        """Execute a POST, once. Returning means that the service answered with success.
+    def write(self, request: Request, decode: Callable[[Response], T]) -> T:
+        """Execute a POST, once, and decode its response. Returning means that the service answered with success.
 
+        :param decode: turns the response into the result; if it cannot read it, the outcome is unknown.
         :raises WritesNotAllowedError: on a read-only connection; nothing was sent.
         :raises ConnectionNotMadeError: nothing was sent.
         :raises RejectedError: the service refused it.
@@ -152,7 +159,14 @@ class Transport:
         outcome = self._once(request, self._config.total_deadline)
         if not isinstance(outcome, Response):
             raise outcome
-        outcome.close()
+        failure: RequestError
+        try:
+            return decode(outcome)
+        except RequestError as error:
+            failure = unreadable_error(error, request, outcome.status)
+        finally:
+            outcome.close()
+        raise failure
 
     def _once(self, request: Request, seconds: float) -> Response | RequestError:
         """One exchange. The error is returned, not raised, so that no library's exception becomes its context."""
@@ -183,13 +197,15 @@ class Transport:
         ) as raw:
             unread: RequestError | None = None
             try:
-                response = receive(raw)
+                response = receive(raw, request.max_response or MAX_RESPONSE)
             except RequestError as error:
                 unread = error
         if exchange.expired:
             # The socket was shut down, which looks like an end where no length was announced.
             return interrupted_error(request, expired=True, seconds=exchange.seconds, timed_out=False)
         if unread is not None:
+            if isinstance(unread, ResponseTooLargeError) and request.max_response is not None:
+                unread = document_too_large_error(request.max_response)
             return unreadable_error(unread, request, raw.status_code)
         problem = error_for(response, request, config.token)
         if problem is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rma.client import endpoints
-from airflow_provider_rma.client.endpoints import ENDPOINTS, encode_segment
+from airflow_provider_rma.client.endpoint import encode_segment, format_minute
+from airflow_provider_rma.client.endpoints import ENDPOINTS
 from airflow_provider_rma.exceptions import InvalidInputError, UnexpectedResponseError
 
 
@@ -84,7 +86,66 @@ def test_an_entity_without_fields_is_refused() -> None:
 
 def test_every_endpoint_is_described() -> None:
     assert len({(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}) == len(ENDPOINTS)
+    assert len({endpoint.name for endpoint in ENDPOINTS}) == len(ENDPOINTS)
     for endpoint in ENDPOINTS:
         assert endpoint.evidence
-        assert (endpoint.method == "POST") == (endpoint.request_root is not None)
-        assert (endpoint.method == "GET") == (endpoint.response_root is not None)
+        assert endpoint.is_inferred == endpoint.evidence.startswith("inferred")
+        sends = endpoint.request_root is not None or endpoint.form is not None
+        assert (endpoint.method == "POST") == sends
+        if endpoint.method == "GET":
+            assert (endpoint.response_root is None) == (endpoint.media_type is not None)
+
+
+#: The usable endpoints of the interface, in the order of its description.
+USABLE = """
+GET /customers
+POST /customers
+GET /customers/{}
+GET /parts
+GET /invoices
+POST /invoices
+GET /invoices/{}
+GET /invoices/{}/pdf
+GET /invoices/{}/html
+POST /invoices/{}/payments
+GET /invoices/payment_list
+POST /invoices/set_as_processed
+GET /payables
+POST /payables
+GET /payables/{}
+POST /payables/{}/payments
+GET /vendors
+GET /vendors/{}
+POST /vendors
+GET /charts
+GET /charts/{}/transactions
+GET /gl/v2/saldo
+GET /gl/saldo
+GET /departments
+GET /projects
+POST /belege
+"""
+
+
+def test_no_usable_endpoint_is_missing() -> None:
+    declared = [f"{endpoint.method} {re.sub(r'{.*?}', '{}', endpoint.path)}" for endpoint in ENDPOINTS]
+    assert declared == USABLE.split("\n")[1:-1]
+
+
+@pytest.mark.parametrize(
+    ("instant", "text"),
+    [
+        (datetime(2026, 1, 5, 10, 30, 59), "2026-01-05T10:30"),
+        (datetime(2026, 1, 5, 23, 30, tzinfo=UTC), "2026-01-06T00:30"),
+        (datetime(2026, 7, 5, 22, 0, tzinfo=UTC), "2026-07-06T00:00"),
+        (datetime(1, 1, 1), "0001-01-01T00:00"),
+    ],
+)
+def test_a_time_is_written_to_the_minute_in_swiss_time(instant: datetime, text: str) -> None:
+    assert format_minute(instant) == text
+
+
+@pytest.mark.parametrize("value", [date(2026, 1, 5), "2026-01-05T10:30", None, 0, datetime.max.replace(tzinfo=UTC)])
+def test_what_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidInputError, match="processed"):
+        format_minute(value)

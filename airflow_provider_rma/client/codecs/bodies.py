@@ -20,6 +20,9 @@ from airflow_provider_rma.exceptions import RequestError
 #: The member with which a list announces how many entries it has (documented for postings).
 COUNT = "number_of_transaction"
 
+#: Stands for a root element whose name nobody has documented.
+ANY_ROOT = "*"
+
 #: More digits are no count of anything; Python refuses to convert thousands of them.
 _MAX_COUNT_DIGITS = 12
 
@@ -30,7 +33,7 @@ _ERROR_BYTES = 256 * 1024
 def decode(body: bytes, content_type: ContentType, root: str) -> Mapped:
     """Bytes of one response as the mapped form.
 
-    :param root: tag of the XML root, e.g. ``invoices``; JSON has none (seen in clients).
+    :param root: tag of the XML root, e.g. ``invoices``, or ``ANY_ROOT``; JSON has none (seen in clients).
     :raises RejectedError: if the body is the service's error.
     :raises IncompleteResponseError: if it ended early or is empty.
     :raises UnexpectedResponseError: for anything else that is not documented.
@@ -110,7 +113,7 @@ def _json_error(value: Mapped) -> str | None:
 
 def _expect(root: str) -> Callable[[str], None]:
     def check(tag: str) -> None:
-        if tag not in (root, "error"):
+        if root != ANY_ROOT and tag not in (root, "error"):
             raise unexpected_error(f"the response's root element is not <{root}>")
 
     return check
