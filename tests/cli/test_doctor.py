@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from airflow_provider_rma.billing.journal.engine import open_engine
 from tests.support.desk import Desk
-from tests.support.postgres import PASSWORD, PostgresServer
+from tests.support.postgres import PostgresServer
+from tests.support.throw_away_server import PASSWORD
 
 HASH = "0" * 64
 

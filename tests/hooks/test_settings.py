@@ -15,7 +15,8 @@ import sqlalchemy
 from airflow_provider_rma.billing.journal.store import Journal
 from airflow_provider_rma.exceptions import ConfigurationError, JournalError
 from airflow_provider_rma.hooks import settings
-from tests.support.postgres import PASSWORD, USER, PostgresServer
+from tests.support.postgres import PostgresServer
+from tests.support.throw_away_server import PASSWORD, USER
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,8 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow_provider_rma.billing.records.columns import CUSTOMER_COLUMNS
 from airflow_provider_rma.exceptions import ConfigurationError, InvalidInputError
 from airflow_provider_rma.hooks.sql import query
-from tests.support.postgres import PASSWORD, USER, PostgresServer
+from tests.support.postgres import PostgresServer
+from tests.support.throw_away_server import PASSWORD, USER
 
 pytestmark = pytest.mark.airflow
 

@@ -11,7 +11,8 @@ from airflow_provider_rma.hooks.warehouse import open_warehouse
 from airflow_provider_rma.ledger.destinations.base import Destination
 from airflow_provider_rma.ledger.destinations.parquet.readers import read_window
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
-from tests.support.postgres import PASSWORD, USER, PostgresServer
+from tests.support.postgres import PostgresServer
+from tests.support.throw_away_server import PASSWORD, USER
 
 
 def _connection(monkeypatch: pytest.MonkeyPatch, **fields: object) -> None:

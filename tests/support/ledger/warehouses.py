@@ -33,8 +33,8 @@ from airflow_provider_rma.ledger.destinations.views.load import VIEWS
 from airflow_provider_rma.ledger.windows import Window
 from tests.support.ledger.duckdb_file import connect_duckdb
 from tests.support.ledger.window_fixtures import AUGUST, TENANT
-from tests.support.mariadb import PASSWORD, USER
 from tests.support.postgres import PostgresServer
+from tests.support.throw_away_server import PASSWORD, USER
 
 Rows = list[dict[str, Any]]
 #: By type of the contract, how a value of a driver is read.
