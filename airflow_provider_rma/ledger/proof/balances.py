@@ -61,7 +61,7 @@ class BalanceStatement:
     :param names: account names as they come with the balances.
     :param cumulated: what moved from the beginning of the books to the end of the window, by account number; None if
         it was not asked for.
-    :param contradictions: balance-sheet accounts of which two answers say different things.
+    :param contradictions: accounts of which two answers say different things.
     """
 
     accounts: Mapping[str, StatedBalance]
@@ -160,18 +160,46 @@ def read_statement(
         for accno in sorted(opening.keys() | closing.keys())
         if kinds.kind(accno) is AccountKind.BALANCE_SHEET
     }
-    sheet = {accno: stated.change for accno, stated in accounts.items()}
+    contradictions = _contradictory_accounts(accounts, movement, cumulated, kinds)
+    contradictions |= _contradictory_others(opening, closing, movement, kinds)
+    accounts |= {accno: StatedBalance("from_to", movement=amount) for accno, amount in _others(movement, kinds).items()}
+    return BalanceStatement(accounts, reader.names, cumulated, frozenset(contradictions))
+
+
+def _others(balances: Mapping[str, Decimal], kinds: AccountKinds) -> dict[str, Decimal]:
+    """Return the balances of all accounts that are not of the balance sheet."""
+    return {accno: amount for accno, amount in balances.items() if kinds.kind(accno) is not AccountKind.BALANCE_SHEET}
+
+
+def _contradictory_accounts(
+    accounts: Mapping[str, StatedBalance],
+    movement: Mapping[str, Decimal],
+    cumulated: Mapping[str, Decimal] | None,
+    kinds: AccountKinds,
+) -> set[str]:
+    """Find the balance-sheet accounts of which two answers say different things."""
     moved = {accno: amount for accno, amount in movement.items() if kinds.kind(accno) is AccountKind.BALANCE_SHEET}
-    contradictions = {*differing(sheet, moved, rounded=3)}
+    found = {*differing({accno: stated.change for accno, stated in accounts.items()}, moved, rounded=3)}
     if cumulated is not None:
         ever = {accno: amount for accno, amount in cumulated.items() if kinds.kind(accno) is AccountKind.BALANCE_SHEET}
-        contradictions |= {*differing(ever, {accno: closing.get(accno, ZERO) for accno in sheet})}
-    accounts |= {
-        accno: StatedBalance("from_to", movement=amount)
-        for accno, amount in movement.items()
-        if kinds.kind(accno) is not AccountKind.BALANCE_SHEET
-    }
-    return BalanceStatement(accounts, reader.names, cumulated, frozenset(contradictions))
+        found |= {*differing(ever, {accno: stated.closing or ZERO for accno, stated in accounts.items()})}
+    return found
+
+
+def _contradictory_others(
+    opening: Mapping[str, Decimal], closing: Mapping[str, Decimal], movement: Mapping[str, Decimal], kinds: AccountKinds
+) -> set[str]:
+    """Find the accounts besides whose balances and movement say different things.
+
+    Their balances run on over the years (ledger code). If they began anew with each fiscal year instead, the balance at
+    the end of its first month would be the movement: that is no contradiction either. A service that lists none of
+    these accounts in its balances says nothing.
+    """
+    before, after, moved = _others(opening, kinds), _others(closing, kinds), _others(movement, kinds)
+    if not before and not after:
+        return set()
+    change = {accno: after.get(accno, ZERO) - before.get(accno, ZERO) for accno in before.keys() | after.keys()}
+    return {*differing(change, moved, rounded=3)} & {*differing(after, moved, rounded=2)}
 
 
 class BalanceReader:

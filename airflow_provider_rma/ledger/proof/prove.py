@@ -162,7 +162,7 @@ def prove(
     learned = convention.with_signs(shown, month) if is_sound else convention
     weights = {check.accno: check.weight for check in checks}
     is_ambiguous = bool(shown) and learned.is_ambiguous(weights)
-    contradiction = learned.contradiction(kinds, weights) if shown or convention.signs else ""
+    contradiction = learned.contradiction(kinds, weights, convention) if shown or convention.signs else ""
     if contradiction:
         learned = convention
     deviations = _deviation_reasons(convention, learned, kinds)

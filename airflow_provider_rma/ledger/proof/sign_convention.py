@@ -157,10 +157,14 @@ class SignConvention:
         """
         return _Evidence(self.signs.items(), weights or {}).name
 
-    def contradiction(self, kinds: AccountKinds, weights: Mapping[str, Decimal] | None = None) -> str:
+    def contradiction(
+        self, kinds: AccountKinds, weights: Mapping[str, Decimal] | None = None, known: SignConvention | None = None
+    ) -> str:
         """Say why this cannot be a convention. Returns an empty text if it can.
 
         :param weights: amount by account, as for :meth:`reading`.
+        :param known: the convention of before. Where its signs were enough to carry a reading, contra accounts that
+            move for the first time cannot undo that, however many they have become.
         """
         weights = weights or {}
         whole = _Evidence(self.signs.items(), weights)
@@ -175,7 +179,8 @@ class SignConvention:
                 "which it is"
             )
         for kind in (AccountKind.BALANCE_SHEET, AccountKind.INCOME_STATEMENT):
-            if not _Evidence(self._signs_by_kind(kinds, kind), weights).carries(whole.name):
+            is_known = known is not None and _Evidence(known._signs_by_kind(kinds, kind), {}).is_enough
+            if not is_known and not _Evidence(self._signs_by_kind(kinds, kind), weights).carries(whole.name):
                 return (
                     f"the signs in which balances of {kind.replace('_', '-')} accounts are stated follow no known "
                     "convention (neither natural, nor raw, nor debit positive)"
@@ -290,9 +295,14 @@ class _Evidence:
         fits = [self._agreement(reading) for reading in (*_READINGS.values(), _MIRRORED)]
         return fits.count(max(fits)) > 1
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many accounts have shown their sign that exceptions speak against a reading."""
+        return len(self._telling) >= _ENOUGH
+
     def carries(self, name: str) -> bool:
         """Whether the exceptions to a reading are few enough."""
-        if len(self._telling) < _ENOUGH or name not in _READINGS:
+        if not self.is_enough or name not in _READINGS:
             return True
         plain, amount = self._agreement(_READINGS[name])
         exceptions = len(self._telling) - plain

@@ -61,6 +61,17 @@ def test_accounts_of_a_class_that_tells_nothing_apart_are_undecided() -> None:
     assert SignConvention({"1000": -1, "1020": -1}).contradiction(KINDS) == "", "natural and debit positive agree"
 
 
+def test_contra_accounts_that_move_later_do_not_undo_a_reading_that_was_carried() -> None:
+    known = SignConvention({**NATURAL, "1109": 1})
+    later = known.with_signs({"1509": 1, "2850": -1, "2860": -1}, "2026-02")
+    heavy = {"1509": Decimal(9000), "1000": Decimal(1)}
+    assert "no known convention" in later.contradiction(KINDS, heavy), "all at once, they are too many"
+    assert later.contradiction(KINDS, heavy, known) == ""
+    most = {f"{digit}5{number}": sign for digit, sign in ((1, 1), (2, -1)) for number in range(10, 20)}
+    mirrored = known.with_signs(most, "2026-02")
+    assert "mirror" in mirrored.contradiction(KINDS, heavy, known)
+
+
 def test_as_many_contra_accounts_as_plain_ones_are_carried_by_amount() -> None:
     plain, contra = {"1000": -1, "1020": -1, "2000": 1}, {"1109": 1, "1509": 1, "2850": -1}
     heavy = {accno: Decimal(1000) for accno in plain}
