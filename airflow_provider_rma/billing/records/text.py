@@ -18,9 +18,16 @@ _BYTE_ORDER_MARKS = (
     (b"\xfe\xff", "utf-16"),
 )
 
+#: With an escape in it, which some codecs unpack.
+_ASCII = bytes(range(128)) + b"\\n"
+_NOT_ASCII = bytes(range(128, 256))
+
 
 class TextSource:
     """The text of a file.
+
+    Text that is valid UTF-8 is read as UTF-8, also where a single-byte encoding is named: nothing that people write in
+    such an encoding is valid UTF-8 by chance. So a rejects file can be given back with the parameters of the source.
 
     :param stream: its bytes.
     :param where: the file, for messages.
@@ -33,14 +40,17 @@ class TextSource:
         self.where = where
         self.line = 0
         self._encoding = marked or encoding or "utf-8"
-        self._text = io.TextIOWrapper(stream, encoding=self._encoding, newline="")
+        self._tries_utf_8 = _is_single_byte(self._encoding)
+        reading, errors = ("utf-8", "surrogateescape") if self._tries_utf_8 else (self._encoding, "strict")
+        self._text = io.TextIOWrapper(stream, encoding=reading, errors=errors, newline="")
 
     def read(self, size: int) -> str:
         """Read up to so many characters; an empty text is the end."""
         try:
-            return self._check(self._text.read(size))
+            text = self._decode(self._text.read(size))
         except UnicodeError as error:
             raise self._encoding_error("") from error
+        return self._check(text)
 
     def iter_lines(self, limit: int) -> Iterator[str]:
         """Read line by line, with their ends, counting them in ``line``.
@@ -49,7 +59,7 @@ class TextSource:
         """
         while True:
             try:
-                text = self._text.readline(limit)
+                text = self._decode(self._text.readline(limit))
             except UnicodeError as error:
                 raise self._encoding_error(f" near line {self.line + 1}") from error
             if not text:
@@ -61,6 +71,15 @@ class TextSource:
                 )
             yield self._check(text)
 
+    def _decode(self, text: str) -> str:
+        if not self._tries_utf_8 or text.isascii():
+            return text
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:  # it holds bytes that are not UTF-8
+            return text.encode("utf-8", "surrogateescape").decode(self._encoding)
+        return text
+
     def _check(self, text: str) -> str:
         if "\0" in text:
             where = f"{self.where} line {self.line}" if self.line else self.where
@@ -71,3 +90,13 @@ class TextSource:
     def _encoding_error(self, near: str) -> Exception:
         remedy = "name the file's encoding in the parameter encoding, e.g. encoding='windows-1252'"
         return unreadable_error(self.where + near, f"is not text in {self._encoding}", remedy)
+
+
+def _is_single_byte(encoding: str) -> bool:
+    """Tell whether each byte is a character of its own, and the first half of them ASCII."""
+    try:
+        ascii_half = _ASCII.decode(encoding)
+        upper_half = _NOT_ASCII.decode(encoding, errors="replace")
+    except UnicodeError:
+        return False
+    return ascii_half == _ASCII.decode("ascii") and len(upper_half) == len(_NOT_ASCII) and set(upper_half) != {"\ufffd"}

@@ -36,6 +36,14 @@ def test_a_named_encoding_is_used() -> None:
     assert record["name"] == "Café “Zürich” €"
 
 
+@pytest.mark.parametrize("encoding", ["windows-1252", "iso-8859-1", "mac_roman", "cp850"])
+def test_utf_8_is_read_as_utf_8_also_where_a_single_byte_encoding_is_named(encoding: str) -> None:
+    """Else ``Zürich`` would be booked as ``ZÃ¼rich``."""
+    content = csv_bytes("customernumber;name", "K-1;Zürich", "K-2;Ágnes", "K-3;Huber")
+    records = read_bytes("a.csv", content, CUSTOMER_COLUMNS, encoding=encoding)
+    assert [record["name"] for record in records] == ["Zürich", "Ágnes", "Huber"]
+
+
 def test_bytes_that_are_no_text_are_refused_with_the_parameter_that_helps() -> None:
     content = csv_bytes("customernumber;name", "K-1;Zürich", encoding="windows-1252")
     assert "encoding='windows-1252'" in str(refusal(content, columns=CUSTOMER_COLUMNS))

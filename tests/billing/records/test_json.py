@@ -112,3 +112,10 @@ def test_other_encodings_are_read_by_their_mark_or_by_name() -> None:
     assert read_bytes("a.ndjson", text.encode("latin-1"), encoding="latin-1") == [{"a": "Zürich"}]
     with pytest.raises(InvalidInputError, match="encoding='windows-1252'"):
         read_bytes("a.json", text.encode("latin-1"))
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.ndjson"])
+def test_utf_8_is_read_as_utf_8_also_where_a_single_byte_encoding_is_named(name: str) -> None:
+    """A rejects file is UTF-8 and is given back with the parameters of the export that it comes from."""
+    content = '{"a": "Genève, Ágnes"}'.encode()
+    assert read_bytes(name, content, encoding="windows-1252") == [{"a": "Genève, Ágnes"}]
