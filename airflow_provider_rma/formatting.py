@@ -25,6 +25,11 @@ def format_quantity(count: int, noun: str) -> str:
     return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
 
 
+def name_warehouse(kind: str, location: str) -> str:
+    """Name a warehouse by its address, or by kind and path where there is only a path."""
+    return location if "://" in location else f"{kind} {location}"
+
+
 def to_zurich(time: float | datetime) -> pendulum.DateTime:
     """Convert a time to Zurich's.
 

@@ -104,10 +104,16 @@ def page(title: str, *content: str, style: str = "") -> str:
 
 
 STYLE = """
-:root { --ink: #1b2430; --soft: #4b5768; --line: #d5dbe3; --pale: #f4f6f9;
-  --good: #0b6238; --attention: #9a1b1b; --care: #7a4a00; }
+:root { color-scheme: light dark; --paper: #fff; --ink: #1b2430; --soft: #4b5768; --line: #d5dbe3;
+  --good: #0b6238; --attention: #9a1b1b; --care: #7a4a00;
+  --good-ground: #ebf7f0; --attention-ground: #fdeeee; --care-ground: #fff6e3; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --paper: #151a20; --ink: #e6ebf1; --soft: #a9b4c1; --line: #38424e;
+    --good: #74d3a0; --attention: #ff9d92; --care: #e3b15c;
+    --good-ground: #14291e; --attention-ground: #351c1c; --care-ground: #2d2512; }
+}
 * { box-sizing: border-box; }
-body { margin: 0; background: #fff; color: var(--ink);
+body { margin: 0; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 .25rem; }
@@ -125,10 +131,10 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .tiles small { color: var(--soft); }
 .tiles .good { border-left-color: var(--good); } .tiles .good b { color: var(--good); }
 .tiles .attention { border-left-color: var(--attention); } .tiles .attention b { color: var(--attention); }
-.notice { border-left: 6px solid var(--care); background: #fff6e3; padding: .6rem 1rem; margin: .6rem 0;
+.notice { border-left: 6px solid var(--care); background: var(--care-ground); padding: .6rem 1rem; margin: .6rem 0;
   border-radius: 0 6px 6px 0; }
-.notice.attention { border-color: var(--attention); background: #fdeeee; }
-.notice.good { border-color: var(--good); background: #ebf7f0; }
+.notice.attention { border-color: var(--attention); background: var(--attention-ground); }
+.notice.good { border-color: var(--good); background: var(--good-ground); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .35rem; }

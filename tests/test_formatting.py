@@ -20,6 +20,7 @@ from airflow_provider_rma.formatting import (
     format_quantity,
     format_span,
     format_time,
+    name_warehouse,
 )
 from tests.support.billing_office import Office
 from tests.support.invoices import make_invoice
@@ -102,3 +103,8 @@ def test_messages_logs_and_pages_of_a_run_write_amounts_in_one_notation(
         assert written in text
     assert _OTHER_NOTATION.findall(text) == []
     office.engine.dispose()
+
+
+def test_a_warehouse_is_named_by_its_address_or_by_kind_and_path() -> None:
+    assert name_warehouse("postgresql", "postgresql://host/dwh?schema=rma") == "postgresql://host/dwh?schema=rma"
+    assert name_warehouse("duckdb", "/data/ledger.duckdb") == "duckdb /data/ledger.duckdb"

@@ -99,7 +99,11 @@ class BillingRun(Generic[D]):
                 page = self.folder.write_text(plan_file_name(writer.digest, PLAN_PAGE), render_plan(statistics))
                 reach("plan.unnamed")
                 path = file.finish(plan_file_name(writer.digest, PLAN))
-        log.info("Plan: %s; to be sent CHF %s. File: %s", header.counts, format_amount(Decimal(header.amount)), path)
+        counts = ", ".join(f"{count} {decision}" for decision, count in header.counts.items()) or "no records"
+        log.info(
+            "Plan: %s; to be sent CHF %s. Page: %s; file: %s",
+            counts, format_amount(Decimal(header.amount)), page, path,
+        )  # fmt: skip
         return PlanResult(header, path, writer.digest, markdown, page)
 
     def send(self, records: Iterable[Record | RefusedRecord]) -> RunSummary:
@@ -205,7 +209,8 @@ class BillingRun(Generic[D]):
         count, amount = working_set.measure()
         if not count:
             return
-        log.info("To be sent: %d documents, CHF %s (sum without sign).", count, format_amount(amount))
+        sum_without_sign = f", CHF {format_amount(amount)} (sum without sign)" if self.kind.has_totals else ""
+        log.info("To be sent: %d %s%s.", count, self.kind.plural, sum_without_sign)
         queue = SendQueue(
             DocumentSender(self.kind, self.journal), working_set, planner.seen, self.stop, record.append_outcome
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from airflow_provider_rma.cli.airflow import conn_option, get_hook, kind_option,
 from airflow_provider_rma.cli.journal_import import import_
 from airflow_provider_rma.cli.output import NEEDS_ATTENTION, iso_time, json_option, local_time, print_json, print_table
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
-from airflow_provider_rma.formatting import format_span
+from airflow_provider_rma.formatting import format_amount, format_span
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.journal.model import Event, JournalRow
@@ -153,14 +154,18 @@ def show(number: str, conn_id: str, kind: str, as_json: bool) -> None:
     )
 
 
+def _format_total(amount: Decimal | None, currency: str | None) -> str | None:
+    return None if amount is None else f"{format_amount(amount)} {currency or ''}".strip()
+
+
 def _print_row(row: JournalRow, *, alive: bool) -> None:
     settles = local_time(row.settles_at)
     facts = {
         "Number": row.number,
         "State": f"{row.state} ({row.state.meaning})",
         "Document id": row.document_id,
-        "Net": f"{row.net} {row.currency or ''}".strip() if row.net is not None else None,
-        "Gross": f"{row.gross} {row.currency or ''}".strip() if row.gross is not None else None,
+        "Net": _format_total(row.net, row.currency),
+        "Gross": _format_total(row.gross, row.currency),
         "Attempts": row.attempts,
         "Content": row.content_hash,
     }

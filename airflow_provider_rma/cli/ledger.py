@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import pendulum
 
 from airflow_provider_rma.cli.airflow import conn_option, get_hook
 from airflow_provider_rma.cli.output import json_option, print_json, print_table
-from airflow_provider_rma.formatting import format_amount
+from airflow_provider_rma.formatting import format_amount, format_time
 
 if TYPE_CHECKING:
     from airflow_provider_rma.ledger.destinations.base import Destination
@@ -171,9 +172,8 @@ def signs(
         print_table(["ACCOUNT", "SIGN", "LEARNT IN", "REMARK"], rows, right=["SIGN"])
     for record in known.records:
         gone = ", ".join(record.get("forgotten", {}))
-        click.echo(
-            f"{record.get('at', '')}: " + (f"forgotten {gone}" if gone else f"accepted {record['accepted']} CHF")
-        )
+        what = f"forgotten {gone}" if gone else f"accepted CHF {format_amount(Decimal(record['accepted']))}"
+        click.echo(f"{format_time(datetime.fromisoformat(record['at']))}  {what}")
 
 
 @ledger.command()
@@ -193,7 +193,9 @@ def residual(conn_id: str, destination: str, destination_conn: str | None, accep
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite():
-        raise click.UsageError(f"--accept: {accept} is no amount; give it as -5.00.")
+        raise click.UsageError(
+            f"--accept: {accept} is not an amount; give the one of the reason books_off, e.g. -5.00."
+        )
     with _warehouse(conn_id, destination, destination_conn) as (tenant, warehouse):
         known = SignConvention.from_dict(warehouse.read_convention(tenant))
         warehouse.save_convention(tenant, known.with_accepted(str(amount), _record()).as_dict())

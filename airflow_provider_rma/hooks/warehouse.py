@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook, ObjectStoragePath
 from sqlalchemy.engine import URL
 
 from airflow_provider_rma.exceptions import ConfigurationError
@@ -22,8 +22,8 @@ def open_warehouse(address: str, conn_id: str | None = None, *, history: bool = 
         the database of an Airflow connection, optionally with ``?schema=…`` (PostgreSQL) or ``?table_prefix=…``.
     :param conn_id: Airflow connection of an object storage.
     :param history: keep superseded postings.
-    :raises ConfigurationError: the address names no destination, or holds credentials: Airflow shows it to everybody
-        who may see the task.
+    :raises ConfigurationError: the address names no destination, the provider of the connection's type is not
+        installed, or the address holds credentials: Airflow shows it to everybody who may see the task.
     """
     refuse_credentials(address, is_database=is_database(address))
     if address.startswith("conn://"):
@@ -39,7 +39,13 @@ def open_warehouse(address: str, conn_id: str | None = None, *, history: bool = 
 def _open_connection(address: str, history: bool) -> Destination:
     conn_id, mark, options = address.removeprefix("conn://").partition("?")
     connection: Any = BaseHook.get_connection(conn_id)
-    hook = connection.get_hook()
+    try:
+        hook = connection.get_hook()
+    except AirflowException as error:
+        raise ConfigurationError(
+            f"The connection {conn_id} has the type {connection.conn_type}, and no installed Airflow provider has it",
+            advice="Install the provider of the database, e.g. apache-airflow-providers-mysql, on the workers.",
+        ) from error
     if not hasattr(hook, "dialect_name") or not hasattr(hook, "get_conn"):
         raise ConfigurationError(
             f"The connection {conn_id} is not one of a database.", advice="Name a connection that can run SQL."

@@ -332,7 +332,7 @@ class MonthEvidence:
         if self._is_explained(residual, old, convention):
             return
         text = f"All balances before the month together are {chf(old)} raw instead of zero, and no voucher explains it"
-        remedy = "load the months before, or accept it with `rma ledger residual --accept`"
+        remedy = f"load the months before, or accept it with `rma ledger residual --accept {old:.2f} --destination …`"
         yield Reason(ReasonCode.BOOKS_OFF, f"{text}: {remedy}.", Verdict.UNPROVEN)
 
 

@@ -20,6 +20,7 @@ from airflow_provider_rma.exceptions import (
     ServerError,
     TemporaryFolderError,
 )
+from airflow_provider_rma.formatting import format_quantity, name_warehouse
 from airflow_provider_rma.ledger.chain import MAX_CHAIN_MONTHS, BrokenLinkError
 from airflow_provider_rma.ledger.extract_run import ExtractRun
 from airflow_provider_rma.ledger.further_months import find_later_months, find_renumbered_months, mark_stale_months
@@ -223,9 +224,9 @@ class _Months:
         """
         run, destination = self.run, self.run.destination
         log.info(
-            "Ledger of tenant %s: %d months, %s to %s, into %s %s (load %s).",
-            run.tenant, len(self.period), self.period[0], self.period[-1], destination.kind, destination.location,
-            run.load_id,
+            "Ledger of tenant %s: %s, %s to %s, into %s (load %s).",
+            run.tenant, format_quantity(len(self.period), "month"), self.period[0], self.period[-1],
+            name_warehouse(destination.kind, destination.location), run.load_id,
         )  # fmt: skip
         with destination.keep_open() if self.resume.since else nullcontext():
             done = self.resume.done(destination, run.tenant, self.period)

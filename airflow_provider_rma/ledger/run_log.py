@@ -93,7 +93,7 @@ def unproven_error(result: LedgerResult) -> UnprovenError:
     reasons = result.reasons()
     return UnprovenError(
         " ".join([*sentences, *reasons[:3]]),
-        advice="The table of proofs has every reason; the documentation says what to do on each verdict.",
+        advice="The page of the run says what to do; the table proofs has every reason.",
         windows=bad,
         reasons=reasons,
         # What could be read and not proven says the same tomorrow, unless the books only moved.

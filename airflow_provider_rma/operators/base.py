@@ -62,12 +62,14 @@ def airflow_errors(ti: Any) -> Iterator[None]:
 
 @contextmanager
 def attach_result(results: Sequence[dict[str, Any]]) -> Iterator[None]:
-    """Attach the last of the results that there are when the run fails to its error."""
+    """Attach the last of the results that there are when the run fails to its error, which then names the page."""
     try:
         yield
     except RunMyAccountsError as error:
         if results:
             error.result = results[-1]
+            if page := results[-1].get("page_path"):
+                error.advice = f"{error.advice} Page: {page}".lstrip()
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -72,3 +73,5 @@ def test_a_residual_is_accepted_and_that_is_recorded(desk: Desk, tmp_path: Path)
     found = desk.json("ledger", "signs", "--destination", address)
     assert found["accepted"] == ["-5.00"]
     assert found["records"][0]["accepted"] == "-5.00"
+    shown = desk.run("ledger", "signs", "--show", "--destination", address).stdout
+    assert re.search(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  accepted CHF -5\.00$", shown, re.MULTILINE)

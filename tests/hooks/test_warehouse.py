@@ -73,6 +73,14 @@ def test_a_connection_of_something_else_is_refused(monkeypatch: pytest.MonkeyPat
         open_warehouse("conn://warehouse")
 
 
+def test_a_connection_whose_provider_is_not_installed_is_refused_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _connection(monkeypatch, conn_type="nosuchdatabase", host="127.0.0.1")
+    with pytest.raises(ConfigurationError, match=r"has the type nosuchdatabase, .* Install the provider"):
+        open_warehouse("conn://warehouse")
+
+
 def test_credentials_do_not_belong_into_the_address_of_a_task() -> None:
     with pytest.raises(ConfigurationError, match="holds credentials") as caught:
         open_warehouse("postgresql://ada:secret@db/books")

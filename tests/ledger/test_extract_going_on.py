@@ -274,7 +274,7 @@ def test_the_page_of_a_run_in_which_every_month_failed_names_them_and_why(
         row for month in run.result.windows for row in memory.read_table("proofs", "demo", month.window).to_pylist()
     ]
     page = ledger_page(run.result, proofs=proofs)
-    assert f"Could not be read, so the state of before stays: {', '.join(MONTHS)}." in page
+    assert f"Could not be read, so the warehouse keeps what it had: {', '.join(MONTHS)}." in page
     assert "the response is not JSON" in page
     assert ReasonCode.READ_FAILED.advice in page
     assert "6 could not be read" in page

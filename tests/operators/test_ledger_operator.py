@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
@@ -136,6 +137,7 @@ def test_a_month_that_is_not_proven_fails_the_task_without_a_retry(
     text = caplog.text + capsys.readouterr().out
     assert "1 of 2 months could not be proven and keep their old state: 2026-02 (broken)" in text
     assert "reference GL-2" in text
+    assert re.search(r"The page of the run says what to do; .* Page: file://\S+/ledger\.html", text)
     with connect_duckdb(f"{tmp_path}/w.duckdb", read_only=True) as warehouse:
         assert warehouse.sql("SELECT month::VARCHAR, loaded FROM loads ORDER BY month").fetchall() == [
             ("2026-01-01", True),

@@ -25,8 +25,8 @@ from airflow_provider_rma.formatting import format_amount, format_count, format_
 ORDER = [CREATE, *Outcome]
 
 TAX = (
-    "Amounts with * are partly without tax, those with net wholly: the tax of these documents is computed by RMA. "
-    "Give expected_amount to see it here."
+    "Amounts marked net are without tax, those with * partly: RMA computes the tax of these documents. "
+    "Give expected_amount to see the total here."
 )
 
 

@@ -185,7 +185,7 @@ td:first-child { white-space: nowrap; }
   white-space: nowrap; }
 .map td b { font-size: 1.05rem; } .map td small { display: block; font-size: .8rem; }
 .map thead th { text-align: center; } .map thead th:first-child, .map tbody th { text-align: left; }
-.map tbody th, .map thead th:first-child { position: sticky; left: 0; background: #fff; color: var(--ink); }
+.map tbody th, .map thead th:first-child { position: sticky; left: 0; background: var(--paper); color: var(--ink); }
 .map tbody th { font-weight: 400; min-width: 7rem; max-width: 15rem; white-space: normal; line-height: 1.25; }
 .map .name { display: block; color: var(--soft); font-size: .82rem; }
 .map .whole th { font-weight: 600; } .map .whole td { padding: .5rem .45rem; }
@@ -201,9 +201,15 @@ details { margin: .75rem 0; } summary { cursor: pointer; color: var(--soft); pad
 .volumes text { text-anchor: middle; fill: var(--ink); font-variant-numeric: tabular-nums; }
 .volumes .state { fill: var(--soft); font-size: 11px; } .volumes .base { stroke: var(--soft); }
 .volumes .bar { fill: #2f6690; } .volumes .still { fill: #a9c0d2; }
-.volumes .refused { fill: #fff; stroke: #9a1b1b; stroke-width: 2; stroke-dasharray: 5 3; }
+.volumes .refused { fill: var(--paper); stroke: var(--attention); stroke-width: 2; stroke-dasharray: 5 3; }
 .volumes .before { stroke: var(--ink); stroke-width: 2; }
 .scroll:focus-visible { outline: 2px solid #2f6690; outline-offset: 2px; }
+@media screen and (prefers-color-scheme: dark) {
+  .v-balances_only { background: #1c3242; color: #bcdcf0; }
+  .v-exact { background: #17382a; color: #a8e3c3; } .v-tolerated { background: #40330f; color: #f4d68c; }
+  .v-unproven { background: #2b2e57; color: #cfd2f7; } .v-unsettled { background: #4a2a14; color: #f6c9a6; }
+  .volumes .bar { fill: #5b9bcb; } .volumes .still { fill: #3d5468; }
+}
 @media (max-width: 600px) {
   .map td { min-width: 3.6rem; padding: .25rem; } .map tbody th { min-width: 5.5rem; max-width: 7.5rem; }
   .map .name { font-size: .75rem; }

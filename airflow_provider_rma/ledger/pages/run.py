@@ -14,7 +14,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_rma.formatting import format_count, format_quantity
+from airflow_provider_rma.formatting import format_count, format_quantity, name_warehouse
 from airflow_provider_rma.html import Html, definitions, join, page, section, table, tag, tiles
 from airflow_provider_rma.ledger.contract import CHANGE_KINDS
 from airflow_provider_rma.ledger.pages.charts import STYLE, Cell, amount, cells_by_account, heat_map, volumes
@@ -84,7 +84,7 @@ def _head(result: LedgerResult, task_run: str, made_at: datetime | None) -> Html
     made = pendulum.instance(made_at) if made_at else pendulum.now("UTC")
     entries = [
         ("Period", _period(result)),
-        ("Into", f"{result.kind} {result.location}"),
+        ("Into", name_warehouse(result.kind, result.location)),
         ("Load", result.load_id),
         ("Run", task_run),
         ("Page made", made.in_timezone("Europe/Zurich").format("YYYY-MM-DD HH:mm [Zurich]")),
@@ -138,9 +138,9 @@ def _sentences(result: LedgerResult) -> Iterator[str]:
         yield f"{format_quantity(len(result.windows), 'month')}: {listed}."
     failed, rejected = result.months(MonthState.FAILED), result.months(MonthState.REJECTED)
     if failed:
-        yield f"Could not be read, so the state of before stays: {', '.join(failed)}."
+        yield f"Could not be read, so the warehouse keeps what it had: {', '.join(failed)}."
     if rejected:
-        yield f"Not loaded, so the state of before stays: {', '.join(rejected)}."
+        yield f"Not loaded, so the warehouse keeps what it had: {', '.join(rejected)}."
     skipped = result.months(MonthState.SKIPPED)
     kept = [name for name in result.unproven if name not in {*failed, *rejected, *skipped}]
     if kept:

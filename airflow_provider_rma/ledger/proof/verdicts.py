@@ -44,7 +44,7 @@ class Verdict(DescribedEnum):
     )
     UNPROVEN = (
         *("unproven", "?", "Not proven"),
-        "there was nothing to hold some postings against",
+        "some postings could not be checked",
         "Read the reason. A sign becomes known once the account moves in a month without breaks.",
     )
     BROKEN = (

@@ -83,7 +83,7 @@ def test_the_verdict_stands_first_and_says_what_became_of_months() -> None:
     assert (
         "10 months: 4 exact, 1 tolerated, 1 balances only, 1 unproven, 1 broken, 1 suspiciously empty, 1 unsett" in page
     )
-    assert "Not loaded, so the state of before stays: 2026-06, 2026-07, 2026-08." in page
+    assert "Not loaded, so the warehouse keeps what it had: 2026-06, 2026-07, 2026-08." in page
     assert "Loaded although not proven: 2026-09." in page
     assert "Proven, exact" in text(made(clean))
     assert "Not loaded" not in text(made(clean)).partition("Postings by month")[0]

@@ -82,15 +82,20 @@ class PostingReader:
                 yield from self._fast()
             except FastPathRefusedError as refusal:
                 self.refusal = str(refusal)
-                log.info(
-                    "%s: from posting %d on read the strict way: %s.",
-                    self._batches.load.window,
-                    self.count + 1,
-                    refusal,
-                )
             else:
                 return
-        yield from self._strict()
+        position = self.count + 1
+        with closing(self._strict()) as batches:
+            for index, batch in enumerate(batches):
+                # Only with postings: the fast path leaves each month without any to the strict one.
+                if self.refusal and not index:
+                    log.info(
+                        "%s: the slower, strict reader takes over at posting %d: %s.",
+                        self._batches.load.window,
+                        position,
+                        self.refusal,
+                    )
+                yield batch
 
     def _fast(self) -> Generator[pa.RecordBatch, None, None]:
         decode = xml_batches if self._source.content_type == "xml" else json_batches
