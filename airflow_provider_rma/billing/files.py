@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
 
-from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, RunSummary
+from airflow_provider_rma.billing.outcomes import GOOD, DocumentResult, Outcome, RunSummary
 from airflow_provider_rma.billing.storage import OWNER_ONLY, create_file, describe_error, is_local, try_folder
-from airflow_provider_rma.exceptions import RunMyAccountsError, StorageError
+from airflow_provider_rma.exceptions import ConfigurationError, RunMyAccountsError, StorageError
 
 OUTCOMES = "outcomes.ndjson"
 JOURNAL_OUTCOMES = "outcomes-from-journal.ndjson"
@@ -292,12 +292,25 @@ def read_refused_numbers(outcomes: Iterable[bytes]) -> dict[str, str]:
     """Read from an outcome file which numbers are not in the books, with the reason.
 
     :param outcomes: lines of the file.
+    :raises ConfigurationError: if it is no outcome file.
     """
     refused = {}
-    for line in outcomes:
-        row = json.loads(line)
-        if row["outcome"] not in GOOD:
-            refused[row["number"]] = "; ".join(row.get("reasons", ())) or row["outcome"]
+    for position, line in enumerate(outcomes, start=1):
+        try:
+            row = json.loads(line)
+            number, outcome = str(row["number"]), Outcome(row["outcome"])
+            # What is empty is left out of the file.
+            cause = "; ".join(row.get("reasons", ())) or str(outcome)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            number = None
+        if number is None:
+            raise ConfigurationError(
+                f"customer_outcomes: line {position} of the file is none of an outcome file",
+                advice="Give the outcome_path of the task that created the customers; if the file is damaged, clear "
+                "that task.",
+            )
+        if outcome not in GOOD:
+            refused[number] = cause
     return refused
 
 

@@ -30,7 +30,8 @@ def canonical_origin(host: str) -> str:
     """Return the canonical origin, e.g. ``https://service.runmyaccounts.com``.
 
     Scheme and host are in lower case, an international name is in ASCII (IDNA).
-    There is no default port, no trailing dot and no slash. An IPv6 address is in its shortest form.
+    There is no default port, no trailing dot and no slash. An IPv6 address is in its shortest form; one that stands for
+    an IPv4 address is that address.
 
     :param host: name, optionally with scheme (https without one) and port; blanks and slashes around it do not count.
     :raises OriginError: if it is something else.
@@ -62,9 +63,12 @@ def _check_parts(text: str, parts: SplitResult) -> None:
 def _canonical_name(name: str) -> str:
     if ":" in name:
         try:
-            return f"[{ipaddress.IPv6Address(name)}]"
+            address = ipaddress.IPv6Address(name)
         except ValueError:
             raise OriginError("is no address; it looks like IPv6 and is not") from None
+        if address.scope_id is not None:
+            raise OriginError("names a zone of this machine; give an address that does not need one")
+        return str(address.ipv4_mapped or f"[{address}]")
     name = (name if name.isascii() else _encode_international(name)).lower().removesuffix(".")
     labels = name.split(".")
     if len(name) > 253 or not all(map(_LABEL.fullmatch, labels)):

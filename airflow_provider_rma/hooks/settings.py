@@ -35,21 +35,25 @@ _LOCAL_EXECUTORS = frozenset({"LocalExecutor", "SequentialExecutor", "DebugExecu
 
 
 def storage_path() -> ObjectStoragePath:
-    """Folder for plans, outcomes, rejects and evidence: ``[rma] storage_path``, or ``rma`` below AIRFLOW_HOME."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    """Folder for plans, outcomes, rejects and evidence: ``[rma] storage_path``, or ``rma`` below AIRFLOW_HOME.
+
+    :raises ConfigurationError: if there is no storage behind it.
+    """
+    from airflow_provider_rma.hooks.storage import find_storage
 
     # Not as_uri(): Airflow takes a path as it stands, so an escaped blank would name another folder.
-    return ObjectStoragePath(_text("storage_path") or f"file://{_airflow_home() / 'rma'}")
+    return find_storage(f"[{SECTION}] storage_path", _text("storage_path") or f"file://{_airflow_home() / 'rma'}")
 
 
 def tenant_folder(tenant: str, base: str | None = None) -> ObjectStoragePath:
     """Folder of a tenant's files.
 
     :param base: path or URL in place of ``[rma] storage_path``.
+    :raises ConfigurationError: if there is no storage behind it.
     """
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow_provider_rma.hooks.storage import find_storage
 
-    return (ObjectStoragePath(base) if base else storage_path()) / folder_name(tenant)
+    return (find_storage("output_path", str(base)) if base else storage_path()) / folder_name(tenant)
 
 
 def run_folder(tenant: str, kind: str, ti: Any, base: str | None = None) -> ObjectStoragePath:

@@ -170,12 +170,16 @@ def _next_result(cursor: Any) -> bool:
 
 def _read_values(row: Any, names: Sequence[str]) -> Sequence[Any]:
     """Read the values of a row in the order of the columns, whatever kind of row the driver returns."""
-    try:
-        if isinstance(row, Mapping):
+    values: Sequence[Any] = ()
+    with suppress(TypeError, LookupError):
+        if isinstance(row, list | tuple):
+            values = row
+        elif hasattr(row, "keys"):
+            # Iterating would bring the names, in any order.
             return [row[name] for name in names]
-        values = () if isinstance(row, str | bytes) else tuple(row)
-    except (TypeError, LookupError):
-        values = ()
+        elif not isinstance(row, str | bytes | bytearray | memoryview):
+            # By position and not by iterating: a set has no order, and an object may iterate over anything.
+            values = [row[position] for position in range(len(row))]
     if len(values) != len(names):
         raise ConfigurationError(
             f"sql: the driver returns rows as {type(row).__name__}, which cannot be read by column",
@@ -186,7 +190,10 @@ def _read_values(row: Any, names: Sequence[str]) -> Sequence[Any]:
 
 @contextmanager
 def _driver_errors(parameter: str) -> Iterator[None]:
-    """Turn errors of a driver into ours. Their text is repeated if it is about the statement; others quote data."""
+    """Turn errors of a driver into ours. Their text is repeated if it is about the statement; others quote data.
+
+    For the same reason the driver's error is no cause of ours once rows are read: it would stand in the log.
+    """
     try:
         yield
     except RunMyAccountsError:
@@ -195,11 +202,14 @@ def _driver_errors(parameter: str) -> Iterator[None]:
         about_statement = type(error).__module__ == "sqlite3" or _is_a(error, "ProgrammingError")
         lines = str(error).splitlines() if about_statement else []
         text = f": {lines[0][:200]}" if lines else ""
-        raise ConfigurationError(
+        refused = ConfigurationError(
             f"{parameter}: the database refuses ({type(error).__name__}{text})",
             advice="Correct the query or the connection.",
             retryable=_is_passing(error),
-        ) from error
+        )
+        if parameter == "sql_conn_id":
+            raise refused from error
+        raise refused from None
 
 
 def _is_a(error: Exception, *names: str) -> bool:

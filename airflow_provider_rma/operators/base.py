@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
@@ -264,7 +264,7 @@ class RecordList:
         return iter(self.records)
 
     def __len__(self) -> int:
-        return len(self.records)
+        return len(self.records) if isinstance(self.records, Sized) else 0
 
     def __str__(self) -> str:
         return f"<{len(self)} records>"
@@ -361,6 +361,7 @@ class RecordsMixin(BaseOperator):
         self._check_source()
         records: RecordList | None = getattr(self, self._records_field)
         if records is not None:
+            check_records(self._records_field, records.records)
             if len(records) > MAX_RECORDS:
                 raise ConfigurationError(
                     f"{self._records_field}: {len(records)} records, at most {MAX_RECORDS} may be given directly",
@@ -371,14 +372,25 @@ class RecordsMixin(BaseOperator):
         return read_file(source.fs, source.path, COLUMNS[self._kind], encoding=self.encoding, url=str(source))
 
 
-def wrap_records(given: Any) -> Any:
-    """Put records behind a wrapper; the result of an upstream task stays as it is until it is there."""
+def wrap_records(parameter: str, given: Any) -> Any:
+    """Put records behind a wrapper; the result of an upstream task stays as it is until it is there.
+
+    :raises ConfigurationError: see :func:`check_records`.
+    """
     if given is None or hasattr(given, "resolve"):
         return given
+    check_records(parameter, given)
     return RecordList(given)
 
 
-def open_bytes(path: Any) -> IO[bytes]:
-    """Open an ``ObjectStoragePath`` for reading."""
-    stream: IO[bytes] = path.open("rb")
-    return stream
+def check_records(parameter: str, given: Any) -> None:
+    """Refuse what holds no records at all; each record is judged by itself when it is read.
+
+    :raises ConfigurationError: if it is neither a list nor anything like it.
+    """
+    is_text = isinstance(given, str | bytes | bytearray | memoryview)
+    if is_text or not isinstance(given, Sized) or not isinstance(given, Iterable):
+        raise ConfigurationError(
+            f"{parameter} must be records, got a {type(given).__name__}",
+            advice="Give a list of dictionaries, or one dictionary; records of a file are given as source.",
+        )

@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import ObjectStoragePath
-
 from airflow_provider_rma.billing.files import read_plan_digest
 from airflow_provider_rma.exceptions import ConfigurationError
-from airflow_provider_rma.hooks.storage import open_plan
-from airflow_provider_rma.operators.base import (
-    InvoiceWriteOperator,
-    RecordsMixin,
-    TenantWriteOperator,
-    open_bytes,
-    wrap_records,
-)
+from airflow_provider_rma.hooks.storage import open_outcomes, open_plan
+from airflow_provider_rma.operators.base import InvoiceWriteOperator, RecordsMixin, TenantWriteOperator, wrap_records
 from airflow_provider_rma.operators.parameters import check_parameters
 from airflow_provider_rma.schemas.date_range import DateRange
 
@@ -74,7 +66,7 @@ class RunMyAccountsCreateCustomersOperator(RecordsMixin, TenantWriteOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.customers = wrap_records(customers)
+        self.customers = wrap_records("customers", customers)
         self.fail_on = fail_on
         self.managed_fields = managed_fields
         check_parameters(self, managed_fields=managed_fields, fail_on=fail_on)
@@ -132,7 +124,7 @@ class _InvoiceRecordsOperator(RecordsMixin, InvoiceWriteOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.invoices = wrap_records(invoices)
+        self.invoices = wrap_records("invoices", invoices)
         self.customer_outcomes = customer_outcomes
         self.send_customers = send_customers
         check_parameters(self, customer_outcomes=customer_outcomes, send_customers=send_customers)
@@ -151,7 +143,7 @@ class _InvoiceRecordsOperator(RecordsMixin, InvoiceWriteOperator):
 
         refused: Mapping[str, str] = {}
         if self.customer_outcomes:
-            with open_bytes(ObjectStoragePath(self.customer_outcomes)) as stream:
+            with open_outcomes(self.customer_outcomes) as stream:
                 refused = read_refused_numbers(stream)
         policy = self._policy(
             client,

@@ -81,6 +81,8 @@ class CheckedMixin:
 
 #: Beginnings of addresses in which nothing may stand before the host; others may name an Airflow connection there.
 _DATABASES = ("conn://", "mariadb", "mssql", "mysql", "oracle", "postgres")
+#: Parameters that name a file or a folder on any storage.
+_STORED = frozenset({"customer_outcomes", "output_path", "plan", "source"})
 
 
 def check_parameters(operator: Any, **given: Any) -> None:
@@ -89,9 +91,8 @@ def check_parameters(operator: Any, **given: Any) -> None:
     :raises ConfigurationError: for a value that is not right; it names parameter, value and remedy.
     """
     for name, value in given.items():
-        if name == "destination" and isinstance(value, str):
-            # Also before it is rendered: Airflow shows it as it is in the DAG, too.
-            refuse_credentials(value, is_database=value.startswith(_DATABASES))
+        # Also before it is rendered: Airflow shows it as it is in the DAG, too.
+        _refuse_credentials(name, value)
         if name not in operator.template_fields or not is_unrendered(value):
             _check_of(operator, name, value)
 
@@ -118,7 +119,18 @@ def check_rendered(operator: Any) -> None:
     """
     for name in operator.template_fields:
         if name in PARAMETERS:
+            _refuse_credentials(name, getattr(operator, name))
             _check_of(operator, name, getattr(operator, name))
+
+
+def _refuse_credentials(name: str, value: Any) -> None:
+    """Refuse an address that holds credentials: messages, logs and Airflow's pages name it as it is."""
+    if not isinstance(value, str):
+        return
+    if name == "destination":
+        refuse_credentials(value, is_database=value.startswith(_DATABASES))
+    elif name in _STORED and "://" in value:
+        refuse_credentials(value, is_database=False, name=name)
 
 
 def _check_of(operator: Any, name: str, value: Any) -> None:

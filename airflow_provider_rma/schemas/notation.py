@@ -12,15 +12,19 @@ from dataclasses import dataclass
 
 from airflow_provider_rma.exceptions import ConfigurationError
 
-#: Amounts by example: the characters that may set off groups, and the decimal mark. Apostrophes and blanks have several
-#: shapes in exports.
+# Apostrophes and blanks have several shapes in exports: as typed, typographic, as an accent or a prime; no-break, thin
+# and of the width of a digit.
+_APOSTROPHES = "'\u2018\u2019\u02bc\u2032\u00b4`"
+_BLANKS = " \u00a0\u202f\u2009\u2007"
+
+#: Amounts by example: the characters that may set off groups, and the decimal mark.
 NUMBER_FORMATS: Mapping[str, tuple[str, str]] = {
-    "1'234.50": ("'\u2019\u02bc", "."),
+    "1'234.50": (_APOSTROPHES, "."),
     "1.234,50": (".", ","),
-    "1 234,50": (" \u00a0\u202f\u2009", ","),
-    "1 234.50": (" \u00a0\u202f\u2009", "."),
+    "1 234,50": (_BLANKS, ","),
+    "1 234.50": (_BLANKS, "."),
     "1,234.50": (",", "."),
-    "1'234,50": ("'\u2019\u02bc", ","),
+    "1'234,50": (_APOSTROPHES, ","),
     "1234,50": ("", ","),
 }
 _TOKENS = {"YYYY": r"(?P<year>[0-9]{4})", "MM": r"(?P<month>[0-9]{2})", "DD": r"(?P<day>[0-9]{2})"}

@@ -24,6 +24,7 @@ from airflow_provider_rma.billing.files import (
     read_refused_numbers,
 )
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome, RunSummary
+from airflow_provider_rma.exceptions import ConfigurationError
 
 RESULTS: list[tuple[DocumentResult, dict[str, Any]]] = [
     (DocumentResult(1, "R-1", Outcome.CREATED, gross=Decimal("108.10")), {"invnumber": "R-1"}),
@@ -74,6 +75,32 @@ def test_refused_numbers_are_read_with_their_reason(folder: RunFolder) -> None:
     folder.write_outcomes([*RESULTS, (DocumentResult(3, "R-3", Outcome.HELD), {})], summary)
     refused = read_refused_numbers(lines(folder, summary.outcome_path))
     assert refused == {"R-2": "currency: is unknown", "R-3": "held"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            b"not json",
+            b"[]",
+            b"{}",
+            b"5",
+            b"null",
+            b"\xff\xfe",
+            b"[" * 100_000,
+            b'{"outcome": "invalid"}',
+            b'{"number": "K"}',
+        ),
+        *(
+            b'{"outcome": "invalid", "number": "K", "reasons": null}',
+            b'{"outcome": "odd", "number": "K"}',
+            b'{"outcome": "inv',
+        ),
+    ],
+)
+def test_a_file_that_holds_no_outcomes_is_refused_by_line(line: bytes) -> None:
+    with pytest.raises(ConfigurationError, match=r"customer_outcomes: line 2 .* Give the outcome_path"):
+        read_refused_numbers([b'{"position": 1, "number": "R-1", "outcome": "created"}\n', line + b"\n"])
 
 
 def test_outcomes_are_perishable_and_import_reports_are_not() -> None:

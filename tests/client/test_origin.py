@@ -28,6 +28,7 @@ from airflow_provider_rma.client.origin import OriginError, canonical_origin
         ("https://[::1]:1", ("[::1]:1", "https://[0:0:0:0:0:0:0:1]:1", "[::0001]:01")),
         ("https://[fe80::ab]", ("[FE80::AB]:443", "[fe80:0::00ab]")),
         ("https://127.0.0.1", ("127.0.0.1", "127.0.0.1.:443", "１２７.0.0.1")),
+        ("https://192.0.2.7", ("[::ffff:192.0.2.7]", "[::FFFF:c000:207]:443")),
         ("https://a_b.rma-1.example", ("A_B.rma-1.example",)),
     ],
 )  # fmt: skip
@@ -58,6 +59,8 @@ def test_spellings_of_one_service_have_one_origin(origin: str, spellings: tuple[
         ("0x7f.0.0.1", "is no address"),
         ("127.0.0.01", "is no address"),
         ("[::1", "is no address"),
+        ("[fe80::1%eth0]", "names a zone"),
+        ("[fe80::1%25eth0]", "names a zone"),
         ("[rma.example]", "is no address"),
         ("a" * 64, "is no address"),
         ("ftp://rma.example", "unknown scheme"),

@@ -6,10 +6,11 @@ import json
 import sqlite3
 import subprocess
 import sys
+import traceback
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import psycopg2
@@ -26,6 +27,8 @@ from tests.support.throw_away_server import PASSWORD, USER
 
 pytestmark = pytest.mark.airflow
 
+#: No line of the tests holds it, which a traceback would show.
+SECRET = "Geheim" + "weg 7"
 NUMBERS = "SELECT n AS customernumber, 'x' AS name FROM generate_series(1, 2500) AS n"
 
 
@@ -131,8 +134,15 @@ def test_a_database_that_is_down_is_worth_another_try(monkeypatch: pytest.Monkey
 
 def test_data_in_an_error_of_the_database_is_not_repeated(server: Callable[..., None]) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        list(query("pg", "SELECT CAST('Geheimweg 7' AS integer) AS n", None))
-    assert "Geheimweg" not in str(caught.value)
+        list(query("pg", f"SELECT CAST('{SECRET}' AS integer) AS n", None))
+    # A task's log shows causes as well.
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_value_that_is_bound_is_not_repeated_either(postgres: PostgresServer, server: Callable[..., None]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        list(query("pg", "SELECT nothing FROM pg_class WHERE relname = %(name)s", {"name": SECRET}))
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
 # ------------------------------------------------------------------ several statements
@@ -255,8 +265,56 @@ def sqlite_row() -> sqlite3.Row:
     return row
 
 
+class KeyedRow:
+    """A driver's own kind of row: by name, and iterating over the names."""
+
+    def __init__(self, **values: str) -> None:
+        self._values = values
+
+    def keys(self) -> Any:
+        return self._values.keys()
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class NumberedRow:
+    """A driver's own kind of row: by position alone."""
+
+    def __init__(self, *values: str) -> None:
+        self._values = values
+
+    def __getitem__(self, position: int) -> str:
+        return self._values[position]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class AttributeRow(SimpleNamespace):
+    """A driver's own kind of row: by attribute, and iterating over the names."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(vars(self))
+
+
 @pytest.mark.parametrize(
-    "row", [("K-1", "A"), ["K-1", "A"], Pair("K-1", "A"), sqlite_row(), {"name": "A", "customernumber": "K-1"}]
+    "row",
+    [
+        ("K-1", "A"),
+        ["K-1", "A"],
+        Pair("K-1", "A"),
+        sqlite_row(),
+        {"name": "A", "customernumber": "K-1"},
+        KeyedRow(name="A", customernumber="K-1"),
+        NumberedRow("K-1", "A"),
+    ],
 )
 def test_every_kind_of_row_is_read_by_name_or_position(
     driver: Callable[[FakeCursor], Iterator[dict[str, Any]]], row: Any
@@ -264,7 +322,15 @@ def test_every_kind_of_row_is_read_by_name_or_position(
     assert list(driver(FakeCursor([row]))) == [{"customernumber": "K-1", "name": "A"}]
 
 
-@pytest.mark.parametrize("row", ["ab", b"ab", 17, None, object(), ("K-1",), ("K-1", "A", 3), {"name": "A"}, {}])
+@pytest.mark.parametrize(
+    "row",
+    [
+        *("ab", b"ab", bytearray(b"ab"), memoryview(b"ab"), 17, None, object(), ("K-1",), ("K-1", "A", 3)),
+        *({"name": "A"}, {}, {"K-1", "A"}, KeyedRow(name="A"), AttributeRow(customernumber="K-1", name="A")),
+        *({"customernumber": 1, "name": 2}.keys(), {"customernumber": 1, "name": 2}.items()),
+    ],
+    ids=repr,
+)
 def test_rows_that_cannot_be_read_by_column_are_refused(
     driver: Callable[[FakeCursor], Iterator[dict[str, Any]]], row: Any
 ) -> None:

@@ -319,3 +319,37 @@ def test_parameters_that_do_not_fit_each_other_are_refused_when_the_dag_is_parse
     with pytest.raises(ConfigurationError, match=problem) as caught:
         operator(task_id="task", **given)
     assert caught.value.advice
+
+
+@pytest.mark.parametrize("name", ["source", "plan", "output_path", "customer_outcomes"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://key:geheim@bucket/a.csv",
+        "https://files.example/a.csv?X-Amz-Signature=geheim",
+        "https://files.example/{{ ds }}.csv?sig=geheim",
+        "abfs://box/a.csv#sas=geheim",
+        "sftp://ada%3Ageheim@files.example/a.csv",
+    ],
+)
+def test_an_address_of_a_file_with_credentials_is_refused_when_the_dag_is_parsed(name: str, address: str) -> None:
+    given = {name: address} if name in ("source", "plan") else {name: address, "invoices": []}
+    with pytest.raises(ConfigurationError, match=f"The address of the {name} holds credentials") as caught:
+        RunMyAccountsCreateInvoicesOperator(task_id="bill", **given)
+    assert "geheim" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match=f"The address of the {name} holds credentials"):
+        RunMyAccountsCreateInvoicesOperator.partial(task_id="bill", **{name: address})
+
+
+def test_an_address_with_credentials_is_refused_when_it_is_rendered() -> None:
+    operator = RunMyAccountsCreateInvoicesOperator(task_id="bill", source="{{ params.source }}")
+    operator.source = "https://files.example/a.csv?token=geheim"
+    with pytest.raises(ConfigurationError, match="holds credentials: the option token"):
+        check_rendered(operator)
+
+
+@pytest.mark.parametrize(
+    "source", ["s3://aws_default@erp/2026-10.ndjson", "/srv/erp/a?token=1.csv", "file:///srv/a.csv"]
+)
+def test_an_address_of_a_file_without_credentials_is_taken(source: str) -> None:
+    assert RunMyAccountsCreateInvoicesOperator(task_id="bill", source=source).source == source

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from airflow_provider_rma.exceptions import FieldProblem, InvalidInputError
 from airflow_provider_rma.schemas.base import EntitySchema
 from airflow_provider_rma.schemas.customer import CustomerSchema
 from airflow_provider_rma.schemas.fields import FieldSpec
 from airflow_provider_rma.schemas.invoice import InvoiceSchema
-from airflow_provider_rma.schemas.problems import printable_name, unknown_field_problem
+from airflow_provider_rma.schemas.problems import Problem, printable_name, unknown_field_problem
 
 #: Problems of a header that are named; a file of another kind has hundreds.
 MAX_PROBLEMS = 10
+
+#: A problem of a column: its name, and how to put the problem into words.
+_Found = tuple[str, Callable[[], Problem]]
 
 _PANDAS = ("__index_level_", "Unnamed: ", "level_")
 
@@ -72,36 +76,46 @@ class RecordColumns:
         problems = list(self._find_problems(names))
         if problems:
             more = len(problems) - MAX_PROBLEMS
-            shown = [FieldProblem(f"{where}: {name}", text, remedy) for name, text, remedy in problems[:MAX_PROBLEMS]]
+            found = [(name, make()) for name, make in problems[:MAX_PROBLEMS]]
+            shown = [FieldProblem(f"{where}: {name}", str(problem), problem.remedy) for name, problem in found]
             if more > 0:
                 shown.append(FieldProblem(where, f"{more} more problems of its columns"))
             raise InvalidInputError(shown)
 
-    def _find_problems(self, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    def _find_problems(self, names: Sequence[str]) -> Iterator[_Found]:
+        """Find what is wrong. Most is only counted, so a problem is put into words when it is shown."""
         repeated = {name for name, count in Counter(names).items() if count > 1 and name}
         for position, name in enumerate(dict.fromkeys(names), start=1):
             if not name:
-                yield f"column {position}", "has no name", "name it or remove it (pandas: index=False)"
+                yield (
+                    f"column {position}",
+                    partial(Problem, "has no name", "name it or remove it (pandas: index=False)"),
+                )
             elif name in repeated:
-                yield printable_name(name), "is the name of two columns", "keep the column that is meant"
+                yield (
+                    printable_name(name),
+                    partial(Problem, "is the name of two columns", "keep the column that is meant"),
+                )
             elif name not in self.names and name.startswith(_PANDAS):
-                yield printable_name(name), "is the index of a data frame", "write it with index=False"
+                yield (
+                    printable_name(name),
+                    partial(Problem, "is the index of a data frame", "write it with index=False"),
+                )
             elif name not in self.names:
-                problem = unknown_field_problem(name, self.names, self.entity)
-                yield printable_name(name), str(problem), problem.remedy
+                yield printable_name(name), partial(unknown_field_problem, name, self.names, self.entity)
         yield from self._find_missing(frozenset(names))
 
-    def _find_missing(self, names: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+    def _find_missing(self, names: frozenset[str]) -> Iterator[_Found]:
         prefixes = {name.partition("__")[0] for name in names if "__" in name}
         for prefix in sorted(prefixes & names):
-            yield prefix, "is there both as a whole and in columns of its own", "keep one of the two"
+            yield prefix, partial(Problem, "is there both as a whole and in columns of its own", "keep one of the two")
         for prefix, required in self.required.items():
             if not prefix or any(name.startswith(f"{prefix}__") for name in names):
                 for name in sorted(set(required) - names):
-                    yield name, "is missing", "add the column, the field is required"
+                    yield name, partial(Problem, "is missing", "add the column, the field is required")
         for alternative in self.alternatives:
             if not (names | prefixes).intersection(alternative):
-                yield " or ".join(alternative), "is missing", "add columns of one of the two"
+                yield " or ".join(alternative), partial(Problem, "is missing", "add columns of one of the two")
 
 
 def _column_name(spec: FieldSpec) -> str:

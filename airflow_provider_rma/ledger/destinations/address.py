@@ -1,4 +1,4 @@
-"""Credentials in the address of a warehouse, which everybody sees who sees the task."""
+"""Credentials in the address of a warehouse or a file, which everybody sees who sees the task."""
 
 from __future__ import annotations
 
@@ -33,22 +33,27 @@ _OPTION = re.compile(r"[?&;#]\s*([^=?&;#]{1,80}?)\s*=")
 #: Texts are decoded as often as programs on the way may do it.
 _DECODINGS = 4
 
+_ADVICE = "Make an Airflow connection of the database or storage, and give conn:// and its id, or destination_conn_id."
+_STORAGE_ADVICE = (
+    "Make an Airflow connection of the storage, and give its id alone before the host: s3://ID@bucket/key."
+)
 
-def refuse_credentials(address: str, *, is_database: bool) -> None:
+
+def refuse_credentials(address: str, *, is_database: bool, name: str = "destination") -> None:
     """Refuse an address that holds credentials, before its host or as options. The message names the option, no value.
 
     :param address: an address, also one with parts that are still to be rendered.
     :param is_database: whether nothing at all may stand before the host; the address of an object storage may name an
         Airflow connection there.
+    :param name: the parameter that holds the address.
     :raises ConfigurationError: it does.
     """
     for _ in range(_DECODINGS):
         found = _find_before_host(address, is_database) or _find_option(address)
         if found:
             raise ConfigurationError(
-                f"The address of the destination holds credentials: {found}.",
-                advice="Make an Airflow connection of the database or storage, and give conn:// and its id, or "
-                "destination_conn_id.",
+                f"The address of the {name} holds credentials: {found}.",
+                advice=_ADVICE if name == "destination" else _STORAGE_ADVICE,
             )
         decoded = unquote(address)
         if decoded == address:
