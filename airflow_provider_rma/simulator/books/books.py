@@ -20,9 +20,11 @@ from airflow_provider_rma.simulator.books.document_reader import DocumentReader
 from airflow_provider_rma.simulator.books.document_writer import DocumentWriter
 from airflow_provider_rma.simulator.books.master_data import MasterDataStore
 from airflow_provider_rma.simulator.books.master_tables import write_master
+from airflow_provider_rma.simulator.books.payment_list import PaymentList
 from airflow_provider_rma.simulator.books.reports import BalanceFilter, PostingFilter
 from airflow_provider_rma.simulator.books.rounding import ZERO
 from airflow_provider_rma.simulator.books.storage import Fetch, Store
+from airflow_provider_rma.simulator.books.uploads import UploadStore
 
 
 class Books(MasterDataStore):
@@ -32,6 +34,8 @@ class Books(MasterDataStore):
         super().__init__(store)
         self._reader = DocumentReader(store, self)
         self._writer = DocumentWriter(store, self, self._reader)
+        self.payment_list = PaymentList(store)
+        self.uploads = UploadStore(store)
 
     @classmethod
     def create(cls, path: str | Path, master: Mapping[str, Any], *, bulk: bool = False) -> Books:
@@ -97,9 +101,12 @@ class Books(MasterDataStore):
         """Post a general-ledger voucher (``lines`` with ``accno``, ``debit`` or ``credit``) and return its id."""
         return self._writer.post("gl", document)
 
-    def resave(self, id: int, document: Mapping[str, Any]) -> None:  # noqa: A002
-        """Save a document again: all its rows are deleted and written anew, payments included (D13)."""
-        self._writer.resave(id, document)
+    def resave(self, id: int, document: Mapping[str, Any], *, renew_payments: bool = False) -> None:  # noqa: A002
+        """Save a document again: all its rows are deleted and written anew, payments included (D13).
+
+        :param renew_payments: give its payments new ids, so that the payment list shows them as deleted and new.
+        """
+        self._writer.resave(id, document, renew_payments=renew_payments)
 
     def delete(self, id: int) -> None:  # noqa: A002
         """Delete a document with its rows and payments; nothing of it stays (D14)."""

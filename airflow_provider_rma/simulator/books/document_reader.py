@@ -90,7 +90,7 @@ class DocumentReader:
     def payments(self, row: sqlite3.Row) -> list[dict[str, Any]]:
         """The payments of a document in the order of their entry, each with a tenant-wide ``id``."""
         rows = self._payment_rows(row["id"])
-        return [_payment(payment, row) for payment in rows]
+        return [build_payment(payment, row) for payment in rows]
 
     def payment_count(self, document_id: int) -> int:
         """Count the payments of a document."""
@@ -134,7 +134,12 @@ def restore_posted(row: sqlite3.Row, entries: Iterable[sqlite3.Row]) -> Posted:
     )
 
 
-def _payment(row: sqlite3.Row, document: sqlite3.Row) -> dict[str, Any]:
+def build_payment(row: Any, document: Any) -> dict[str, Any]:
+    """Read a stored payment.
+
+    :param row: of table ``payment``.
+    :param document: row of table ``document`` that it belongs to.
+    """
     given = json.loads(row["body"])
     return {
         "id": row["id"],

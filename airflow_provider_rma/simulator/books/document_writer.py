@@ -59,14 +59,14 @@ class DocumentWriter:
         with self._store.write():
             return self._write(self._store.next_id(), module, to_iso_document(document))
 
-    def resave(self, document_id: int, document: Mapping[str, Any]) -> None:
+    def resave(self, document_id: int, document: Mapping[str, Any], *, renew_payments: bool = False) -> None:
         """Replace a document by another state of it, under the same id and with new rows."""
         with self._store.write() as connection:
             module = self._reader.row(document_id)["module"]
             payment_ids = [row[0] for row in connection.execute(
                 "SELECT id FROM payment WHERE document_id = ? ORDER BY payment_no", (document_id,))]  # fmt: skip
             self._remove(document_id)
-            self._write(document_id, module, to_iso_document(document), payment_ids)
+            self._write(document_id, module, to_iso_document(document), [] if renew_payments else payment_ids)
 
     def delete(self, document_id: int) -> None:
         """Delete a document with everything that belongs to it."""

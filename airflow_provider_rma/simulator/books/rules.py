@@ -13,6 +13,7 @@ from airflow_provider_rma.simulator.books.days import to_iso_document
 from airflow_provider_rma.simulator.books.master_data import MasterDataStore
 from airflow_provider_rma.simulator.books.refusal import RefusalError
 
+_ENTRIES = (("incomeentries", "income_accno"), ("expenseentries", "expense_accno"), ("taxentries", "tax_accno"))
 _METHODS = ("incomeentries", "expenseentries", "taxentries")
 
 
@@ -23,15 +24,29 @@ def check_invoice(master_data: MasterDataStore, document: Mapping[str, Any]) -> 
     :param document: the invoice with neutral names; with a full ``customer`` its number need not be known yet.
     :raises RefusalError: with a German sentence and the field.
     """
+    if not document.get("customer") and master_data.customer(str(document.get("customernumber") or "")) is None:
+        raise RefusalError(
+            f"Der Kunde mit der Nummer '{document.get('customernumber') or ''}' ist nicht vorhanden.", "customernumber"
+        )
+    _check_document(master_data, document)
+
+
+def check_purchase(master_data: MasterDataStore, document: Mapping[str, Any]) -> None:
+    """Refuse a vendor invoice that the interface would not accept; its vendor comes with it.
+
+    :param master_data: the master data of the tenant.
+    :param document: the vendor invoice with neutral names.
+    :raises RefusalError: with a German sentence and the field.
+    """
+    _check_document(master_data, document)
+
+
+def _check_document(master_data: MasterDataStore, document: Mapping[str, Any]) -> None:
     document = to_iso_document(document)
     if not str(document.get("invnumber") or ""):
         raise RefusalError("Die Rechnungsnummer fehlt.", "invnumber")
     _check_content(document)
     _check_period(master_data, document.get("transdate"), "transdate")
-    if not document.get("customer") and master_data.customer(str(document.get("customernumber") or "")) is None:
-        raise RefusalError(
-            f"Der Kunde mit der Nummer '{document.get('customernumber') or ''}' ist nicht vorhanden.", "customernumber"
-        )
     for field, accno in _accounts(document):
         _check_account(master_data, accno, field)
     for line in document.get("lines") or []:
@@ -67,7 +82,11 @@ def _check_content(document: Mapping[str, Any]) -> None:
     if by_article and by_booking:
         raise RefusalError("Eine Rechnung hat entweder Artikel oder Buchungszeilen, nicht beides.", "parts")
     if not document.get("lines") and not by_booking:
-        raise RefusalError("Die Rechnung hat keine Positionen.", "parts" if by_article else "incomeentries")
+        raise RefusalError("Die Rechnung hat keine Positionen.", "parts" if by_article else _entries_field(document))
+
+
+def _entries_field(document: Mapping[str, Any]) -> str:
+    return "expenseentries" if "expenseentries" in document else "incomeentries"
 
 
 def _check_period(master_data: MasterDataStore, day: Any, field: str) -> None:
@@ -80,15 +99,16 @@ def _check_period(master_data: MasterDataStore, day: Any, field: str) -> None:
 
 def _accounts(document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     """Every account the document names, with the field that names it; ``0`` on a line means the article's."""
-    for field in ("ar_accno", "payment_accno"):
+    for field in ("ar_accno", "ap_accno", "payment_accno"):
         if document.get(field):
             yield field, str(document[field])
-    for name, field in (("incomeentries", "income_accno"), ("taxentries", "tax_accno")):
+    for name, field in _ENTRIES:
         for entry in document.get(name) or []:
             yield field, str(entry.get(field) or "")
     for line in document.get("lines") or []:
-        if str(line.get("income_accno") or "0") != "0":
-            yield "income_accno", str(line["income_accno"])
+        for field in ("income_accno", "expense_accno"):
+            if str(line.get(field) or "0") != "0":
+                yield field, str(line[field])
 
 
 def _check_account(master_data: MasterDataStore, accno: str, field: str) -> Mapping[str, Any]:

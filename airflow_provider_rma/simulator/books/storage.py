@@ -64,6 +64,16 @@ CREATE TABLE payment (
 CREATE TABLE yearend (document_id INTEGER PRIMARY KEY, transdate TEXT NOT NULL);
 """
 
+#: Tables that books of earlier versions lack.
+_ADDED_TABLES = """
+CREATE TABLE IF NOT EXISTS payment_state (
+    token TEXT NOT NULL, payment_id INTEGER NOT NULL, content TEXT NOT NULL, processed TEXT,
+    PRIMARY KEY (token, payment_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS upload (
+    id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL UNIQUE, checksum TEXT NOT NULL, file_name TEXT NOT NULL,
+    media_type TEXT NOT NULL, comment TEXT NOT NULL, received TEXT NOT NULL, content BLOB NOT NULL);
+"""
+
 _ADDED = f"""INSERT INTO daily
     VALUES (NEW.transdate, NEW.account_id, NEW.fx, 1, NEW.units <> 0, NEW.{WHOLE}, NEW.{FRACTION})
     ON CONFLICT DO UPDATE SET lines = lines + 1, visible = visible + excluded.visible,
@@ -131,6 +141,8 @@ class Store:
             self.connection.execute("INSERT INTO sqlite_sequence VALUES ('posting', ?)", (FIRST_ENTRY_ID - 1,))
         if not self.fetch("SELECT 1 FROM sqlite_master WHERE name = 'daily'"):
             self.connection.executescript(_TOTALS)
+        if not self.fetch("SELECT 1 FROM sqlite_master WHERE name = 'upload'"):
+            self.connection.executescript(_ADDED_TABLES)
 
     @property
     def in_memory(self) -> bool:

@@ -20,12 +20,15 @@ from airflow_provider_rma.simulator.faults.connection import ClientConnection
 from airflow_provider_rma.simulator.faults.delivery import NoResponseError, deliver, replace_response
 from airflow_provider_rma.simulator.faults.rules import FaultRule
 from airflow_provider_rma.simulator.http import wire
+from airflow_provider_rma.simulator.http.forms import FORM, MULTIPART, read_form, read_upload
 from airflow_provider_rma.simulator.http.operations.base import ApiRequest, Operation
 from airflow_provider_rma.simulator.http.responses import (
     JSON,
     XML,
     ResponseError,
     Result,
+    WireEntity,
+    WireFile,
     choose_form,
     compress,
     error_response,
@@ -48,6 +51,7 @@ class HttpExchange:
     name: str = "unknown"
     operation: Operation | None = None
     params: dict[str, str] = field(default_factory=dict)
+    token: str = ""
 
 
 class RestApi:
@@ -91,14 +95,15 @@ class RestApi:
             exchange.operation, exchange.params = found[request.method]
             exchange.name = f"{request.method} {exchange.operation.template}"
         self.service.received[exchange.name] += 1
-        exchange.form = choose_form(request.headers.get("accept", ""))
+        is_file = exchange.operation is not None and exchange.operation.media_type is not None
+        exchange.form = choose_form("" if is_file else request.headers.get("accept", ""))
         if not found or segments[1] != "latest":
             raise ResponseError(404, "Die Ressource wurde nicht gefunden.")
         if exchange.operation is None:
             raise ResponseError(405, "Die Methode ist nicht erlaubt.", {"Allow": ", ".join(sorted(found))})
 
     def _authorise(self, exchange: HttpExchange) -> None:
-        self.service.auth.check(exchange.request)
+        exchange.token = self.service.auth.check(exchange.request)
         if exchange.segments[3] != self.service.tenant:
             status = self.service.settings.unknown_tenant
             text = "Kein Zugriff auf diesen Mandanten." if status == 403 else "Der Mandant wurde nicht gefunden."
@@ -110,9 +115,11 @@ class RestApi:
         request = ApiRequest(
             params=exchange.params,
             query=dict(exchange.request.query_params),
-            content=await self._read_content(exchange, operation),
+            content=None,
             settings=self.service.settings,
+            token=exchange.token,
         )
+        request = await self._read_body(exchange, operation, request)
         build_error = partial(error_response, exchange.form)
         before = await replace_response(rule, build_error, after_commit=False)
         if before is not None:
@@ -124,24 +131,24 @@ class RestApi:
         response = await self._perform(exchange, operation, request, rule)
         return await replace_response(rule, build_error, after_commit=True) or response
 
-    async def _read_content(self, exchange: HttpExchange, operation: Operation) -> wire.Mapped:
-        if operation.body_root is None:
-            return None
-        media = exchange.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media not in (JSON, XML):
-            raise ResponseError(415, "Der Content-Type muss application/json oder application/xml sein.")
-        body = b""
+    async def _read_body(self, exchange: HttpExchange, operation: Operation, request: ApiRequest) -> ApiRequest:
+        if operation.body_root is None and operation.form is None:
+            return request
+        header = exchange.request.headers.get("content-type", "")
+        media = header.partition(";")[0].strip().lower()
+        allowed = (operation.form,) if operation.form is not None else (JSON, XML)
+        if media not in allowed:
+            raise ResponseError(415, f"Der Content-Type muss {' oder '.join(allowed)} sein.")
+        body = bytearray()
         async for piece in exchange.request.stream():
             body += piece
             if len(body) > _LARGEST_BODY:
                 raise ResponseError(413, "Der Inhalt ist zu gross.")
-        try:
-            content = wire.read_json(body) if media == JSON else wire.read_xml(body, operation.body_root)
-        except wire.MalformedError as error:
-            raise ResponseError(400, str(error)) from error
-        if wire.has_unprintable(content):
-            raise ResponseError(400, "Der Inhalt enthält ein unzulässiges Zeichen.")
-        return content
+        if media == FORM:
+            return replace(request, form=read_form(bytes(body)))
+        if media == MULTIPART:
+            return replace(request, upload=read_upload(bytes(body), header))
+        return replace(request, content=_read_content(bytes(body), media, operation.body_root or ""))
 
     async def _perform(
         self, exchange: HttpExchange, operation: Operation, request: ApiRequest, rule: FaultRule | None
@@ -153,7 +160,7 @@ class RestApi:
             return result
 
         try:
-            if operation.method == "GET":
+            if operation.method == "GET" and operation.media_type is None and not operation.is_stateful:
                 return await self._stream(exchange, perform)
             result = await self.service.worker.work(perform)
             return self._build_response(exchange, result)
@@ -168,6 +175,8 @@ class RestApi:
     def _build_response(self, exchange: HttpExchange, result: Result) -> Response:
         if result is None:
             return Response(status_code=204)
+        if isinstance(result, WireFile):
+            return Response(result.content, media_type=result.media_type)
         content = b"".join(write_pieces(result, exchange.form, self.service.settings.empty_list))
         return Response(content, media_type=exchange.form)
 
@@ -177,7 +186,7 @@ class RestApi:
 
         def write(books: Books) -> Iterator[bytes]:
             result = perform(books)
-            assert result is not None  # noqa: S101 - every GET has content
+            assert isinstance(result, WireEntity | wire.Listing)  # noqa: S101 - every GET that is streamed is data
             plain = write_pieces(result, exchange.form, settings.empty_list)
             return compress(plain) if squeeze else plain
 
@@ -187,6 +196,16 @@ class RestApi:
         if second is None:
             return Response(first, headers=headers, media_type=exchange.form)
         return StreamingResponse(_join(first, second, stream), headers=headers, media_type=exchange.form)
+
+
+def _read_content(body: bytes, media: str, root: str) -> wire.Mapped:
+    try:
+        content = wire.read_json(body) if media == JSON else wire.read_xml(body, root)
+    except wire.MalformedError as error:
+        raise ResponseError(400, str(error)) from error
+    if wire.has_unprintable(content):
+        raise ResponseError(400, "Der Inhalt enthält ein unzulässiges Zeichen.")
+    return content
 
 
 async def _join(first: bytes, second: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -98,6 +98,8 @@ class ControlApi:
             ("POST", "/gl", self.books_call(lambda books, given: books.post_gl(given))),
             ("POST", "/year-end", self.books_call(lambda books, given: books.year_end(**given))),
             ("GET", "/invoices", self.find_invoices),
+            ("GET", "/uploads", self.list_uploads),
+            ("POST", "/tokens", self.add_token),
             ("GET", "/documents/{id:int}", self.show_document),
             ("PUT", "/documents/{id:int}", self.resave),
             ("DELETE", "/documents/{id:int}", self.delete),
@@ -175,6 +177,17 @@ class ControlApi:
             return {"ids": await self.service.worker.work(lambda books: books.find_invoices(number))}
         return {"counts": await self.service.worker.work(self._count_by_number)}
 
+    async def list_uploads(self, _: Request, __: Any) -> Any:
+        """Uploaded receipts without their content."""
+        return {"uploads": await self.service.worker.work(lambda books: books.uploads.list())}
+
+    async def add_token(self, _: Request, given: Any) -> Any:
+        """Let a further key open the tenant, with flags and marks of payments of its own."""
+        if not isinstance(given["token"], str) or not given["token"]:
+            raise ValueError("token must be a text")
+        self.service.auth.further.add(given["token"])
+        return {}
+
     def _count_by_number(self, books: Books) -> dict[str, int]:
         counts: dict[str, int] = {}
         for invoice in books.invoices(today=self.service.settings.day):
@@ -187,9 +200,10 @@ class ControlApi:
         return await self.service.worker.work(lambda books: books.document(number, today=self.service.settings.day))
 
     async def resave(self, request: Request, given: Any) -> Any:
-        """Save a document again; all its posting lines get new ids."""
+        """Save a document again; all its posting lines get new ids, with ``?payments=renew`` its payments too."""
         number = request.path_params["id"]
-        await self.service.worker.work(lambda books: books.resave(number, given))
+        renew = request.query_params.get("payments") == "renew"
+        await self.service.worker.work(lambda books: books.resave(number, given, renew_payments=renew))
         return {"id": number}
 
     async def delete(self, request: Request, _: Any) -> Any:

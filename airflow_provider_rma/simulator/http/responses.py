@@ -28,7 +28,15 @@ class WireEntity:
     tree: wire.Tree
 
 
-Result: TypeAlias = WireEntity | wire.Listing | None
+@dataclass
+class WireFile:
+    """A document for people."""
+
+    content: bytes
+    media_type: str
+
+
+Result: TypeAlias = WireEntity | wire.Listing | WireFile | None
 """Content of a response; ``None`` is 204 without content."""
 
 

@@ -18,6 +18,7 @@ from xml.parsers import expat
 
 Mapped: TypeAlias = "str | dict[str, Mapped] | list[Mapped] | None"
 Tree: TypeAlias = "dict[str, str | Tree | Listing | None]"
+Item: TypeAlias = "Tree | Rendered | Listing | str | None"
 
 XML_DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
 PIECE = 64 * 1024
@@ -42,7 +43,7 @@ class Listing:
     """
 
     item: str
-    items: Iterable[Tree | Rendered]
+    items: Iterable[Item]
     root: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
 
@@ -232,7 +233,7 @@ def write_xml_list(listing: Listing) -> Iterator[str]:
     yield f"</{listing.root}>"
 
 
-def _element(name: str, value: str | Tree | Listing | Rendered | None) -> str:
+def _element(name: str, value: Item) -> str:
     if isinstance(value, Rendered):
         texts = value.texts
         # one search for all of them: nearly always there is nothing to escape
@@ -302,16 +303,16 @@ _MISSING = object()
 _EMPTY: dict[str, Any] = {"null": None, "object": {}, "text": "", "missing": _MISSING}
 
 
-def _json_item(value: Tree | Rendered, empty: str) -> str:
+def _json_item(value: Item, empty: str) -> str:
     if isinstance(value, Rendered):
         return value.template.json(empty) % tuple(map(_json_string, value.texts))
     return _json_text(_jsonable(value, empty))
 
 
-def _jsonable(value: str | Tree | Listing | Rendered, empty: str) -> Any:
+def _jsonable(value: Item, empty: str) -> Any:
     if isinstance(value, Rendered):
         return json.loads(_json_item(value, empty))
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value
     if isinstance(value, Listing):
         found = [_jsonable(entity, empty) for entity in value.items]

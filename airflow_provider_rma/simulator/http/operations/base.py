@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from airflow_provider_rma.simulator.books.books import Books
+from airflow_provider_rma.simulator.books.uploads import Upload
 from airflow_provider_rma.simulator.http import wire
 from airflow_provider_rma.simulator.http.parse import read_boolean, read_query_day
 from airflow_provider_rma.simulator.http.responses import Result
@@ -21,12 +22,18 @@ class ApiRequest:
     :param query: query parameters.
     :param content: the body, read.
     :param settings: the switches.
+    :param token: name of the key that opened the tenant.
+    :param form: fields of a form.
+    :param upload: an uploaded file.
     """
 
     params: Mapping[str, str]
     query: Mapping[str, str]
     content: wire.Mapped
     settings: Settings
+    token: str = ""
+    form: Sequence[tuple[str, str]] = ()
+    upload: Upload | None = None
 
     def day(self, name: str, default: date | None = None) -> str | None:
         """Read a date parameter as ISO text; empty counts as absent."""
@@ -46,6 +53,9 @@ class Operation:
     :param path: parts below the tenant; ``{name}`` stands for any one part.
     :param request_class: what faults are switched by.
     :param body_root: XML root of the body, for a POST.
+    :param form: media type of the body, where it is a form.
+    :param media_type: of the response, where it is a document for people.
+    :param is_stateful: a GET that changes something.
     """
 
     method: str
@@ -53,6 +63,9 @@ class Operation:
     request_class: str
     perform: Callable[[Books, ApiRequest], Result]
     body_root: str | None = None
+    form: str | None = None
+    media_type: str | None = None
+    is_stateful: bool = False
 
     @property
     def template(self) -> str:

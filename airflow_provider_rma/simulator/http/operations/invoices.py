@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from airflow_provider_rma.simulator.books.books import Books
 from airflow_provider_rma.simulator.books.refusal import RefusalError
 from airflow_provider_rma.simulator.books.rules import check_invoice
+from airflow_provider_rma.simulator.http.invoice_files import FORM_NAMES, FilePage, write_html, write_pdf
 from airflow_provider_rma.simulator.http.operations.base import ApiRequest, Operation
 from airflow_provider_rma.simulator.http.operations.customers import check_language, read_customer, render_customer
 from airflow_provider_rma.simulator.http.parse import (
@@ -19,7 +22,7 @@ from airflow_provider_rma.simulator.http.parse import (
     read_text,
     read_texts,
 )
-from airflow_provider_rma.simulator.http.responses import ResponseError, Result, WireEntity
+from airflow_provider_rma.simulator.http.responses import ResponseError, Result, WireEntity, WireFile
 from airflow_provider_rma.simulator.http.serialise import (
     Values,
     render_boolean,
@@ -54,7 +57,6 @@ _LINE_TEXTS: dict[str, int | None] = {
     "itemnote": None,
     "serialnumber": None,
     "projectnumber": None,
-    "income_accno": None,
 }
 _HEADER_TEXTS = ("description", "notes", "intnotes")
 
@@ -106,7 +108,7 @@ def read_invoice(content: Mapped, languages: list[str]) -> dict[str, Any]:
     given = read_entity(content, "invoice")
     values: dict[str, Any] = read_texts(given, _TEXTS, "invoice")
     check_language(values["language_code"], languages)
-    _read_days(given, values)
+    read_days(given, values)
     values["currency"] = values["currency"] or "CHF"
     values["taxincluded"] = read_boolean(read_text(given, "taxincluded", "invoice"), "taxincluded", default=False)
     if given.get("customer"):
@@ -114,11 +116,12 @@ def read_invoice(content: Mapped, languages: list[str]) -> dict[str, Any]:
         values["customernumber"] = values["customer"]["customernumber"]
     if not values["customernumber"]:
         raise RefusalError("Der Kunde fehlt: customer oder customernumber muss angegeben werden.", "customernumber")
-    _read_positions(given, values)
+    read_positions(given, values)
     return {name: value for name, value in values.items() if value != ""}
 
 
-def _read_days(given: dict[str, Mapped], values: dict[str, Any]) -> None:
+def read_days(given: dict[str, Mapped], values: dict[str, Any]) -> None:
+    """Read the days of a document into its values."""
     transdate = read_text(given, "transdate", "invoice")
     if not transdate:
         raise RefusalError("Das Rechnungsdatum (transdate) fehlt.")
@@ -127,22 +130,19 @@ def _read_days(given: dict[str, Mapped], values: dict[str, Any]) -> None:
     values["duedate"] = read_day(duedate, "duedate").isoformat() if duedate else None
 
 
-def _read_positions(given: dict[str, Mapped], values: dict[str, Any]) -> None:
+def read_positions(given: dict[str, Mapped], values: dict[str, Any], kind: str = "income") -> None:
+    """Read the lines of a document, or its entries, into its values.
+
+    :param kind: ``income`` or ``expense``: how entries and their accounts are called.
+    """
     parts = items_inside(given, "parts", "part")
-    income = items_inside(given, "incomeentries", "incomeentry")
+    entries = items_inside(given, f"{kind}entries", f"{kind}entry")
     taxes = items_inside(given, "taxentries", "taxentry")
     if parts:
-        values["lines"] = [_read_line(part) for part in parts]
-        if not income and not taxes:
+        values["lines"] = [_read_line(part, f"{kind}_accno") for part in parts]
+        if not entries and not taxes:
             return
-    values["incomeentries"] = [
-        {
-            "amount": read_number_field(entry, "amount", "incomeentry"),
-            "income_accno": read_text(entry, "income_accno", "incomeentry"),
-            "description": read_text(entry, "description", "incomeentry"),
-        }
-        for entry in income
-    ]
+    values[f"{kind}entries"] = [_read_entry(entry, kind) for entry in entries]
     values["taxentries"] = [
         {
             "amount": read_number_field(entry, "amount", "taxentry"),
@@ -152,10 +152,16 @@ def _read_positions(given: dict[str, Mapped], values: dict[str, Any]) -> None:
     ]
 
 
-def _read_line(given: dict[str, Mapped]) -> dict[str, Any]:
-    values: dict[str, Any] = read_texts(given, _LINE_TEXTS, "part")
-    if values["income_accno"] == "0":
-        values["income_accno"] = ""
+def _read_entry(entry: dict[str, Mapped], kind: str) -> dict[str, Any]:
+    names = (f"{kind}_accno", "description", *(("projectNumber",) if kind == "expense" else ()))
+    texts = {name: read_text(entry, name, f"{kind}entry") for name in names}
+    return {"amount": read_number_field(entry, "amount", f"{kind}entry"), **texts}
+
+
+def _read_line(given: dict[str, Mapped], account: str) -> dict[str, Any]:
+    values: dict[str, Any] = read_texts(given, {**_LINE_TEXTS, account: None}, "part")
+    if values[account] == "0":
+        values[account] = ""
     values["quantity"] = read_number_field(given, "quantity", "part", default="1")
     values["sellprice"] = read_number_field(given, "sellprice", "part", default="")
     values["discount_percent"] = read_number_field(given, "discount", "part", default="0")
@@ -163,6 +169,21 @@ def _read_line(given: dict[str, Mapped]) -> dict[str, Any]:
     if price_update:
         values["price_update"] = read_instant(price_update, "price_update")
     return {name: value for name, value in values.items() if value != ""}
+
+
+def get_invoice_file(books: Books, request: ApiRequest, write: Callable[[FilePage], WireFile]) -> Result:
+    """Return an invoice as a document for people, in one of the known templates."""
+    number = request.params["number"]
+    ids = books.find_invoices(number)
+    if not ids:
+        raise ResponseError(404, f"Die Rechnung '{number}' wurde nicht gefunden.")
+    form = request.query.get("formname") or FORM_NAMES[0]
+    if form not in FORM_NAMES:
+        raise RefusalError(f"Die Vorlage '{form}' ist nicht vorhanden (formname).", "formname")
+    check_language(request.query.get("language_code") or "", books.languages())
+    document = books.document(ids[0], today=request.settings.day)
+    customer = books.customer(document["customernumber"]) or {}
+    return write(FilePage(form, books.tenant["company"], document, customer))
 
 
 def render_invoice(invoice: Values, customer: Values | None) -> Tree:
@@ -188,10 +209,10 @@ def render_invoice(invoice: Values, customer: Values | None) -> Tree:
         "customer": render_customer(customer) if customer else None,
     }
     if invoice["article"]:
-        tree["parts"] = Listing("part", [_render_line(line) for line in invoice["lines"]])
+        tree["parts"] = Listing("part", [render_line(line, invoice["transdate"]) for line in invoice["lines"]])
     else:
         tree["incomeentries"] = Listing("incomeentry", map(_render_income_entry, invoice.get("incomeentries") or []))
-        tree["taxentries"] = Listing("taxentry", map(_render_tax_entry, invoice.get("taxentries") or []))
+        tree["taxentries"] = Listing("taxentry", map(render_tax_entry, invoice.get("taxentries") or []))
     return tree
 
 
@@ -203,14 +224,20 @@ def _render_income_entry(entry: Values) -> Tree:
     }
 
 
-def _render_tax_entry(entry: Values) -> Tree:
+def render_tax_entry(entry: Values) -> Tree:
+    """Render a tax amount."""
     return {"amount": render_double(entry["amount"]), "tax_accno": entry["tax_accno"]}
 
 
-def _render_line(line: Values) -> Tree:
-    """Render a line of an invoice: the price as it was entered, the account as it was posted."""
+def render_line(line: Values, transdate: str) -> Tree:
+    """Render a line: the price as it was entered, the account as it was posted.
+
+    ``price_update`` is never empty (seen in clients); without one of its own it is the document's day.
+
+    :param transdate: day of the document.
+    """
     return {
-        "income_accno": render_text(line, "income_accno"),
+        "income_accno": render_text(line, "income_accno") or "0",
         "expense_accno": render_text(line, "expense_accno") or "0",
         "partnumber": line["partnumber"],
         "description": render_text(line, "description"),
@@ -221,7 +248,7 @@ def _render_line(line: Values) -> Tree:
         "itemnote": render_text(line, "itemnote"),
         "serialnumber": render_text(line, "serialnumber") or None,
         "projectnumber": render_text(line, "projectnumber") or None,
-        "price_update": render_day_or_instant(line.get("price_update")),
+        "price_update": render_day_or_instant(line.get("price_update") or transdate),
     }
 
 
@@ -229,4 +256,18 @@ OPERATIONS = (
     Operation("GET", ("invoices",), "read_invoices", list_invoices),
     Operation("POST", ("invoices",), "create_invoice", create_invoice, body_root="invoice"),
     Operation("GET", ("invoices", "{number}"), "read_invoice", get_invoice),
+    Operation(
+        "GET",
+        ("invoices", "{number}", "pdf"),
+        "read_invoice_pdf",
+        partial(get_invoice_file, write=write_pdf),
+        media_type="application/pdf",
+    ),
+    Operation(
+        "GET",
+        ("invoices", "{number}", "html"),
+        "read_invoice_html",
+        partial(get_invoice_file, write=write_html),
+        media_type="text/html",
+    ),
 )

@@ -54,6 +54,17 @@ def list_balances(books: Books, request: ApiRequest) -> Result:
     return Listing("row", map(_render_balance, rows), root="table")
 
 
+def list_balances_v1(books: Books, request: ApiRequest) -> Result:
+    """List balances as the first version does: number, name and balance by position."""
+    rows = books.balances(
+        accno_pattern=request.query.get("accno") or "x",
+        from_date=request.day("from"),
+        to_date=request.day("to", request.settings.day),
+        exclude_yearend=request.flag("exclude_yearend_bookings", default=False),
+    )
+    return Listing("row", (Listing("column", list(_render_balance(row).values())) for row in rows), root="table")
+
+
 def _render_transactions(postings: Iterable[Values]) -> Iterator[Rendered]:
     """Render postings, with one template for each department."""
     templates: dict[int, Template] = {}
@@ -119,4 +130,5 @@ def _render_balance(row: Values) -> Tree:
 OPERATIONS = (
     Operation("GET", ("charts", "{accno}", "transactions"), "read_transactions", list_transactions),
     Operation("GET", ("gl", "v2", "saldo"), "read_saldo", list_balances),
+    Operation("GET", ("gl", "saldo"), "read_saldo_v1", list_balances_v1),
 )

@@ -14,6 +14,9 @@ from airflow_provider_rma.simulator.http.serialise import (
 )
 from airflow_provider_rma.simulator.http.wire import Listing, Tree
 
+#: From when an article may be used whose master data does not say it.
+_FIRST_DAY = "2000-01-01"
+
 
 def list_parts(books: Books, _: ApiRequest) -> Result:
     """List all articles."""
@@ -49,7 +52,8 @@ def render_part(part: Values) -> Tree:
         "discount": render_double(part.get("discount") or 0),
         "itemnote": render_text(part, "itemnote"),
         "tax_accnos": " ".join(part.get("tax_accnos") or []),
-        "price_update": render_day_or_instant(part.get("price_update")),
+        # Never empty (seen in clients).
+        "price_update": render_day_or_instant(part.get("price_update") or _FIRST_DAY),
     }
 
 

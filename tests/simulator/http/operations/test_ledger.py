@@ -205,3 +205,15 @@ def memory(pid: int) -> int:
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found
     return 1024 * int(found[1])
+
+
+def test_balances_of_the_first_version_stand_by_position(simulator: SimulatorProcess) -> None:
+    period = {"from": "1900-01-01", "to": "2999-12-31"}
+    second = simulator.get("/gl/v2/saldo", **period).json()["row"]
+    first = simulator.get("/gl/saldo", **period, exclude_yearend_bookings="False").json()["row"]
+    assert [each["column"] for each in first] == [list(each.values()) for each in second]
+    assert len(first) > 1
+    table = xml_root(simulator.get("/gl/saldo", form="xml", **period).content)
+    assert table.tag == "table"
+    assert [[column.text for column in row] for row in table] == [each["column"] for each in first]
+    assert {column.tag for row in table for column in row} == {"column"}

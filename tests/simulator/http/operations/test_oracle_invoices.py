@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.oracle_requests import wire_document
 from tests.support.posting_oracle import HEADER_AMOUNTS, differences
 from tests.support.reference import ORACLE_MASTER, oracle_cases
 from tests.support.simulator import SimulatorProcess
@@ -33,30 +34,6 @@ def why_not_over_http(case: dict[str, Any]) -> str | None:
 
 
 SENT = [case for case in CASES if why_not_over_http(case) is None]
-
-
-def wire_invoice(given: dict[str, Any]) -> dict[str, Any]:
-    """A case's document as a client would write it."""
-    invoice = {
-        name: str(given[name]) if given[name] is not None else ""
-        for name in ("invnumber", "customernumber", "currency", "description", "notes", "intnotes", "ordnumber")
-        if name in given
-    }
-    invoice["transdate"] = given["transdate"] + "T00:00:00"
-    invoice["duedate"] = given["duedate"] + "T00:00:00" if given["duedate"] else ""
-    invoice["taxincluded"] = "true" if given["taxincluded"] else "false"
-    invoice["department"] = given.get("department") or ""
-    if "lines" in given:
-        parts = [
-            {"income_accno": "0", "expense_accno": "0", "discount": line["discount_percent"]}
-            | {name: line[name] for name in ("partnumber", "quantity", "sellprice", "description") if name in line}
-            for line in given["lines"]
-        ]
-        return invoice | {"parts": {"part": parts[0] if len(parts) == 1 else parts}}
-    return invoice | {
-        "incomeentries": {"incomeentry": given["incomeentries"]},
-        "taxentries": {"taxentry": given["taxentries"]},
-    }
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +65,7 @@ def test_only_what_the_interface_cannot_express_is_left_out() -> None:
 
 @pytest.mark.parametrize("case", SENT, ids=[case["case"] for case in SENT])
 def test_invoice_over_http_is_posted_as_by_the_real_ledger(simulator: SimulatorProcess, case: dict[str, Any]) -> None:
-    invoice = wire_invoice(case["input"])
+    invoice = wire_document(case["input"])
     answer = simulator.post("/invoices", invoice)
     assert answer.status_code == 204, answer.text
     document = simulator.documents(invoice["invnumber"])[-1]
@@ -105,7 +82,7 @@ def test_invoice_over_http_is_posted_as_by_the_real_ledger(simulator: SimulatorP
 @pytest.mark.skipif(not CASES, reason="the reference data is not beside this checkout")
 def test_a_closed_period_is_refused_over_http(simulator: SimulatorProcess) -> None:
     case = next(case for case in CASES if case.get("settings", {}).get("closedto"))
-    invoice = wire_invoice(case["input"])
+    invoice = wire_document(case["input"])
     simulator.control("PUT", "/close-date", {"day": case["settings"]["closedto"]})
     try:
         answer = simulator.post("/invoices", invoice)
