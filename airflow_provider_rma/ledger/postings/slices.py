@@ -124,11 +124,14 @@ class SlicePlan:
         )
 
     def note_broken_off(self, slice_: Slice, error: RequestError) -> None:
-        """Note a slice whose content ended early. It may have been an accident; the second time it is split.
+        """Note a slice whose content ended early.
+
+        It may have been an accident; the second time it is split, and parts that end early as well are split at once:
+        each further try reads the month anew.
 
         :raises RequestError: see :meth:`refine`.
         """
-        if slice_ in self._broke_off:
+        if slice_ in self._broke_off or self.is_split:
             self.refine(slice_, error)
         self._broke_off.add(slice_)
 

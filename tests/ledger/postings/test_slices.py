@@ -230,6 +230,20 @@ def test_an_answer_that_breaks_off_by_accident_is_not_split(
     assert (result.verdict, result.as_dict()["split"], result.windows[0].attempts) == ("exact", {}, 2)
 
 
+@pytest.mark.parametrize("body", [b"", b"<transactions number_of_transaction='1'>"])
+def test_a_month_whose_answers_always_end_early_is_given_up_after_few_requests(
+    trading: Company, memory: MemoryDestination, proxy: TamperingProxy, body: bytes
+) -> None:
+    proxy.change("transactions", lambda reply: Reply(body, headers=reply.headers))
+    with raises_unread(IncompleteResponseError, r"even the smallest \(2026-02-01, accounts 1xxx\) could not be had"):
+        extract(trading, memory, proxy.url, **FEBRUARY)
+    lists = [target for target in proxy.targets if "transactions" in target]
+    wholes = [target for target in lists if "from_date=2026-02-01&to_date=2026-02-28" in target]
+    tries = [target for target in lists if "x/transactions?from_date=2026-02-01&" in target]
+    assert len(wholes) == 2, "once more, since it may have been an accident"
+    assert len(tries) - tries.count(wholes[0]) == len({*tries} - {*wholes}), "each smaller part only once"
+
+
 def test_postings_that_are_in_no_part_are_missed_by_the_proof(
     trading: Company, memory: MemoryDestination, proxy: TamperingProxy
 ) -> None:
