@@ -248,27 +248,26 @@ class CoreTransaction(WarehouseTransaction):
         create = self._catalogue.write_view(name, views.replace_names(views.VIEWS[name], self._catalogue.quote))
         probe = f"SELECT * FROM {quoted} WHERE 1 = 0"  # noqa: S608 - a name of ours
         replace = create.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
-        if self._catalogue.replaces_views and not self._try(replace, probe):
-            self._try_to_mark(name)
+        if self._catalogue.replaces_views and not self._try(replace, probe, marks=name):
             return ""
         self._try(f"DROP VIEW {quoted}")
         # Some databases take a view that they cannot carry out.
-        reason = self._try(create, probe)
+        reason = self._try(create, probe, marks=name)
         if reason:
             self._try(f"DROP VIEW {quoted}")
-        else:
-            self._try_to_mark(name)
         return reason
 
-    def _try_to_mark(self, view: str) -> None:
-        self._catalogue.mark("view", view)
-        self.connection.commit()
+    def _try(self, *statements: str, marks: str = "") -> str:
+        """Execute statements in a transaction of their own; return why the database refuses, empty if it does not.
 
-    def _try(self, *statements: str) -> str:
-        """Execute statements in a transaction of their own; return why the database refuses, empty if it does not."""
+        :param marks: a view that gets its mark in the same transaction: without it, another run would take it for
+            somebody else's.
+        """
         try:
             for statement in statements:
                 self.connection.exec_driver_sql(statement)
+            if marks:
+                self._catalogue.mark("view", marks)
             self.connection.commit()
         except DBAPIError as error:
             self.connection.rollback()

@@ -11,6 +11,7 @@ from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.fault_points import at
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations.open import open_destination
+from airflow_provider_rma.ledger.destinations.sql.catalogues import PostgresCatalogue
 from airflow_provider_rma.ledger.destinations.sql.generic import DbapiDestination
 from tests.support.ledger.warehouses import postgres_url, sqlite_warehouse
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
@@ -69,6 +70,23 @@ def test_amounts_are_exact_where_the_database_has_no_decimals(tmp_path: Path) ->
         ("0.00000001", "text", "0.00000000"),
         ("-99999999999999999999.99999999", "text", "99999999999999999999.99999999"),
     ]
+
+
+def test_nobody_sees_a_view_before_it_has_its_mark(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    url, real = postgres_url(postgres), PostgresCatalogue.mark
+    seen = []
+
+    def mark(self: PostgresCatalogue, kind: str, name: str) -> None:
+        with psycopg.connect(url) as other:
+            query = "SELECT relname FROM pg_class WHERE relkind = 'v' AND relname = %s"
+            seen.append((kind, other.execute(query, [self.prefix + name]).fetchall()))
+        real(self, kind, name)
+
+    monkeypatch.setattr(PostgresCatalogue, "mark", mark)
+    with DbapiDestination(lambda: psycopg.connect(url), "postgresql", "here"):
+        assert ("view", []) in seen
+        assert [found for kind, found in seen if kind == "view" and found] == []
 
 
 @pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
