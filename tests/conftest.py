@@ -139,9 +139,10 @@ def run_dag(airflow_db: None) -> Callable[..., Any]:
 
     Airflow runs only what it has serialised; a DAG that lies in no folder is serialised here first.
     """
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     from airflow.models.dagbundle import DagBundleModel  # noqa: TID251 - the metadata database itself is meant
     from airflow.utils.session import create_session
+
+    from tests.support.airflow_versions import DagBag, sync_bag_to_db
 
     with create_session() as session:
         session.merge(DagBundleModel(name="testing"))

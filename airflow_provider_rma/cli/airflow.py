@@ -39,9 +39,9 @@ kind_option = click.option(
 def load_airflow() -> None:
     """Import Airflow, whose logging then writes to the standard error: it takes what is the standard output now."""
     with redirect_stdout(sys.stderr):
-        import airflow.sdk
+        from airflow.providers.common.compat.sdk import conf
 
-        _ = airflow.sdk.conf
+        _ = conf
 
 
 def open_journal_database() -> sqlalchemy.Engine:

@@ -18,8 +18,11 @@ from airflow_provider_rma.exceptions import (
     ServerError,
     UnexpectedResponseError,
 )
+from airflow_provider_rma.hooks.lookup import get_connection
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
     from airflow_provider_rma.client.client import RunMyAccountsClient
     from airflow_provider_rma.client.config import ClientConfig
 
@@ -58,13 +61,19 @@ class RunMyAccountsHook(BaseHook):
 
         return field_behaviour()
 
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Connection:
+        """Look up a connection; see :func:`~airflow_provider_rma.hooks.lookup.get_connection`."""
+        return get_connection(conn_id)
+
     @cached_property
     def config(self) -> ClientConfig:
         """The connection as the client understands it, looked up once.
 
         :raises ConfigurationError: if a field of the connection is missing or unreadable.
         """
-        from airflow.providers.common.compat.sdk import mask_secret
+        # Older versions of common-compat, which Airflow 3.1 may have, do not hand it on.
+        from airflow.sdk.log import mask_secret
 
         from airflow_provider_rma.hooks.connection import client_config
 

@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseHook, conf
+from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_rma.billing.files import folder_name
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.get_provider_info import get_provider_info
+from airflow_provider_rma.hooks.lookup import get_connection
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -127,7 +129,9 @@ def journal_url() -> str:
 
 
 def _text(name: str) -> str:
-    return str(conf.get(SECTION, name, fallback="") or "").strip()
+    # Airflow 3.1 knows the declared default only where it has read the provider info: in tasks, not everywhere.
+    declared = get_provider_info()["config"][SECTION]["options"][name]["default"]
+    return str(conf.get(SECTION, name, fallback=declared) or "").strip()
 
 
 def _airflow_home() -> Path:
@@ -139,7 +143,7 @@ def _database_url(conn_id: str) -> str:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        connection: Any = BaseHook.get_connection(conn_id)
+        connection: Any = get_connection(conn_id)
         hook = connection.get_hook()
         try:
             url = make_url(hook.sqlalchemy_url)

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseHook
+from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_rma.exceptions import ConfigurationError, RunMyAccountsError
+from airflow_provider_rma.hooks.lookup import get_connection
 
 if TYPE_CHECKING:
     from airflow_provider_rma.billing.records.columns import RecordColumns
@@ -54,7 +55,7 @@ def query(
 
 def _get_hook(conn_id: str) -> Any:
     try:
-        connection: Any = BaseHook.get_connection(conn_id)
+        connection: Any = get_connection(conn_id)
         hook = connection.get_hook()
     except (AirflowException, ImportError) as error:
         raise ConfigurationError(

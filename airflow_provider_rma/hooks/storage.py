@@ -29,8 +29,7 @@ def open_outcomes(path: str) -> IO[bytes]:
 
 def _open(parameter: str, path: str, advice: str) -> IO[bytes]:
     try:
-        file: Any = ObjectStoragePath(path)
-        stream: IO[bytes] = file.open("rb")
+        return _open_with_lines(ObjectStoragePath(path))
     except _NO_FILE as error:
         problem = f"{parameter}: there is no file {path} ({type(error).__name__})"
         raise ConfigurationError(problem, advice=advice) from error
@@ -41,7 +40,16 @@ def _open(parameter: str, path: str, advice: str) -> IO[bytes]:
             advice="Check the path, and the connection of the storage.",
             retryable=True,
         ) from error
-    return stream
+
+
+def _open_with_lines(file: Any) -> IO[bytes]:
+    stream: IO[bytes] = file.open("rb")
+    if hasattr(type(stream), "__iter__"):
+        return stream
+    # Airflow 3.1 puts an object around the file that has no lines.
+    stream.close()
+    plain: IO[bytes] = file.fs.open(file.path, "rb")
+    return plain
 
 
 def find_source(source: str, conn_id: str | None) -> ObjectStoragePath:

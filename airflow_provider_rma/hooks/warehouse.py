@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseHook, ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowException, ObjectStoragePath
 from sqlalchemy.engine import URL
 
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.hooks.lookup import connect_by_psycopg, get_connection
 from airflow_provider_rma.ledger.destinations.address import refuse_credentials
 from airflow_provider_rma.ledger.destinations.open import is_database, open_destination
 
@@ -38,7 +40,7 @@ def open_warehouse(address: str, conn_id: str | None = None, *, history: bool = 
 
 def _open_connection(address: str, history: bool) -> Destination:
     conn_id, mark, options = address.removeprefix("conn://").partition("?")
-    connection: Any = BaseHook.get_connection(conn_id)
+    connection: Any = get_connection(conn_id)
     try:
         hook = connection.get_hook()
     except AirflowException as error:
@@ -51,4 +53,5 @@ def _open_connection(address: str, history: bool) -> Destination:
             f"The connection {conn_id} is not one of a database.", advice="Name a connection that can run SQL."
         )
     url = URL.create(hook.dialect_name, host=connection.host, port=connection.port, database=connection.schema)
-    return open_destination(f"{url.render_as_string()}{mark}{options}", connect=hook.get_conn, history=history)
+    connect = partial(connect_by_psycopg, hook) if url.get_backend_name() == "postgresql" else hook.get_conn
+    return open_destination(f"{url.render_as_string()}{mark}{options}", connect=connect, history=history)

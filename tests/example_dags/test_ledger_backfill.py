@@ -42,7 +42,7 @@ def proxy(company: Company, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tamperi
 
 
 def load() -> Any:
-    from airflow.dag_processing.dagbag import DagBag
+    from tests.support.airflow_versions import DagBag
 
     bag = DagBag(dag_folder=ROOT / "example_dags" / "ledger_backfill.py")
     assert bag.import_errors == {}

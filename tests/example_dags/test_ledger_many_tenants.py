@@ -50,7 +50,7 @@ def connect(companies: dict[str, Company], monkeypatch: pytest.MonkeyPatch) -> C
 
 
 def load() -> Any:
-    from airflow.dag_processing.dagbag import DagBag
+    from tests.support.airflow_versions import DagBag
 
     bag = DagBag(dag_folder=ROOT / "example_dags" / "ledger_many_tenants.py")
     assert bag.import_errors == {}

@@ -26,7 +26,7 @@ def rma(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatorPr
 
 
 def load() -> Any:
-    from airflow.dag_processing.dagbag import DagBag
+    from tests.support.airflow_versions import DagBag
 
     bag = DagBag(dag_folder=ROOT / "example_dags" / "ledger_to_warehouse.py")
     assert bag.import_errors == {}

@@ -26,7 +26,7 @@ CONF = {"from": "2026-08-01", "to": "2026-10-31"}
 
 
 def load() -> Any:
-    from airflow.dag_processing.dagbag import DagBag
+    from tests.support.airflow_versions import DagBag
 
     bag = DagBag(dag_folder=ROOT / "example_dags" / "nightly_billing.py")
     assert bag.import_errors == {}

@@ -12,6 +12,7 @@ from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.get_provider_info import get_provider_info
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
+from tests.support.airflow_versions import HAS_AIRFLOW_32
 
 TOKEN = "pat_example_0123456789"
 EXTRAS = list(get_provider_info()["connection-types"][0]["conn-fields"])
@@ -111,7 +112,13 @@ def test_an_empty_extra_is_not_set(connect: Connect, empty: str | None) -> None:
     assert connect.config(extra=dict.fromkeys(EXTRAS, empty)) == ClientConfig(tenant="demo", token=TOKEN)
 
 
-@pytest.mark.parametrize("text", ["", "null", "  "])
+#: Airflow 3.1 logs what is wrong with such an extra, and says that there is no such connection.
+refused_by_airflow_31 = pytest.mark.skipif(not HAS_AIRFLOW_32, reason="Airflow 3.1 itself refuses such an extra")
+
+
+@pytest.mark.parametrize(
+    "text", ["", pytest.param("null", marks=refused_by_airflow_31), pytest.param("  ", marks=refused_by_airflow_31)]
+)
 def test_no_extras_at_all(connect: Connect, text: str) -> None:
     assert connect.config(extra=text) == ClientConfig(tenant="demo", token=TOKEN)
 
@@ -253,8 +260,8 @@ def test_the_call_wins_over_the_connection_in_its_content_type(connect: Connect)
         ({"host": "https://rma.example.com:port", "port": 1}, "host"),
         ({"conn_type": "http"}, "'http'"),
         ({"conn_type": "http"}, "type 'rma'"),
-        ({"extra": "not json"}, "JSON object"),
-        ({"extra": "[1]"}, "JSON object"),
+        pytest.param({"extra": "not json"}, "JSON object", marks=refused_by_airflow_31),
+        pytest.param({"extra": "[1]"}, "JSON object", marks=refused_by_airflow_31),
     ],
 )
 def test_a_wrong_field_is_named(connect: Connect, fields: dict[str, Any], said: str) -> None:

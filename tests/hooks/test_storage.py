@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.hooks.settings import storage_path, tenant_folder
@@ -64,3 +65,20 @@ def test_a_setting_without_a_storage_behind_it_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setenv("AIRFLOW__RMA__STORAGE_PATH", "nowhere://x")
     with pytest.raises(ConfigurationError, match=r"^\[rma\] storage_path nowhere://x: there is no usable storage"):
         storage_path()
+
+
+@pytest.mark.parametrize("parameter", READERS)
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_file_has_lines_whatever_airflow_puts_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameter: str, is_wrapped: bool
+) -> None:
+    (tmp_path / "file").write_bytes(b"a\nb\n")
+
+    class WithoutLines:
+        def close(self) -> None:
+            pass
+
+    if is_wrapped:
+        monkeypatch.setattr(ObjectStoragePath, "open", lambda *_: WithoutLines())
+    with READERS[parameter](str(tmp_path / "file")) as stream:
+        assert list(stream) == [b"a\n", b"b\n"]

@@ -1,6 +1,6 @@
 """Approving a plan: what was shown is what is passed on, whichever way Airflow waits.
 
-Airflow 3.3 is installed. How 3.1 and 3.2 wait (they defer to a trigger) is emulated call by call: ``execute`` in one
+How Airflow 3.1 and 3.2 wait (they defer to a trigger) is emulated call by call, with every version: ``execute`` in one
 process, then ``execute_complete`` of a new operator whose template fields are rendered again. The wait through Airflow
 itself is in ``tests/example_dags/test_billing_with_approval.py``.
 """
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from airflow.providers.standard.operators import hitl
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped, TaskAwaitingInput, TaskDeferred
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_rma.billing.files import RunFolder
@@ -27,6 +27,7 @@ from airflow_provider_rma.billing.policy import Policy
 from airflow_provider_rma.billing.run import BillingRun, PlanResult
 from airflow_provider_rma.exceptions import ConfigurationError
 from airflow_provider_rma.operators.approval import RunMyAccountsApprovePlanOperator
+from tests.support.airflow_versions import HAS_AIRFLOW_33, WAYS_TO_WAIT, DownstreamTasksSkipped
 from tests.support.fake_client import FakeClient
 from tests.support.invoices import make_invoice
 
@@ -60,9 +61,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return questions
 
 
-@pytest.fixture(params=[TaskDeferred, TaskAwaitingInput], ids=["3.1 and 3.2", "3.3"])
+@pytest.fixture(params=WAYS_TO_WAIT.values(), ids=WAYS_TO_WAIT.keys())
 def way_to_wait(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[BaseException]:
-    monkeypatch.setattr(hitl, "AIRFLOW_V_3_3_PLUS", request.param is TaskAwaitingInput)
+    if HAS_AIRFLOW_33:
+        monkeypatch.setattr(hitl, "AIRFLOW_V_3_3_PLUS", request.param is not TaskDeferred)
     way: type[BaseException] = request.param
     return way
 

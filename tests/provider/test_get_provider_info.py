@@ -16,12 +16,12 @@ import jsonschema
 import pytest
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 from airflow.providers_manager import ProvidersManager
-from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
 from airflow_provider_rma.client.config import ClientConfig
 from airflow_provider_rma.get_provider_info import get_provider_info
 from airflow_provider_rma.hooks.connection import HOSTS, client_config
 from airflow_provider_rma.hooks.rma import RunMyAccountsHook
+from tests.support.airflow_versions import RuntimeProvidersManager
 
 INFO = get_provider_info()
 (CONNECTION,) = INFO["connection-types"]
@@ -102,7 +102,7 @@ def test_hook_class_carries_what_the_info_says() -> None:
     assert RunMyAccountsHook.hook_name == CONNECTION["hook-name"]
     assert RunMyAccountsHook.conn_name_attr == "rma_conn_id"
     assert RunMyAccountsHook.default_conn_name == "rma_default"
-    hook = ProvidersManagerTaskRuntime().hooks["rma"]
+    hook = RuntimeProvidersManager().hooks["rma"]
     assert hook is not None
     assert hook.connection_id_attribute_name == "rma_conn_id"
 

@@ -19,12 +19,12 @@ DAY = pendulum.datetime(2026, 11, 2, tz="Europe/Zurich")
 
 def run(given: dict[str, Any]) -> str:
     """Run it; gives the state of the run."""
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     from airflow.models.dagbundle import DagBundleModel  # noqa: TID251 - the metadata database itself is meant
     from airflow.sdk import DAG
     from airflow.utils.session import create_session
 
     from airflow_provider_rma.operators.billing import RunMyAccountsCreateInvoicesOperator
+    from tests.support.airflow_versions import DagBag, sync_bag_to_db
 
     seconds = given.get("execution_timeout")
     with DAG(given["dag_id"], schedule=None, start_date=DAY.subtract(days=1)) as dag:

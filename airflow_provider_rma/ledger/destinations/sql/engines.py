@@ -42,6 +42,11 @@ def wrap_connection(connection: Any, dialect: str, paramstyle: str | None) -> En
     style = paramstyle or module.paramstyle
     if style not in _STYLES:
         raise ConfigurationError(f"The paramstyle {style} is none of PEP 249.", advice="Give the driver's own.")
+    if style == "numeric" and sqlalchemy.__version__.startswith("1."):
+        raise ConfigurationError(
+            "SQLAlchemy 1.4 cannot write the paramstyle numeric.",
+            advice="Give another paramstyle that the driver takes (qmark, named), or use SQLAlchemy 2.",
+        )
     driver = _DRIVERS.get(module.__name__)
     _prepare(connection, dialect)
     try:

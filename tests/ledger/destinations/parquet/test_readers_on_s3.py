@@ -13,6 +13,8 @@ from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.parquet.readers import create_duckdb_views, dataset_files, read_window
 from airflow_provider_rma.ledger.windows import Window
 from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
+
+pytest.importorskip("s3fs", reason="each s3fs wants an fsspec of its own version, so it is not among the lowest")
 from tests.support.object_store import ObjectStore
 
 MONTHS = [Window.of(date(2025, month, 1)) for month in range(1, 13)]

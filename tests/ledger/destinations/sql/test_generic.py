@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.fault_points import at
@@ -72,6 +73,12 @@ def test_amounts_are_exact_where_the_database_has_no_decimals(tmp_path: Path) ->
     ]
 
 
+#: The SQLAlchemy of Airflow 3.1.
+_IS_SQLALCHEMY_1 = sqlalchemy.__version__.startswith("1.")
+_needs_psycopg_dialect = pytest.mark.skipif(_IS_SQLALCHEMY_1, reason="SQLAlchemy 1.4 does not know psycopg 3")
+
+
+@_needs_psycopg_dialect
 def test_nobody_sees_a_view_before_it_has_its_mark(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     psycopg = pytest.importorskip("psycopg")
     url, real = postgres_url(postgres), PostgresCatalogue.mark
@@ -89,7 +96,13 @@ def test_nobody_sees_a_view_before_it_has_its_mark(postgres: PostgresServer, mon
         assert [found for kind, found in seen if kind == "view" and found] == []
 
 
-@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+@pytest.mark.parametrize(
+    "driver",
+    [
+        pytest.param("psycopg", marks=_needs_psycopg_dialect),
+        "psycopg2",
+    ],
+)
 def test_drivers_with_other_marks(postgres: PostgresServer, driver: str) -> None:
     module = pytest.importorskip(driver)
     url = postgres_url(postgres)
@@ -98,7 +111,16 @@ def test_drivers_with_other_marks(postgres: PostgresServer, driver: str) -> None
         assert destination.read_fingerprints(TENANT, AUGUST)["1000"].count == 2
 
 
-@pytest.mark.parametrize("style", ["qmark", "numeric", "named"])
+@pytest.mark.parametrize(
+    "style",
+    [
+        "qmark",
+        pytest.param(
+            "numeric", marks=pytest.mark.skipif(_IS_SQLALCHEMY_1, reason="SQLAlchemy 1.4 cannot write numeric marks")
+        ),
+        "named",
+    ],
+)
 def test_marks_of_a_driver_may_be_given(tmp_path: Path, style: str) -> None:
     connect = lambda: sqlite3.connect(tmp_path / "ledger.db")  # noqa: E731 - a factory
     with DbapiDestination(connect, "sqlite", "here", paramstyle=style) as destination:
@@ -115,6 +137,13 @@ def test_what_is_no_connection_or_no_name_is_refused(tmp_path: Path) -> None:
     connect = lambda: sqlite3.connect(tmp_path / "ledger.db")  # noqa: E731 - a factory
     with pytest.raises(ConfigurationError, match="paramstyle"):
         DbapiDestination(connect, "sqlite", "here", paramstyle="odd").__enter__()
+
+
+def test_marks_that_sqlalchemy_14_cannot_write_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlalchemy, "__version__", "1.4.54")
+    connect = lambda: sqlite3.connect(tmp_path / "ledger.db")  # noqa: E731 - a factory
+    with pytest.raises(ConfigurationError, match="SQLAlchemy 1.4 cannot write the paramstyle numeric"):
+        DbapiDestination(connect, "sqlite", "here", paramstyle="numeric").__enter__()
 
 
 def test_a_failed_replacement_leaves_the_old_window(tmp_path: Path) -> None:
