@@ -20,7 +20,7 @@ def get_connection(conn_id: str) -> Connection:
     :raises AirflowNotFoundException: Airflow has no connection of this id that can be read.
     """
     try:
-        connection: Any = BaseHook.get_connection(conn_id)
+        connection: Connection = BaseHook.get_connection(conn_id)
     except ImportError as error:
         if "SUPERVISOR_COMMS" not in str(error):
             raise
