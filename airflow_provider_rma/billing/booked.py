@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -30,6 +30,10 @@ class BookedDocument:
     def key(self) -> str:
         """The number as it is compared."""
         return normalize_number(self.number)
+
+    def is_among(self, others: Iterable[BookedDocument]) -> bool:
+        """Whether this is one of the others, which a list holds twice. Without RMA's id nobody can tell."""
+        return self.document_id is not None and any(self.document_id == other.document_id for other in others)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ class Lookup(Generic[D]):
             self._keep(entity, booked)
             control = booked.number if is_plain_number(booked.number) else control
             if booked.key in seen:
-                repeated.setdefault(booked.key, [seen[booked.key]]).append(booked)
+                known = repeated.get(booked.key) or [seen[booked.key]]
+                if not booked.is_among(known):
+                    repeated[booked.key] = [*known, booked]
             elif booked.key in journalled:
                 seen[booked.key] = booked
         log.info("Read %d %s from the books.", count, self.kind.plural)
@@ -179,6 +181,8 @@ class Lookup(Generic[D]):
         return False
 
     def _keep(self, entity: Entity, booked: BookedDocument) -> None:
+        if booked.is_among(comparison.booked for comparison in self.working_set.booked(booked.key)):
+            return
         document = self.working_set.document(booked.key)
         if document is not None:
             self.working_set.add_booked(self.kind.compare(document, entity))

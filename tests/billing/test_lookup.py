@@ -232,3 +232,34 @@ def test_a_number_that_no_path_can_carry_is_looked_for_on_its_day(desk: InvoiceD
     )
     read(desk)
     assert len(desk.working_set.booked(document.key)) == 1
+
+
+def test_a_document_that_a_list_holds_twice_is_one_document(desk: InvoiceDesk) -> None:
+    """To have one of them removed, as of two documents of one number, would remove the only one."""
+    mine, other = desk.add(make_invoice()), book(desk)
+    book(desk, invnumber=mine.number)
+    desk.leave(other, JournalState.CREATED)
+    desk.client.invoices += [*desk.client.invoices, *desk.client.invoices]
+    findings = lookup(desk).read_list(desk.journal.booked_keys(desk.clock.now), [other])
+    assert len(desk.working_set.booked(mine.key)) == 1
+    assert findings == Findings()
+
+
+def test_of_documents_of_one_number_each_is_counted_once(desk: InvoiceDesk) -> None:
+    mine, other = desk.add(make_invoice()), book(desk)
+    for number in (mine.number, mine.number, other):
+        book(desk, invnumber=number)
+    desk.leave(other, JournalState.CREATED)
+    desk.client.invoices += desk.client.invoices
+    findings = lookup(desk).read_list(desk.journal.booked_keys(desk.clock.now), [other])
+    assert len(desk.working_set.booked(mine.key)) == 2
+    assert [len(found) for found in findings.repeated.values()] == [2]
+
+
+def test_without_ids_nobody_can_tell_whether_two_documents_are_one(desk: InvoiceDesk) -> None:
+    mine = desk.add(make_invoice())
+    book(desk, invnumber=mine.number)
+    del desk.client.invoices[0]["id"]
+    desk.client.invoices += desk.client.invoices
+    lookup(desk).read_list(frozenset())
+    assert len(desk.working_set.booked(mine.key)) == 2

@@ -56,7 +56,12 @@ class InvoiceKind(DocumentKind[InvoiceDocument]):
             return super().find_booked(document)
         day = document.booking_date
         entities = self.client.iter_invoices(from_date=day, to_date=day)
-        return [entity for entity in entities if self.to_booked(entity).key == document.key]
+        found: list[tuple[Entity, BookedInvoice]] = []
+        for entity in entities:
+            booked = self.to_booked(entity)
+            if booked.key == document.key and not booked.is_among(other for _, other in found):
+                found.append((entity, booked))
+        return [entity for entity, _ in found]
 
     def to_booked(self, entity: Entity) -> BookedInvoice:
         """Reduce an invoice as read from RMA."""
