@@ -31,7 +31,8 @@ class RunMyAccountsHook(BaseHook):
     """Connect to one tenant of Run my Accounts.
 
     Making a hook costs nothing: the connection is looked up when it is first needed, and nothing is sent before a
-    method of the client is called.
+    method of the client is called. The client reads and writes customers, invoices, payments, vendors, vendor invoices
+    and receipts, and reads the ledger; docs/endpoints.md lists its methods.
 
     :param rma_conn_id: id of a connection of type ``rma``. One token opens one tenant, so the connection is the tenant.
     :param content_type: ``json`` or ``xml``; what the connection says if None.
