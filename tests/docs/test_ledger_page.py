@@ -7,6 +7,7 @@ import re
 from itertools import takewhile
 
 from airflow_provider_rma.ledger.proof.verdicts import ReasonCode, Verdict
+from airflow_provider_rma.ledger.result import LedgerResult
 from airflow_provider_rma.operators.ledger import RunMyAccountsExtractLedgerOperator
 from tests.support.reference import ROOT
 
@@ -44,6 +45,11 @@ def test_every_parameter_is_explained_with_its_default() -> None:
     assert sorted(re.findall(r"`(\w+)`", " ".join(row[0] for row in rows("Parameter")))) == sorted(names)
     for name in ("reread_days", "on_unproven", "tolerance", "rma_conn_id"):
         assert f"| `{name}` | `{parameters[name].default}` |" in PAGE
+
+
+def test_every_value_of_the_result_is_explained() -> None:
+    result = LedgerResult(tenant="demo", load_id="1", kind="duckdb", location="ledger.duckdb").as_dict()
+    assert sorted(re.findall(r"`(\w+)`", " ".join(row[0] for row in rows("Result")))) == sorted({*result, "page_path"})
 
 
 def test_the_script_without_airflow_is_right_in_its_names() -> None:

@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
-from airflow_provider_rma.exceptions import DestinationError
+from airflow_provider_rma.exceptions import DestinationError, RunMyAccountsError
 from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger._pyarrow import pa
 from airflow_provider_rma.ledger.destinations.sql.base import RelationalDestination
@@ -146,15 +146,23 @@ class DbapiDestination(RelationalDestination):
         if self._connection is not None and time.monotonic() - self._used > self._idle_seconds:
             self.close()
         if self._connection is None:
-            raw = self._connect()
+            raw = self._make_connection()
             self._driver_error = find_driver(raw).Error
             self._connection = wrap_connection(raw, self.kind, self._paramstyle).connect()
         return self._connection
 
+    def _make_connection(self) -> Any:
+        try:
+            return self._connect()
+        except RunMyAccountsError:
+            raise
+        except Exception as error:  # of a driver that is not known before the first connection, or of Airflow's hook
+            raise self._error_for(error, is_creation=False) from error
+
     def _error_for(self, error: Exception, *, is_creation: bool) -> DestinationError:
         # The database's own text may quote values, except while tables are created; the cause is chained.
         cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-        number = cause.args[0] if cause.args else None
+        number = getattr(cause, "errno", None) or (cause.args[0] if cause.args else None)
         known = _CAUSES.get(number, "") if isinstance(number, int) else ""
         told = known or (" ".join(str(cause).split())[:300] if is_creation else "")
         kinds = [base.__name__ for base in type(cause).__mro__]

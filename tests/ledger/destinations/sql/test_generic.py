@@ -242,3 +242,35 @@ def test_a_dialect_that_sqlalchemy_does_not_know_is_named(tmp_path: Path) -> Non
     connect = lambda: sqlite3.connect(tmp_path / "ledger.db")  # noqa: E731 - a factory
     with pytest.raises(ConfigurationError, match="does not know the dialect db2"):
         DbapiDestination(connect, "db2", "here").__enter__()
+
+
+class AccessDeniedError(Exception):
+    """An error as the drivers of MariaDB make it."""
+
+    errno = 1045
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        (AccessDeniedError("Access denied for user 'erp'"), r"AccessDeniedError 1045\): user or password is wrong"),
+        (AccessDeniedError(1045, "Access denied"), r"AccessDeniedError 1045\): user or password is wrong"),
+        (RuntimeError("You do not have the package"), r"refused to work on here \(RuntimeError\)"),
+    ],
+)
+def test_a_connection_that_cannot_be_made_is_an_error_of_the_destination(failure: Exception, sentence: str) -> None:
+    def connect() -> None:
+        raise failure
+
+    with pytest.raises(DestinationError, match=sentence) as caught:
+        DbapiDestination(connect, "mysql", "here").__enter__()
+    assert not caught.value.retryable
+    assert caught.value.__cause__ is failure
+
+
+def test_an_error_of_ours_while_connecting_stays_what_it_is() -> None:
+    def connect() -> None:
+        raise ConfigurationError("no such connection")
+
+    with pytest.raises(ConfigurationError, match="no such connection"):
+        DbapiDestination(connect, "mysql", "here").__enter__()
