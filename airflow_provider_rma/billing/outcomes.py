@@ -206,16 +206,21 @@ class RunSummary:
 
     def failed(self, failing: Collection[Outcome]) -> dict[str, int]:
         """Counts of the outcomes that fail the run."""
-        spared = self.planned if self.spares_planned else Counter[str]()
+        spared = self.spared
         counts = {str(outcome): self.counts[outcome] - spared[outcome] for outcome in Outcome if outcome in failing}
         return {name: count for name, count in counts.items() if count}
+
+    @property
+    def spared(self) -> Counter[str]:
+        """Records that an approved plan leaves out, by outcome."""
+        planned = self.planned if self.spares_planned else Counter[str]()
+        return Counter({outcome: count for outcome, count in planned.items() if outcome not in GOOD})
 
     def describe(self) -> str:
         """One line for the log."""
         counts = ", ".join(f"{count} {name}" for name, count in sorted(self.counts.items())) or "none"
         amount = f"; CHF {format_amount(self.total)} in the books" if self.has_totals else ""
-        good = sum(self.planned[outcome] for outcome in GOOD)
-        spared = self.planned.total() - good if self.spares_planned else 0
+        spared = self.spared.total()
         planned = f"; {spared} of them not sent, as the approved plan says" if spared else ""
         return f"{sum(self.counts.values())} {self.kind}: {counts}{amount}{planned}"
 

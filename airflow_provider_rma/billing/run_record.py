@@ -232,6 +232,7 @@ class RunRecord:
             retry_at=summary.retry_at,
             evidence=self._evidence,
             earlier=self._earlier,
+            spared=summary.spared,
         )
         summary.page_path = self.folder.write_text(RUN_PAGE, page)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any
 
 from airflow_provider_rma.billing.evidence.model import EvidenceRef, RunFacts
@@ -110,6 +111,7 @@ def render_run(
     retry_at: float | None = None,
     evidence: EvidenceRef | None = None,
     earlier: Sequence[str] = (),
+    spared: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
     """Render a run as a page.
 
@@ -118,18 +120,21 @@ def render_run(
     :param retry_at: seconds since 1970 from which another attempt decides what is in doubt.
     :param evidence: the run's link in the chain of evidence.
     :param earlier: the earlier runs that this run has put on record, each a sentence.
+    :param spared: records that the approved plan leaves out, by outcome: they do not fail the run.
     """
     run = gather_run_statistics(rows)
-    bad = sum(count for name, count in run.counts.items() if name not in GOOD)
+    left_out = sum(spared.values())
+    bad = sum(count for name, count in run.counts.items() if name not in GOOD) - left_out
     title = facts.kind.capitalize()
     return page(
         f"{title} {tenant}: {format_quantity(run.documents, 'record')}",
         tag("h1", f"{title} of tenant {tenant}"),
         tag("p", _format_duration(facts), class_="lead"),
         _conclusion(facts, run, bad, retry_at),
-        tiles(_outcome_tiles(run)),
+        tag("p", f"{_format_left_out(left_out)}, as the approved plan says.", class_="notice") if left_out else "",
+        tiles(_outcome_tiles(run, spared)),
         section("Totals in the books", _totals(run)) if run.totals else "",
-        section("Needs attention", *_reasons(run.reasons, advice=True)),
+        section("Needs attention" if bad or not left_out else "Left out", *_reasons(run.reasons, advice=True)),
         section("Remarks", *_reasons(run.remarks, advice=False), _unchecked(run)),
         section("Earlier runs put on record", *(tag("p", f"{sentence}.") for sentence in earlier)),
         _listing("Documents", run.listed, run.documents, outcome_path or "the outcome file", _RUN_COLUMNS),
@@ -261,6 +266,10 @@ def _format_duration(facts: RunFacts) -> str:
     return f"{start.format('D MMMM YYYY, HH:mm')} to {end.format('HH:mm')} (Zurich), {took}"
 
 
+def _format_left_out(count: int) -> str:
+    return f"{format_quantity(count, 'record')} {'is' if count == 1 else 'are'} left out"
+
+
 def _conclusion(facts: RunFacts, run: RunStatistics, bad: int, retry_at: float | None) -> Html:
     if facts.stopped:
         rest = f" {format_quantity(run.counts[Outcome.HELD], 'document')} not sent." if run.counts[Outcome.HELD] else ""
@@ -272,8 +281,10 @@ def _conclusion(facts: RunFacts, run: RunStatistics, bad: int, retry_at: float |
         sentence = f"{format_quantity(bad, 'record')} of {format_count(run.documents)} {verb} attention."
         first = tag("p", sentence, class_="notice attention")
     else:
-        many = f"All {format_count(run.documents)} records are as they should be."
-        sentence = "1 record is as it should be." if run.documents == 1 else many
+        good = sum(run.counts[outcome] for outcome in GOOD)
+        everything = "All " if good == run.documents else ""
+        many = f"{everything}{format_count(good)} records are as they should be."
+        sentence = "1 record is as it should be." if good == 1 else many
         first = tag("p", sentence, class_="notice good")
     first = join(
         first,
@@ -286,14 +297,14 @@ def _conclusion(facts: RunFacts, run: RunStatistics, bad: int, retry_at: float |
     )
 
 
-def _outcome_tiles(run: RunStatistics) -> Iterator[tuple[str, str, str, str]]:
+def _outcome_tiles(run: RunStatistics, spared: Mapping[str, int]) -> Iterator[tuple[str, str, str, str]]:
     for outcome in Outcome:
         if run.counts[outcome]:
             yield (
                 format_count(run.counts[outcome]),
                 str(outcome).replace("_", " "),
                 outcome.meaning,
-                "good" if outcome in GOOD else "attention",
+                "good" if outcome in GOOD else "attention" if run.counts[outcome] > spared.get(outcome, 0) else "",
             )
 
 

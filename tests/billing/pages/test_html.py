@@ -271,6 +271,24 @@ def test_pages_load_nothing_and_run_nothing(page: str) -> None:
     assert '<html lang="en">' in page
 
 
+def test_records_that_an_approved_plan_leaves_out_need_no_attention() -> None:
+    rows = booked(1), booked(2), booked(3, Outcome.INVALID, "customernumber: there is no customer K-9")
+    page = run_page(*rows, spared={"invalid": 1})
+    text = page_text(page)
+    assert "2 records are as they should be." in text
+    assert "1 record is left out, as the approved plan says." in text
+    assert "Left out invalid: refused here" in text
+    assert "ttention" not in text
+    assert 'class="attention"' not in page
+    assert "1 record of 3 needs attention." in page_text(run_page(*rows))
+
+
+def test_a_record_that_ends_otherwise_than_the_plan_says_needs_attention_beside_those_left_out() -> None:
+    rows = booked(1), booked(2, Outcome.INVALID, "a: is missing"), booked(3, Outcome.INVALID, "b: is missing")
+    text = page_text(run_page(*rows, spared={"invalid": 1}))
+    assert "1 record of 3 needs attention. 1 record is left out, as the approved plan says." in text
+
+
 def contrast(one: str, other: str) -> float:
     """Contrast of two colours by the Web Content Accessibility Guidelines."""
 
