@@ -42,7 +42,7 @@ from airflow_provider_rma.billing.journal.migrations import migrate
 from airflow_provider_rma.billing.journal.tables import EVIDENCE
 from airflow_provider_rma.billing.outcomes import SENT
 from airflow_provider_rma.billing.storage import OWNER_ONLY, create_file, describe_error, try_folder
-from airflow_provider_rma.exceptions import EvidenceError, JournalError
+from airflow_provider_rma.exceptions import EvidenceError
 from airflow_provider_rma.fault_points import reach
 
 #: Each lost attempt means that another run has added its link, so this many are never lost in earnest.
@@ -147,15 +147,10 @@ class EvidenceWriter:
             ref = EvidenceRef(f"{self._folder}/{name}", seq, digest)
             pending = self._write_pending(ref, head, documents)
             reach("evidence.written")
-            try:
-                if self._insert(ref, mark):
-                    return ref, pending
-            except JournalError:
-                # It may have been committed all the same: a later run finishes or removes the file.
-                raise
-            except BaseException:
-                self._remove(pending)
-                raise
+            # After any error and any interruption it may be committed all the same: a later run finishes or removes the
+            # file. Only a link that was certainly not added leaves none.
+            if self._insert(ref, pending, mark):
+                return ref, pending
             self._remove(pending)
         raise EvidenceError("the chain of evidence changes without end", advice="Let other runs of the tenant end.")
 
@@ -228,13 +223,20 @@ class EvidenceWriter:
             row = connection.execute(query.order_by(EVIDENCE.c.seq.desc()).limit(1)).first()
         return None if row is None else _ref(row)
 
-    def _insert(self, ref: EvidenceRef, mark: Callable[[sa.engine.Connection, int], None]) -> bool:
-        """Record a link; False if its position is taken."""
+    def _insert(self, ref: EvidenceRef, pending: str, mark: Callable[[sa.engine.Connection, int], None]) -> bool:
+        """Record a link; False if its position is taken.
+
+        :param pending: path of its file, which is removed if ``mark`` fails: then nothing is committed.
+        """
         values = {"service": self._service, "tenant": self._tenant, "seq": ref.seq, "hash": ref.hash, "path": ref.path}
         try:
             with journal_errors(), write_transaction(self._engine) as connection:
                 connection.execute(sa.insert(EVIDENCE).values(**values, at=db_now(self._engine)))
-                mark(connection, ref.seq)
+                try:
+                    mark(connection, ref.seq)
+                except Exception:
+                    self._remove(pending)
+                    raise
         except IntegrityError:
             return False
         return True

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import tracemalloc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,12 +17,14 @@ import pytest
 import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
 
+from airflow_provider_rma.billing.evidence import writer
 from airflow_provider_rma.billing.evidence.chain import verify_chain
 from airflow_provider_rma.billing.evidence.model import EvidenceRef
 from airflow_provider_rma.billing.evidence.writer import EvidenceWriter, list_recorded_links
-from airflow_provider_rma.billing.journal.engine import open_engine
+from airflow_provider_rma.billing.journal.engine import open_engine, write_transaction
+from airflow_provider_rma.billing.journal.runs import StatedElsewhereError
 from airflow_provider_rma.billing.outcomes import DocumentResult, Outcome
-from airflow_provider_rma.exceptions import EvidenceError
+from airflow_provider_rma.exceptions import EvidenceError, JournalError
 from airflow_provider_rma.fault_points import at
 from tests.support.evidence import FS, SERVICE, EvidenceFolder, facts, rows
 from tests.support.journal_databases import empty_database
@@ -212,6 +216,39 @@ def test_the_file_of_a_run_that_dies_after_its_link_is_recorded_is_given_its_nam
     assert evidence.defects(recorded=True) == []
     assert evidence.write().seq == 2
     assert evidence.defects(recorded=True) == []
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, TimeoutError, Crash])
+def test_an_interruption_at_the_moment_of_the_commit_takes_no_file_from_the_chain(
+    evidence: EvidenceFolder, monkeypatch: pytest.MonkeyPatch, interruption: type[BaseException]
+) -> None:
+    """A time-out of the task may strike when the link is recorded, and the code that records it does not know yet."""
+
+    @contextmanager
+    def write_and_strike(engine: sa.Engine) -> Iterator[sa.engine.Connection]:
+        with write_transaction(engine) as connection:
+            yield connection
+        raise interruption
+
+    evidence_writer = evidence.writer()
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "write_transaction", write_and_strike)
+        with pytest.raises((interruption, JournalError)):
+            evidence_writer.write(facts(), rows())
+    assert [ref.seq for ref in list_recorded_links(evidence.engine, SERVICE, "demo")] == [1]
+    evidence.writer().try_writing()
+    assert evidence.defects(recorded=True) == []
+    assert evidence.write().seq == 2
+
+
+def test_a_link_that_is_not_added_because_others_were_first_leaves_no_file(evidence: EvidenceFolder) -> None:
+    def refuse(*_: object) -> None:
+        raise StatedElsewhereError
+
+    evidence.writer().try_writing()
+    with pytest.raises(StatedElsewhereError):
+        evidence.writer().write(facts(), rows(), refuse)
+    assert list(evidence.folder.iterdir()) == []
 
 
 class NamingRefused(LocalFileSystem):
