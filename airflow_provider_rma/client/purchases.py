@@ -79,6 +79,8 @@ class PurchasesClient(BaseClient):
     ) -> None:
         """Send one vendor invoice, once (inferred).
 
+        The vendor inside overwrites the vendor of that number with all fields (inferred): send it complete.
+
         :param entity: as ``PayableSchema().from_user`` gives it.
         :param experimental: must be true: RMA does not document this request.
         :raises ConfigurationError: ``experimental`` is not set; nothing was sent.

@@ -18,6 +18,7 @@ EMPTY_FORMS = ("null", "object", "text", "missing")
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "duplicates": ("refuse", "accept"),
     "empty_list": EMPTY_FORMS,
+    "list_of_one": ("object", "array"),
     "unknown_account": (200, 404),
     "unknown_tenant": (403, 404),
     "compress": (False, True),
@@ -30,6 +31,7 @@ class Settings:
 
     :param duplicates: an invoice number that exists already: ``refuse`` (400) or ``accept``.
     :param empty_list: an empty list in JSON: ``null``, ``object``, ``text`` or ``missing``.
+    :param list_of_one: a list response of one entity in JSON: the entity itself (``object``) or an ``array``.
     :param unknown_account: transactions of an account number that does not exist: ``200`` (empty) or ``404``.
     :param unknown_tenant: a tenant that the key does not open: ``403`` or ``404``.
     :param compress: respond with gzip where the client accepts it.
@@ -38,6 +40,7 @@ class Settings:
 
     duplicates: str = "refuse"
     empty_list: str = "null"
+    list_of_one: str = "object"
     unknown_account: int = 200
     unknown_tenant: int = 403
     compress: bool = False

@@ -177,7 +177,7 @@ class RestApi:
             return Response(status_code=204)
         if isinstance(result, WireFile):
             return Response(result.content, media_type=result.media_type)
-        content = b"".join(write_pieces(result, exchange.form, self.service.settings.empty_list))
+        content = b"".join(write_pieces(result, exchange.form, self.service.settings))
         return Response(content, media_type=exchange.form)
 
     async def _stream(self, exchange: HttpExchange, perform: Callable[[Books], Result]) -> Response:
@@ -187,7 +187,7 @@ class RestApi:
         def write(books: Books) -> Iterator[bytes]:
             result = perform(books)
             assert isinstance(result, WireEntity | wire.Listing)  # noqa: S101 - every GET that is streamed is data
-            plain = write_pieces(result, exchange.form, settings.empty_list)
+            plain = write_pieces(result, exchange.form, settings)
             return compress(plain) if squeeze else plain
 
         headers = {"Content-Encoding": "gzip"} if squeeze else {}

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from starlette.responses import Response
 
 from airflow_provider_rma.simulator.http import wire
+from airflow_provider_rma.simulator.settings import Settings
 
 XML = "application/xml"
 JSON = "application/json"
@@ -50,12 +51,20 @@ class ResponseError(Exception):
         self.headers = headers or {}
 
 
-def write_pieces(result: WireEntity | wire.Listing, media: str, empty: str) -> Iterator[bytes]:
-    """The result in ``media``, in pieces; ``empty`` is the form of an empty list in JSON."""
+def write_pieces(result: WireEntity | wire.Listing, media: str, settings: Settings) -> Iterator[bytes]:
+    """Write the result in ``media``, in pieces.
+
+    :param settings: the forms of lists in JSON.
+    """
+    empty = settings.empty_list
     if isinstance(result, WireEntity):
         texts = wire.write_xml(result.root, result.tree) if media == XML else wire.write_json(result.tree, empty)
     else:
-        texts = wire.write_xml_list(result) if media == XML else wire.write_json_list(result, empty)
+        texts = (
+            wire.write_xml_list(result)
+            if media == XML
+            else wire.write_json_list(result, empty, always_array=settings.list_of_one == "array")
+        )
     return wire.encode_pieces(texts)
 
 

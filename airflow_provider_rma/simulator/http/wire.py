@@ -277,10 +277,12 @@ def write_json(tree: Tree, empty: str) -> Iterator[str]:
     yield _json_text(_jsonable(tree, empty))
 
 
-def write_json_list(listing: Listing, empty: str) -> Iterator[str]:
+def write_json_list(listing: Listing, empty: str, *, always_array: bool = False) -> Iterator[str]:
     """Write a list response as mapped JSON, item by item.
 
     A list of one is an object; an empty one is written as ``empty`` says.
+
+    :param always_array: write a list of one as an array too.
     """
     rest = iter(listing.items)
     first = list(islice(rest, 2))
@@ -288,7 +290,7 @@ def write_json_list(listing: Listing, empty: str) -> Iterator[str]:
     if not first:
         yield f"{{{head}}}" if head else {"null": "null", "text": '""'}.get(empty, "{}")
         return
-    array = len(first) > 1
+    array = always_array or len(first) > 1
     yield "{" + (head + "," if head else "") + json.dumps(listing.item) + ":" + ("[" if array else "")
     separator = ""
     for entity in chain(first, rest):

@@ -120,3 +120,18 @@ def test_gzip_can_be_switched_on(simulator: SimulatorProcess) -> None:
         simulator.control("PATCH", "/settings", {"compress": False})
     assert squeezed.headers["Content-Encoding"] == "gzip"
     assert squeezed.json() == plain.json()
+
+
+def test_a_list_of_one_may_be_written_as_an_array(simulator: SimulatorProcess) -> None:
+    customer = {"customernumber": "EINS-1", "name": "Einzige"}
+    entry = {"incomeentries": {"incomeentry": {"amount": "1.0", "income_accno": "3400"}}}
+    document = {"invnumber": "EINS-1", "transdate": "1999-01-05", "customer": customer} | entry
+    assert simulator.post("/invoices", document).status_code == 204
+    period = {"from": "1999-01-01", "to": "1999-12-31"}
+    assert simulator.get("/invoices", **period).json()["invoice"]["invnumber"] == "EINS-1"
+    simulator.control("PATCH", "/settings", {"list_of_one": "array"})
+    try:
+        (invoice,) = simulator.get("/invoices", **period).json()["invoice"]
+    finally:
+        simulator.control("PATCH", "/settings", {"list_of_one": "object"})
+    assert invoice["incomeentries"]["incomeentry"]["amount"] == "1.0"
