@@ -371,12 +371,21 @@ def _print_files(folder: Folder, paths: Iterable[Path]) -> None:
         say("", f"    {folder.shown(path)}")
 
 
+def _print_pages(folder: Folder, paths: Iterable[Path]) -> None:
+    ledger = max(folder.outcomes.glob(f"{TENANT}/ledger/*/*/*/ledger.html"), key=lambda page: page.stat().st_mtime)
+    say("", "the pages of these runs, in a browser:")
+    for page in [*(path.with_suffix(".html") for path in paths), ledger]:
+        say("", f"    {folder.shown(page)}")
+
+
 def _print_next(folder: Folder, summary: Mapping[str, Any]) -> None:
     command = [folder.shown(Path(sys.executable).with_name("rma-simulator")), "--db", folder.shown(folder.books)]
     print()
     say("Look next", "the books of the local RMA, in a browser at http://127.0.0.1:8756/ while this runs:")
     say("", f"    {shlex.join(command)}")
-    _print_files(folder, map(Path, summary["outcome_files"].values()))
+    outcomes = [Path(path) for path in summary["outcome_files"].values()]
+    _print_files(folder, outcomes)
+    _print_pages(folder, outcomes)
     say(
         "", f"the warehouse, with DuckDB: {folder.shown(folder.warehouse)} (docs/warehouse.md has its tables and views)"
     )

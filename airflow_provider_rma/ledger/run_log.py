@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from airflow_provider_rma.exceptions import UnprovenError
-from airflow_provider_rma.formatting import format_count
+from airflow_provider_rma.formatting import format_count, format_quantity
 from airflow_provider_rma.ledger.proof.verdicts import Verdict
 from airflow_provider_rma.ledger.result import FIRST_REASONS, LedgerResult, MonthState, WindowResult
 from airflow_provider_rma.ledger.windows import format_months
@@ -46,15 +46,15 @@ def log_run(result: LedgerResult) -> None:
     if changed or not_loaded:
         before = f", {done} done before" if done else ""
         log.info(
-            "Ledger of tenant %s: %s postings in %d months, %d changed, %d unchanged%s, %d not loaded; verdict %s.",
-            result.tenant, format_count(result.rows), len(result.windows), changed, unchanged, before, not_loaded,
-            result.verdict.value,
+            "Ledger of tenant %s: %s in %s, %d changed, %d unchanged%s, %d not loaded; verdict %s.",
+            result.tenant, format_quantity(result.rows, "posting"), format_quantity(len(result.windows), "month"),
+            changed, unchanged, before, not_loaded, result.verdict.value,
         )  # fmt: skip
     elif done < len(result.windows):
         log.info(
-            "Ledger of tenant %s: nothing has changed; %s postings in %d months proven again, verdict %s.",
-            result.tenant, format_count(sum(month.rows for month in result.read)), len(result.read),
-            result.verdict.value,
+            "Ledger of tenant %s: nothing has changed; %s in %s proven again, verdict %s.",
+            result.tenant, format_quantity(sum(month.rows for month in result.read), "posting"),
+            format_quantity(len(result.read), "month"), result.verdict.value,
         )  # fmt: skip
     elif not result.remaining:
         log.info(

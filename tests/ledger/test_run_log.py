@@ -68,7 +68,7 @@ def test_the_slices_of_a_month_are_listed(caplog: pytest.LogCaptureFixture) -> N
             "2'000 postings in 2 months, 1 changed, 1 unchanged, 0 not loaded",
         ),
         ((month(1), month(2, MonthState.DONE)), "1 changed, 0 unchanged, 1 done before, 0 not loaded; verdict exact"),
-        ((month(1, MonthState.UNCHANGED),), "nothing has changed; 1'000 postings in 1 months proven again"),
+        ((month(1, MonthState.UNCHANGED),), "nothing has changed; 1'000 postings in 1 month proven again"),
         ((month(1, MonthState.DONE),), "all 1 months had been done before, nothing was read; verdict exact"),
     ],
 )
