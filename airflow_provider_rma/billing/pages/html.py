@@ -124,6 +124,7 @@ def render_run(
     """
     run = gather_run_statistics(rows)
     left_out = sum(spared.values())
+    has_amounts = facts.kind != "customers"
     bad = sum(count for name, count in run.counts.items() if name not in GOOD) - left_out
     title = facts.kind.capitalize()
     return page(
@@ -137,7 +138,14 @@ def render_run(
         section("Needs attention" if bad or not left_out else "Left out", *_reasons(run.reasons, advice=True)),
         section("Remarks", *_reasons(run.remarks, advice=False), _unchecked(run)),
         section("Earlier runs put on record", *(tag("p", f"{sentence}.") for sentence in earlier)),
-        _listing("Documents", run.listed, run.documents, outcome_path or "the outcome file", _RUN_COLUMNS),
+        _listing(
+            "Documents" if has_amounts else title,
+            run.listed,
+            run.documents,
+            outcome_path or "the outcome file",
+            _RUN_COLUMNS,
+            has_amounts=has_amounts,
+        ),
         section(
             "Where this comes from",
             definitions(
@@ -227,13 +235,26 @@ def _reason(group: ReasonGroup) -> Html:
     )
 
 
-def _listing(title: str, listed: list[ListedDocument], documents: int, file: str, columns: dict[str, Column]) -> Html:
+def _listing(
+    title: str,
+    listed: list[ListedDocument],
+    documents: int,
+    file: str,
+    columns: dict[str, Column],
+    *,
+    has_amounts: bool = True,
+) -> Html:
     rest = documents - len(listed)
     more = tag("p", f"And {format_quantity(rest, 'more document')}: see {file}.", class_="notice") if rest > 0 else ""
-    return section(title, _document_table(listed, columns), more) if listed else Html("")
+    return section(title, _document_table(listed, columns, has_amounts=has_amounts), more) if listed else Html("")
 
 
-def _document_table(listed: list[ListedDocument], columns: dict[str, Column]) -> Html:
+def _document_table(listed: list[ListedDocument], columns: dict[str, Column], *, has_amounts: bool = True) -> Html:
+    if not has_amounts:
+        return table(
+            ["Number", *columns],
+            ((document.number or "–", *(column(document) for column in columns.values())) for document in listed),
+        )
     has_foreign = any(document.currency != "CHF" for document in listed)
     return table(
         ["Number", *columns, ">?Without tax", ">Amount"],
@@ -262,7 +283,7 @@ def _format_gross(document: ListedDocument) -> str:
 def _format_duration(facts: RunFacts) -> str:
     start, end = to_zurich(facts.started), to_zurich(facts.finished)
     seconds = max(0, int((end - start).total_seconds()))
-    took = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+    took = f"{seconds}\N{NO-BREAK SPACE}s" if seconds < 120 else f"{seconds // 60}\N{NO-BREAK SPACE}min"
     return f"{start.format('D MMMM YYYY, HH:mm')} to {end.format('HH:mm')} (Zurich), {took}"
 
 

@@ -279,7 +279,7 @@ _CONVENTIONS = {
     "natural": "natural: assets and expenses positive when debited, the others when credited",
     "raw": "as in the postings: credit positive",
     "debit_positive": "debit positive throughout",
-    "unknown": "not known yet: no account of this kind has moved in a proven month",
+    "unknown": "not known yet: no account of the classes 1 to 5 that shows it has moved in a proven month",
     "contradictory": "contradictory: the signs follow no known convention",
 }
 

@@ -249,6 +249,8 @@ def test_customers_have_no_totals() -> None:
     assert "Customers of tenant demo" in text
     assert "Totals" not in text
     assert "CHF" not in text
+    assert "Customers Number Outcome Document id K-1 created" in text
+    assert "Amount" not in text
 
 
 def test_a_long_run_lists_the_first_and_says_where_the_rest_is() -> None:
