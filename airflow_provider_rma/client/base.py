@@ -139,7 +139,10 @@ class BaseClient:
         """Read the entity that a write returns."""
         if endpoint.response_root is None or response.is_empty():
             return None
-        return self._entity(endpoint, endpoint.decode(response.read(), response.content_type(asked)))
+        mapped = endpoint.decode(response.read(), response.content_type(asked))
+        if not set(mapped) & set(endpoint.schema.fields):
+            raise unexpected_error(f"the response holds nothing of a {endpoint.schema.entity}")
+        return self._entity(endpoint, mapped)
 
     def _entity(self, endpoint: Endpoint, mapped: Mapped) -> Entity:
         found: set[str] = set()

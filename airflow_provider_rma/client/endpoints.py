@@ -60,7 +60,7 @@ PAY_INVOICE = Endpoint(
     PaymentSchema, request_root="payment", response_root="payment", success=(200, 204),
 )  # fmt: skip
 LIST_PAYMENTS = Endpoint(
-    "list payments of invoices", "GET", "/invoices/payment_list", "documented",
+    "list payments of invoices", "GET", "/invoices/payment_list", "documented; its XML root is inferred",
     PaymentSchema, query=("processed",), response_root="payments", response_item="payment",
 )  # fmt: skip
 SET_AS_PROCESSED = Endpoint(
@@ -115,7 +115,7 @@ LIST_BALANCES = Endpoint(
     response_root="table", response_item="row",
 )  # fmt: skip
 LIST_BALANCES_V1 = Endpoint(
-    "list balances, first version", "GET", "/gl/saldo", "documented; its shape is seen in a client",
+    "list balances, first version", "GET", "/gl/saldo", "documented; its JSON is seen in a client, its XML inferred",
     PositionalBalanceRowSchema, query=("accno", "from", "to", "exclude_yearend_bookings"),
     response_root="table", response_item="row",
 )  # fmt: skip

@@ -201,6 +201,7 @@ def test_a_receipt_that_is_there_already_is_no_error(body: bytes) -> None:
         (respond(500), OutcomeUnknownError),
         (hang_up, OutcomeUnknownError),
         (respond(200, b"{}"), OutcomeUnknownError),
+        (respond(200, b"<html-like><p>1</p></html-like>", "application/xml"), OutcomeUnknownError),
         (respond(200, b"OK", "text/plain"), OutcomeUnknownError),
     ],
 )

@@ -76,6 +76,8 @@ def test_a_success_without_content_is_a_payment_that_the_service_does_not_state(
         (respond(200, b"booked", "text/plain"), OutcomeUnknownError, None),
         (respond(200, b'{"amount_paid": "much"}'), OutcomeUnknownError, None),
         (respond(200, b"<invoice/>", "application/xml"), OutcomeUnknownError, None),
+        (respond(200, b'{"message": "ok"}'), OutcomeUnknownError, None),
+        (respond(200, b'{"error": "nein", "id": "7x"}'), OutcomeUnknownError, None),
         (respond(200, POSTED["json"][:-9], Content_Length="5000"), OutcomeUnknownError, None),
         (respond(200, POSTED["json"][:-9]), OutcomeUnknownError, None),
         (respond(202, b"{}"), OutcomeUnknownError, None),
