@@ -57,7 +57,8 @@ LOWEST_PYTEST := $(LOWEST_VENV)/bin/python -m pytest
 # One run of billing and of the ledger through Airflow, besides what needs none: `dag.test()` of Airflow 3.1 takes seconds
 # for each task.
 LOWEST_UNITS := tests --ignore tests/provider/test_structure.py --ignore tests/provider/test_packaging.py
-LOWEST_SERVICES := tests/hooks tests/ledger/destinations tests/cli/test_doctor.py tests/cli/test_journal.py
+LOWEST_SERVICES := tests/hooks tests/cli/test_doctor.py tests/cli/test_journal.py \
+  $(addprefix tests/ledger/destinations/,sql parquet test_kill.py)
 LOWEST_RUNS := tests/provider/test_airflow_runs_here.py tests/provider/test_get_provider_info.py \
   tests/example_dags/test_example_dags_import.py \
   tests/example_dags/test_nightly_billing.py::test_all_are_created_and_the_second_run_creates_nothing \

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from packaging.version import Version
 
 from airflow_provider_rma.billing.journal.engine import open_engine
 from airflow_provider_rma.billing.journal.store import Journal
 from tests.support.simulator import SimulatorProcess
+
+#: Before 8.2, click mixes standard output and standard error unless told not to.
+_APART: dict[str, Any] = {"mix_stderr": False} if Version(version("click")) < Version("8.2") else {}
 
 
 @dataclass
@@ -36,7 +41,7 @@ class Desk:
     def run(self, *arguments: str) -> Result:
         from airflow_provider_rma.cli.main import rma
 
-        result = CliRunner().invoke(rma, arguments)
+        result = CliRunner(**_APART).invoke(rma, arguments)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
