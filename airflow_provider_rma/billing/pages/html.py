@@ -348,8 +348,14 @@ def _totals(run: RunStatistics) -> Html:
     )
 
 
+#: Words for totals, which are no fields of a record.
+_TOTALS = {"net": "total without tax", "gross": "total with tax"}
+
+
 def _unchecked(run: RunStatistics) -> Html:
     if not run.unchecked:
         return Html("")
-    fields = ", ".join(f"{name} ({format_count(count)})" for name, count in run.unchecked.most_common(20))
+    fields = ", ".join(
+        f"{_TOTALS.get(name, name)} ({format_count(count)})" for name, count in run.unchecked.most_common(20)
+    )
     return tag("p", f"Not compared, because one side does not state it: {fields}.", class_="note")

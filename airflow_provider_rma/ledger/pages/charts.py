@@ -186,7 +186,8 @@ td:first-child { white-space: nowrap; }
 .map td b { font-size: 1.05rem; } .map td small { display: block; font-size: .8rem; }
 .map thead th { text-align: center; } .map thead th:first-child, .map tbody th { text-align: left; }
 .map tbody th, .map thead th:first-child { position: sticky; left: 0; background: var(--paper); color: var(--ink); }
-.map tbody th { font-weight: 400; min-width: 7rem; max-width: 15rem; white-space: normal; line-height: 1.25; }
+.map tbody th { font-weight: 400; min-width: 7rem; max-width: 15rem; white-space: normal; line-height: 1.25;
+  overflow-wrap: break-word; }
 .map .name { display: block; color: var(--soft); font-size: .82rem; }
 .map .whole th { font-weight: 600; } .map .whole td { padding: .5rem .45rem; }
 .map .none { color: var(--soft); }

@@ -239,7 +239,7 @@ def test_remarks_and_what_was_not_compared_stand_apart() -> None:
     text = page_text(run_page(booked(1, Outcome.CREATED, "texts that differ in RMA: notes", unchecked=("gross",))))
     assert "Remarks" in text
     assert "texts that differ in RMA: notes R-1" in text
-    assert "gross (1)" in text
+    assert "does not state it: total with tax (1)." in text
     assert "1 record is as it should be." in text
 
 
