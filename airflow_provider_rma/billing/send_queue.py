@@ -74,10 +74,20 @@ class SendQueue(Generic[D]):
             raise self._failure
 
     def finish(self) -> None:
-        """Send nothing further, and wait until what is under way is recorded. Does nothing once that is done."""
-        if self._go.is_set() and not self._done.is_set():
-            self.stop.set()
-            self._done.wait()
+        """Send nothing further, and wait until what is under way is recorded. Does nothing once that is done.
+
+        Interruptions do not cut the waiting short, however many come; the last one is raised again at the end. Whoever
+        went on would call "not sent" what is being booked, and close the working set under the thread that uses it.
+        """
+        interruption: BaseException | None = None
+        while self._go.is_set() and not self._done.is_set():
+            try:
+                self.stop.set()
+                self._done.wait(1.0)
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                interruption = error
+        if interruption is not None:
+            raise interruption
 
     def _dispatch(self) -> None:
         self._go.wait()

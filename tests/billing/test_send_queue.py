@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -210,6 +212,35 @@ def test_interrupted_at_any_line_what_was_sent_is_not_called_unsent(
         if count[0] < line:
             break
     assert line > 5, "the loop must have met lines of the main thread"
+
+
+def test_no_number_of_interruptions_cuts_the_waiting_short(desk: Desk[InvoiceDocument]) -> None:
+    """Whoever went on would write a record of what is not over, and close the working set under the queue."""
+    main, create, struck = threading.main_thread().ident, desk.client.create_invoice, [0]
+    assert main is not None
+
+    def strike(*_: object) -> None:
+        struck[0] += 1
+        raise Interruption
+
+    def create_meanwhile(entity: Any) -> None:
+        for number in range(1, 6):
+            while sys._current_frames()[main].f_code.co_name != "wait":
+                time.sleep(0.001)
+            signal.pthread_kill(main, signal.SIGUSR1)
+            while struck[0] < number:
+                time.sleep(0.001)
+        create(entity)
+
+    desk.client.create_invoice = create_meanwhile  # type: ignore[method-assign]
+    before = signal.signal(signal.SIGUSR1, strike)
+    try:
+        with pytest.raises(Interruption):
+            send_all(desk, make_invoice(), make_invoice())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert struck == [5]
+    assert desk.decisions() == ["created", "held"]
 
 
 def test_an_exit_inside_a_lane_ends_the_run_and_is_raised(desk: Desk[InvoiceDocument]) -> None:
