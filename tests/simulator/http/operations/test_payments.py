@@ -271,3 +271,40 @@ def test_a_payment_can_be_repeated_on_the_way(simulator: SimulatorProcess, invoi
     assert pay(simulator, invoice, payment("10.0")).status_code == 200
     simulator.control("DELETE", "/chaos")
     assert simulator.get(f"/invoices/{invoice}").json()["paid"] == "20.0"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        # a shop in PHP: JSON numbers, a time with its offset, no currency
+        {"datepaid": "2026-01-20T10:39:17.945+01:00", "amount_paid": 10.5, "memo": "Shop", "payment_accno": 1090},
+        {"datepaid": "2026-01-20", "amount_paid": "10.50", "memo": "Shop", "payment_accno": "1090", "source": None},
+        # ids and flags on write are ignored
+        {
+            "id": "beliebig", "invnumber": "ANDERE", "datepaid": "2026-01-20T00:00:00", "amount_paid": "10.5",
+            "memo": "Shop", "payment_accno": "1090", "currency": "CHF", "exchangerate": "1.0", "flag": "NEW",
+        },
+    ],
+)  # fmt: skip
+def test_what_public_clients_send_is_accepted(simulator: SimulatorProcess, invoice: str, given: dict[str, Any]) -> None:
+    answer = simulator.post(f"/invoices/{invoice}/payments/", given)
+    assert answer.status_code == 200, answer.text
+    posted = answer.json()
+    assert (posted["invnumber"], posted["amount_paid"], posted["memo"]) == (invoice, "10.5", "Shop")
+    assert (posted["currency"], posted["exchangerate"], posted["source"]) == ("CHF", "1.0", "")
+    assert posted["datepaid"] == "2026-01-20T00:00:00+01:00"
+    assert posted["id"].isdigit()
+
+
+def test_a_cancellation_is_settled_by_two_payments_of_opposite_sign(simulator: SimulatorProcess, invoice: str) -> None:
+    document = {"invnumber": f"{invoice}_STORNO", "transdate": "2026-01-19", "customernumber": "K-001"}
+    entries = {"incomeentry": {"amount": "-600.0", "income_accno": "3400"}}
+    taxes = {"taxentry": {"amount": "-48.6", "tax_accno": "2201"}}
+    storno = document | {"incomeentries": entries, "taxentries": taxes}
+    assert simulator.post("/invoices", storno).status_code == 204
+    assert pay(simulator, f"{invoice}_STORNO", payment("-648.6", "1090")).status_code == 200
+    assert pay(simulator, invoice, payment("648.6", "1090")).status_code == 200
+    for number in (invoice, f"{invoice}_STORNO"):
+        assert simulator.get(f"/invoices/{number}").json()["status"] == "PAID"
+    rows = postings(simulator, invoice) + postings(simulator, f"{invoice}_STORNO")
+    assert sum(amount for account, amount in rows if account == "1090") == 0
