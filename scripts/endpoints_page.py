@@ -78,17 +78,19 @@ with RunMyAccountsHook("rma_default").get_conn() as client:
 - **Writes** need `allow_writes` on the connection, are sent once, and are never repeated by the client. A task that
   calls a write itself has none of what [billing](never-twice.md) adds: no journal, no read-back, no brakes. After an
   `OutcomeUnknownError` only reading can tell whether the write was carried out. Run such a task without retries.
-- A write whose evidence says *inferred* is documented nowhere. It must be asked for with `experimental=True`, and each
-  one is a warning in the log.
+- A write whose evidence begins with *inferred* is documented nowhere. It must be asked for with
+  `experimental=True`, and each one is a warning in the log.
 - **Payments** are posted on accounts that RMA has opened for this purpose: which, and who books payments at all, is
   agreed with RMA first. Discounts and bank charges are payments on their accounts. The posted payment is returned, or
   `None` if RMA states none. A time stamp in `datepaid` counts as its Swiss day.
-- **The payment list** changes what the service remembers: a payment that is `NEW` is `EVEN` the next time. Flags and
-  processed marks belong to the token: a new token sees everything as new. Key payments on their `id` and content.
+- **The payment list** changes what the service remembers: a payment that is `NEW` is `EVEN` the next time, also if the
+  response was lost on its way. Flags and processed marks belong to the token: a new token sees everything as new. Key
+  payments on their `id` and content, never on the flag.
 - **PDF** and HTML of an invoice are handed out only with exactly their content type; a PDF must begin with `%PDF` and
   have its end. At most 64 MB are taken.
 - **Receipts**: PDF, PNG, JPEG and GIF of at most 25 MB, recognised by their first bytes before anything is sent. RMA
-  knows a file by its content; the same file again is no error (`is_known`). The CRC32 that RMA states is compared.
+  knows a file by its content; the same file again is no error (`is_known`), so an upload with an unknown outcome may be
+  repeated. The CRC32 that RMA states is compared.
 
 """
 

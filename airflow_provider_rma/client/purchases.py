@@ -40,7 +40,7 @@ class PurchasesClient(BaseClient):
     ) -> None:
         """Create a vendor, or overwrite the one of that number with all fields (inferred).
 
-        :param entity: complete, as ``VendorSchema().from_user`` gives it.
+        :param entity: complete, made by ``VendorSchema().from_user``.
         :param experimental: must be true: RMA does not document this request.
         :raises ConfigurationError: ``experimental`` is not set; nothing was sent.
         """
@@ -81,7 +81,7 @@ class PurchasesClient(BaseClient):
 
         The vendor inside overwrites the vendor of that number with all fields (inferred): send it complete.
 
-        :param entity: as ``PayableSchema().from_user`` gives it.
+        :param entity: made by ``PayableSchema().from_user``.
         :param experimental: must be true: RMA does not document this request.
         :raises ConfigurationError: ``experimental`` is not set; nothing was sent.
         :raises RejectedError: the service refused it.
@@ -96,7 +96,7 @@ class PurchasesClient(BaseClient):
         """Post one payment of a vendor invoice, once.
 
         :param number: of the vendor invoice. The path names no vendor: make sure that no two vendors use it.
-        :param entity: as ``PayablePaymentSchema().from_user`` gives it.
+        :param entity: made by ``PayablePaymentSchema().from_user``.
         :returns: the posted payment as the service states it (inferred); None if it states none (204).
         :raises RejectedError: the service refused it.
         :raises ConnectionNotMadeError: nothing was sent.

@@ -105,7 +105,7 @@ class SalesClient(BaseClient):
         """Post one payment of an invoice, once. Discounts and charges are payments on their accounts (documented).
 
         :param number: of the invoice. If two invoices have it, RMA decides which one is paid.
-        :param entity: as ``PaymentSchema().from_user`` gives it.
+        :param entity: made by ``PaymentSchema().from_user``.
         :returns: the posted payment as the service states it; None if it states none (204).
         :raises InvalidInputError: the payment names another invoice; nothing was sent.
         :raises RejectedError: the service refused it.
@@ -123,8 +123,9 @@ class SalesClient(BaseClient):
     def list_payments(self, *, processed: datetime, content_type: ContentType | None = None) -> list[Entity]:
         """The payment list: payments of invoices since a time that this token has not marked as processed.
 
-        Reading changes the service's state: a payment that is ``NEW`` is ``EVEN`` the next time. Flags and marks belong
-        to the token. Key payments on ``id`` and content, never on the flag.
+        Reading changes the service's state: a payment that is ``NEW`` is ``EVEN`` the next time, also if the response
+        was lost and the read is tried again. Flags and marks belong to the token. Key payments on ``id`` and content,
+        never on the flag.
 
         :param processed: payments changed after this time (inferred), down to the minute; without a zone it is Swiss
             time, in which the service reckons (inferred).

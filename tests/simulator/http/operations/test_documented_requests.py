@@ -225,3 +225,16 @@ def test_charts_are_attributes_with_an_empty_taxes_element(simulator: SimulatorP
 def test_projects(simulator: SimulatorProcess) -> None:
     project = simulator.get("/projects").json()["project"][0]
     assert sorted(project) == ["@description", "@id", "@number"]
+
+
+def test_what_clients_read_without_a_check_is_never_empty(simulator: SimulatorProcess, payloads: Payloads) -> None:
+    """A .NET client fails at an empty ``price_update`` of an article or a line, and at an empty ``created``."""
+    simulator.control("POST", "/parts", {"partnumber": "OHNE-TAG", "income_accno": "3400", "expense_accno": "4999"})
+    simulator.control("POST", "/vendors", {"vendornumber": "L-OHNE", "name": "Ohne Tag"})
+    given = payloads.mapped("invoice-post-parts-customernumber.json")
+    line = {"partnumber": "OHNE-TAG", "quantity": "1.0", "sellprice": "1.0"}
+    assert simulator.post("/invoices", given | {"invnumber": "TAG-1", "parts": {"part": line}}).status_code == 204
+    assert all(part["price_update"] for part in simulator.get("/parts").json()["part"])
+    assert simulator.get("/invoices/TAG-1").json()["parts"]["part"]["price_update"]
+    for kind in ("customer", "vendor"):
+        assert all(party["created"] for party in simulator.get(f"/{kind}s").json()[kind])
