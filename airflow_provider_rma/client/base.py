@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import islice
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,9 +18,10 @@ from airflow_provider_rma.client.endpoint import Endpoint
 from airflow_provider_rma.client.errors import unexpected_error
 from airflow_provider_rma.client.responses import Response
 from airflow_provider_rma.client.retry import RetryPolicy
-from airflow_provider_rma.client.stream import Entity, EntityStream, RawResponse
+from airflow_provider_rma.client.stream import Entity, EntityStream, RawResponse, Stopwatch
 from airflow_provider_rma.client.transport import Transport
 from airflow_provider_rma.exceptions import ConfigurationError
+from airflow_provider_rma.formatting import format_count
 from airflow_provider_rma.schemas.keys import normalize_key
 
 log = logging.getLogger(__name__)
@@ -60,16 +62,32 @@ class BaseClient:
         self._transport.close()
 
     def _list(
-        self, endpoint: Endpoint, content_type: ContentType | None, query: Mapping[str, Any] | None = None
+        self,
+        endpoint: Endpoint,
+        content_type: ContentType | None,
+        query: Mapping[str, Any] | None = None,
+        *,
+        most: int | None = None,
     ) -> list[Entity]:
+        """Read a list as a whole.
+
+        :param most: entities that it may have; None for any number.
+        """
         form = content_type or self.config.content_type
+        request = endpoint.request(form, query=query)
 
         def decode(response: Response) -> list[Entity]:
-            mapped = endpoint.decode_list(response.read(), response.content_type(form))
-            response.close()
-            return [self._entity(endpoint, record) for record in mapped]
+            # One by one: what is no entity ends it at once, however many there are.
+            stopwatch = Stopwatch(self.config.read_deadline)
+            stopwatch.run()
+            convert = partial(self._entity, endpoint)
+            with EntityStream(endpoint, request, response, form, convert, stopwatch=stopwatch) as stream:
+                entities = list(islice(stream, most and most + 1))
+            if most and len(entities) > most:
+                raise unexpected_error(f"the response lists more than {format_count(most)} entries")
+            return entities
 
-        return self._transport.read(endpoint.request(form, query=query), decode)
+        return self._transport.read(request, decode)
 
     def _get(self, endpoint: Endpoint, key: str, number: str, content_type: ContentType | None) -> Entity:
         form = content_type or self.config.content_type

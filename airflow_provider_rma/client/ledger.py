@@ -10,13 +10,16 @@ from airflow_provider_rma.client.base import BaseClient
 from airflow_provider_rma.client.codecs.wire import ContentType
 from airflow_provider_rma.client.stream import Entity, EntityStream, RawResponse
 
+#: Accounts that a response may list; a chart has some hundreds.
+MAX_ACCOUNTS = 100_000
+
 
 class LedgerClient(BaseClient):
     """Accounts, postings, balances, departments, projects."""
 
     def list_charts(self, *, content_type: ContentType | None = None) -> list[Entity]:
         """The chart of accounts."""
-        return self._list(endpoints.LIST_CHARTS, content_type)
+        return self._list(endpoints.LIST_CHARTS, content_type, most=MAX_ACCOUNTS)
 
     def iter_transactions(
         self,
@@ -92,7 +95,7 @@ class LedgerClient(BaseClient):
             "include_openings": include_openings,
             "project": project,
         }
-        return self._list(endpoints.LIST_BALANCES, content_type, query=query)
+        return self._list(endpoints.LIST_BALANCES, content_type, query=query, most=MAX_ACCOUNTS)
 
     def list_balances_v1(
         self,
@@ -113,7 +116,7 @@ class LedgerClient(BaseClient):
             "to": to_date,
             "exclude_yearend_bookings": exclude_yearend_bookings,
         }
-        return self._list(endpoints.LIST_BALANCES_V1, content_type, query=query)
+        return self._list(endpoints.LIST_BALANCES_V1, content_type, query=query, most=MAX_ACCOUNTS)
 
     def list_departments(self, *, content_type: ContentType | None = None) -> list[Entity]:
         """All departments."""

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import pytest
 
+from airflow_provider_rma.client import ledger
 from airflow_provider_rma.exceptions import (
     InvalidInputError,
     UnexpectedResponseError,
@@ -117,6 +118,32 @@ def test_balances_accounts_departments_projects_parts() -> None:
         assert client.list_parts()[0]["partnumber"] == "A"
         assert client.list_customers()[0]["name"] == "N"
     assert {seen.headers["accept"] for seen in server.seen} == {"application/xml"}
+
+
+@pytest.mark.parametrize("form", ["xml", "json"])
+def test_a_list_of_more_accounts_than_any_books_have_is_refused(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "MAX_ACCOUNTS", 3)
+    rows = ["<row><accountnumber>{}</accountnumber></row>", '{{"accountnumber": "{}"}}'][form == "json"]
+    bodies = []
+    for number in (3, 4):
+        listed = [rows.format(accno) for accno in range(1000, 1000 + number)]
+        bodies.append(f"<table>{''.join(listed)}</table>" if form == "xml" else f'{{"row": [{", ".join(listed)}]}}')
+    replies = [respond(200, body.encode(), f"application/{form}") for body in bodies]
+    with ScriptedServer(replies) as server, make_client(server, content_type=form) as client:
+        assert len(client.list_balances()) == 3
+        with pytest.raises(UnexpectedResponseError, match="lists more than 3 entries"):
+            client.list_balances()
+
+
+def test_a_list_is_refused_at_its_first_entry_that_is_none() -> None:
+    """What follows is not decoded: here, it ends early."""
+    body = b"<charts><chart><a/></chart>" + b'<chart accno="1000"><b/></chart>' * 100_000
+    with (
+        ScriptedServer([respond(200, body, "application/xml")]) as server,
+        make_client(server) as client,
+        pytest.raises(UnexpectedResponseError, match="accno is missing"),
+    ):
+        client.list_charts(content_type="xml")
 
 
 def test_several_threads_share_a_client() -> None:
