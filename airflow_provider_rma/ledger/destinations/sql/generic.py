@@ -294,7 +294,9 @@ class CoreTransaction(WarehouseTransaction):
         declared = self._tables[table]
         columns = [declared.c[name] for name in schema.names]
         query = sqlalchemy.select(*columns).where(*_match(declared, {"tenant": tenant, "month": window.start}))
-        for rows in self.connection.execute(query).partitions(_ROWS):
+        # Else drivers such as PyMySQL and psycopg2 hold all rows before the first is handed out.
+        streamed = query.execution_options(stream_results=True, max_row_buffer=_ROWS)
+        for rows in self.connection.execute(streamed).partitions(_ROWS):
             values = zip(schema, zip(*rows, strict=True), strict=True)
             yield pa.RecordBatch.from_arrays([pa.array(found, field.type) for field, found in values], schema=schema)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pymysql
 import pytest
+import sqlalchemy
 
 from airflow_provider_rma.exceptions import ConfigurationError, DestinationError
 from airflow_provider_rma.fault_points import at
@@ -15,7 +16,7 @@ from airflow_provider_rma.ledger import contract
 from airflow_provider_rma.ledger.destinations.open import open_destination
 from airflow_provider_rma.ledger.destinations.views.load import VIEWS
 from tests.support.ledger.warehouses import Warehouse, mariadb_warehouse
-from tests.support.ledger.window_fixtures import AUGUST, load_window, posting
+from tests.support.ledger.window_fixtures import AUGUST, TENANT, load_window, posting
 from tests.support.mariadb import MariaDbServer
 
 SECONDS = 120
@@ -65,6 +66,25 @@ def test_accounts_and_references_are_compared_byte_by_byte_in_the_views(warehous
     assert len(warehouse.query("SELECT accno FROM trial_balance")) == 4
     assert len(warehouse.query("SELECT DISTINCT line_hash FROM postings_keys")) == 4
     assert len(warehouse.query("SELECT DISTINCT reference FROM postings")) == 4
+
+
+def test_a_loaded_window_is_not_held_as_a_whole_while_it_is_read(warehouse: Warehouse) -> None:
+    streamed = list[str]()
+
+    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if isinstance(cursor, pymysql.cursors.SSCursor):
+            streamed.append(statement)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "after_cursor_execute", note)
+    try:
+        with warehouse.open() as destination:
+            load_window(destination, [posting("1000", number) for number in range(1, 4)])
+            batches = [*destination.read_loaded(TENANT, AUGUST, ("accno",))]
+            assert destination.count_postings(TENANT, AUGUST) == 3
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "after_cursor_execute", note)
+    assert sum(batch.num_rows for batch in batches) == 3
+    assert any("rma_postings" in statement for statement in streamed)
 
 
 def test_every_view_is_there(mariadb: MariaDbServer, database: str, warehouse: Warehouse) -> None:
