@@ -56,14 +56,17 @@ async def _read_given(request: Request) -> Any:
     """Read the body of a control request; without one it is empty.
 
     :raises ResponseError: it is too long.
-    :raises ValueError: it is no JSON in UTF-8.
+    :raises ValueError: it is no JSON in UTF-8, or spells half a character.
     """
     body = b""
     async for piece in request.stream():
         body += piece
         if len(body) > _LARGEST_BODY:
             raise ResponseError(400, f"the body is longer than {_LARGEST_BODY} bytes")
-    return json.loads(body.decode("utf-8"), parse_float=str, parse_constant=_refuse_constant) if body else {}
+    given = json.loads(body.decode("utf-8"), parse_float=str, parse_constant=_refuse_constant) if body else {}
+    # A response, or the books, could not hold half a character.
+    json.dumps(given, ensure_ascii=False).encode()
+    return given
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -95,8 +95,11 @@ def test_wrong_use_of_the_control_endpoint_is_told(simulator: SimulatorProcess) 
         ("POST", "/chaos", b'{"class": "read", "fault": "error", "status": 99}'),
         ("DELETE", "/documents/99999999999999999999999999", b""),
         ("POST", "/gl", b'"' + b"x" * (5 * 1024 * 1024) + b'"'),
+        ("POST", "/chaos", b'{"\\ud83d": 1}'),
+        ("POST", "/year-end", b'{"\\ud83d": 1}'),
+        ("POST", "/customers", b'{"customernumber": "K-7", "name": "\\ud83d"}'),
     ],
-    ids=range(17),
+    ids=range(20),
 )
 def test_a_malformed_or_oversized_control_request_is_told(
     simulator: SimulatorProcess, method: str, path: str, body: bytes
