@@ -329,7 +329,7 @@ def test_every_kind_of_row_is_read_by_name_or_position(
         *({"name": "A"}, {}, {"K-1", "A"}, KeyedRow(name="A"), AttributeRow(customernumber="K-1", name="A")),
         *({"customernumber": 1, "name": 2}.keys(), {"customernumber": 1, "name": 2}.items()),
     ],
-    ids=repr,
+    ids=lambda row: type(row).__name__,
 )
 def test_rows_that_cannot_be_read_by_column_are_refused(
     driver: Callable[[FakeCursor], Iterator[dict[str, Any]]], row: Any
