@@ -114,10 +114,9 @@ def kill(airflow: AirflowService, dag_id: str) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def outcomes(home: Path, dag_id: str) -> dict[str, str]:
-    """Outcome of each invoice, of the second try; the first had no time to write anything."""
-    (path,) = (home / "rma").rglob(f"invoices/{dag_id}/*/bill-try*/outcomes.ndjson")
-    assert path.parent.name == "bill-try2"
+def outcomes(home: Path, dag_id: str, attempt: int) -> dict[str, str]:
+    """Outcome of each invoice in the file of a try."""
+    (path,) = (home / "rma").rglob(f"invoices/{dag_id}/*/bill-try{attempt}/outcomes.ndjson")
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return {row["number"]: row["outcome"] for row in rows}
 
@@ -156,7 +155,9 @@ def test_the_scheduler_retries_a_task_killed_with_a_post_in_flight(
     # Neither sent again, nor lost: two were booked, one was in flight, two had not been sent.
     assert [len(simulator.documents(number)) for number in numbers(dag_id)] == [1] * INVOICES
     assert posts(simulator) == before + INVOICES
-    # The second try says so too: what it found, and what it has sent itself.
-    told = outcomes(airflow.home, dag_id)
+    # The file of the first has grown as far as it had come.
+    assert outcomes(airflow.home, dag_id, 1) == dict.fromkeys(numbers(dag_id)[:2], "created")
+    # The second says what it found, and what it has sent itself.
+    told = outcomes(airflow.home, dag_id, 2)
     assert [told[number] for number in numbers(dag_id)] == ["unchanged"] * 3 + ["created"] * 2
     assert journal_states(airflow.home, simulator, dag_id) == [JournalState.CREATED] * INVOICES
