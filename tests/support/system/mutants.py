@@ -116,8 +116,8 @@ MUTANTS = (
     Mutant(
         "an interrupted run does not wait for what is under way",
         "billing/send_queue.py",
-        "            self.stop.set()\n            self._done.wait()",
-        "            self.stop.set()",
+        "                self._done.wait(1.0)\n            except",
+        "                break\n            except",
         is_quick=True,
     ),
     Mutant(
