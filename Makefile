@@ -64,6 +64,17 @@ LOWEST_RUNS := tests/provider/test_airflow_runs_here.py tests/provider/test_get_
   tests/example_dags/test_nightly_billing.py::test_all_are_created_and_the_second_run_creates_nothing \
   tests/operators/test_ledger_operator.py::test_the_ledger_lands_in_duckdb_and_the_result_is_small
 
+DBT_VENV := .venv-dbt
+
+.PHONY: test-dbt
+test-dbt: $(DBT_VENV)/.installed ## build the example dbt project on DuckDB and PostgreSQL, with dbt in an environment of its own
+	DBT=$(CURDIR)/$(DBT_VENV)/bin/dbt $(PYTEST) -q tests/ledger/test_dbt_build.py
+
+$(DBT_VENV)/.installed: requirements/dbt.txt $(INSTALLED)
+	$(BIN)/uv venv --quiet --clear --python 3.11 $(DBT_VENV)
+	$(BIN)/uv pip install --quiet --python $(DBT_VENV)/bin/python --compile-bytecode -r requirements/dbt.txt
+	touch $@
+
 .PHONY: test-lowest
 test-lowest: $(LOWEST_VENV)/.installed ## run a slice of the tests with the lowest versions of everything (Airflow 3.1)
 	$(LOWEST_PYTEST) -q $(SPREAD) -m unit $(LOWEST_UNITS)
@@ -82,6 +93,7 @@ test-all: $(INSTALLED) ## run everything, however long it takes; prints counts a
 	TEST_SCOPE=all $(PYTEST) $(SPREAD) --durations=25
 	$(MAKE) chaos CHAOS_SCHEDULES=$(or $(CHAOS_ALL),20000) CHAOS_SECONDS=7200 LEDGER_SEEDS=100
 	$(MAKE) fuzz
+	$(MAKE) test-dbt
 
 # How many examples `make fuzz` tries of each property.
 FUZZ_EXAMPLES ?= 5000

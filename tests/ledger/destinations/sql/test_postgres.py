@@ -19,7 +19,7 @@ from airflow_provider_rma.ledger.destinations.views import load as views
 from tests.support.ledger.child_process import python, says
 from tests.support.ledger.warehouses import postgres_url, postgres_warehouse
 from tests.support.ledger.window_fixtures import AUGUST, JULY, TENANT, batch, load_row, load_window, posting, proofs
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import Pooler, PostgresServer
 
 
 @pytest.fixture
@@ -39,6 +39,39 @@ def test_another_schema_may_be_named(url: str) -> None:
     with psycopg.connect(url) as connection:
         assert connection.execute('SELECT accno FROM "Konzern Ledger".postings_proven').fetchall() == [("1000",)]
         assert connection.execute("SELECT to_regclass('rma.postings')").fetchall() == [(None,)]
+
+
+def test_loads_behind_a_pooler_in_transaction_mode(postgres: PostgresServer, pooler: Pooler) -> None:
+    """Consecutive transactions have other sessions: nothing may be prepared, held or set in one for the next."""
+    database = postgres.create_database()
+    url = pooler.url(database, driver="psycopg").replace("+psycopg", "")
+    errors: list[BaseException] = []
+
+    def load(tenant: str) -> None:
+        try:
+            for number in range(8):
+                with open_destination(url) as destination:
+                    load_window(
+                        destination, [posting("1000", n) for n in range(number)], tenant=tenant, load=f"L{number}"
+                    )
+                    load_window(destination, [posting("1000", 1)], tenant=tenant, window=JULY, load=f"L{number}")
+                    assert destination.count_postings(tenant, AUGUST) == number
+        except BaseException as error:  # noqa: BLE001 - a thread has nobody to raise to
+            errors.append(error)
+
+    threads = [_in_background(lambda tenant=tenant: load(tenant)) for tenant in ("acme", "beta", "gamma")]  # type: ignore[misc]
+    for thread in threads:
+        thread.join(120)
+    assert errors == []
+    with psycopg.connect(url, prepare_threshold=None) as connection:
+        assert connection.execute("SELECT tenant, count(*) FROM rma.postings GROUP BY 1 ORDER BY 1").fetchall() == [
+            ("acme", 8),
+            ("beta", 8),
+            ("gamma", 8),
+        ]
+        # The pooler's sessions are as they were.
+        assert connection.execute("SHOW search_path").fetchall() == [('"$user", public',)]
+        assert connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
 
 
 def test_a_load_waits_for_another_of_the_same_window_and_for_no_other(url: str) -> None:
