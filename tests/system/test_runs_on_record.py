@@ -170,7 +170,7 @@ def test_a_killed_run_leaves_a_readable_outcome_file_and_the_journals_beside_it(
     assert found == {first: "created", second: "created", third: "unknown"}
     of_the_dead, own = office.links()
     assert of_the_dead["recorded_by"] == of_the_dead["run"] == "nightly/1/bill"
-    assert of_the_dead["stopped"] == "the run ended without a record of its own"
+    assert of_the_dead["stopped"] == "the run had left no record of its own when a later run wrote this"
     assert of_the_dead["counts"] == {"created": 2, "unknown": 1}
     assert [total["documents"] for total in of_the_dead["totals"]] == [2]
     assert own["counts"] == {"created": 1, "unchanged": 2, "unknown": 1}

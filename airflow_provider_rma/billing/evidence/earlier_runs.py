@@ -131,7 +131,7 @@ class EarlierRunRecorder:
             plan_hash=run.plan_hash,
             input_hash=run.input_hash,
             approver=run.approver,
-            stopped="the run ended without a record of its own" if is_dead else "",
+            stopped="the run had left no record of its own when a later run wrote this" if is_dead else "",
             recorded_by=self.registry.journal.run,
         )
         try:
