@@ -75,14 +75,14 @@ def test_a_loaded_window_is_not_held_as_a_whole_while_it_is_read(warehouse: Ware
         if isinstance(cursor, pymysql.cursors.SSCursor):
             streamed.append(statement)
 
-    sqlalchemy.event.listen(sqlalchemy.Engine, "after_cursor_execute", note)
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "after_cursor_execute", note)
     try:
         with warehouse.open() as destination:
             load_window(destination, [posting("1000", number) for number in range(1, 4)])
             batches = [*destination.read_loaded(TENANT, AUGUST, ("accno",))]
             assert destination.count_postings(TENANT, AUGUST) == 3
     finally:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "after_cursor_execute", note)
+        sqlalchemy.event.remove(sqlalchemy.engine.Engine, "after_cursor_execute", note)
     assert sum(batch.num_rows for batch in batches) == 3
     assert any("rma_postings" in statement for statement in streamed)
 
