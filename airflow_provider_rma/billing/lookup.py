@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Findings:
-    """What a reading of the books is worth, and what it shows beside the numbers of the run.
+    """Worth of a reading of the books, and the findings beside the numbers of the run.
 
     :param unproven: why nothing that was not found is proven absent, empty if it is.
     :param unproven_keys: keys that alone are not proven absent, though nothing was found under them.

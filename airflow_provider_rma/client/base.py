@@ -1,4 +1,4 @@
-"""What every method of the client is made of: sending a request, decoding its response, reporting unknown fields."""
+"""The steps of every client method: send a request, decode its response, report unknown fields."""
 
 from __future__ import annotations
 

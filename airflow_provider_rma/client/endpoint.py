@@ -1,4 +1,4 @@
-"""What an endpoint of the interface is: building its requests, decoding its responses.
+"""An endpoint of the interface: it builds requests and decodes responses.
 
 Both are pure: they do no I/O and hold no state. Any transport can execute a request.
 """

@@ -44,7 +44,7 @@ class BrokenLinkError(Exception):
 
 @dataclass(frozen=True)
 class StoredMonth:
-    """What the warehouse holds of a month that is loaded and proven.
+    """A loaded and proven month, as the warehouse holds it.
 
     :param openings: of balance-sheet accounts, as stated, without zeros.
     :param closings: likewise.
@@ -125,7 +125,7 @@ class Chain:
         return self.client.config.tenant
 
     def stored(self, window: Window) -> StoredMonth | None:
-        """What the warehouse holds of a month, if it is proven."""
+        """Return a month as the warehouse holds it, None unless it is proven."""
         return StoredMonth.read(self.destination, self.tenant, window, self.number_now)
 
     def renumbered(self, window: Window) -> dict[str, str]:

@@ -63,7 +63,7 @@ class EvidenceRun(Protocol):
 
 @dataclass
 class MonthEvidence:
-    """What is known of a month before it is read.
+    """Facts about a month from before it is read.
 
     :param before: the month before, as the warehouse holds it; None if it is not proven there.
     :param own: the month itself likewise.

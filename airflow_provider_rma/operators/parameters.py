@@ -51,7 +51,7 @@ _NOTHING = ("", "None")
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a parameter takes.
+    """A rule for the values of a parameter.
 
     :param check: whether a value is right.
     :param must: what it must be, in words.

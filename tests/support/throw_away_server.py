@@ -69,7 +69,7 @@ class ThrowAwayServer(ABC):
         self._remove()
 
     def log(self) -> str:
-        """What the server wrote so far."""
+        """Return what the server wrote so far."""
         return (self._folder / "log").read_text(errors="replace")
 
     @abstractmethod

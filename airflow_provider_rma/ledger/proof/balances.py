@@ -86,7 +86,7 @@ class BalanceStatement:
 
     @property
     def others(self) -> dict[str, Decimal] | None:
-        """What moved on all other accounts from the beginning to the end of the window, without zeros."""
+        """Return the movements of all other accounts from the beginning to the end of the window, without zeros."""
         if self.cumulated is None:
             return None
         sheet = {accno for accno, _ in self._sheet()}
@@ -94,7 +94,7 @@ class BalanceStatement:
 
     @property
     def others_before(self) -> dict[str, Decimal] | None:
-        """What moved on all other accounts from the beginning to the day before the window, without zeros."""
+        """Return the movements of all other accounts from the beginning to the day before the window, without zeros."""
         others = self.others
         if others is None:
             return None

@@ -19,7 +19,7 @@ _MOST_LINES = 45
 
 @dataclass(frozen=True)
 class FilePage:
-    """What is printed.
+    """The content of a printed invoice.
 
     :param form: name of the template.
     :param invoice: as ``Books.document`` returns it.
