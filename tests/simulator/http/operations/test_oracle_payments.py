@@ -8,7 +8,7 @@ its payments over HTTP.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.oracle_requests import wire_document, wire_payment
 from tests.support.posting_oracle import HEADER_AMOUNTS, differences
-from tests.support.reference import ORACLE_MASTER, oracle_cases
+from tests.support.reference import oracle_cases
 from tests.support.simulator import SimulatorProcess
 
 CASES = oracle_cases("payment", "ap")
@@ -42,20 +42,8 @@ def why_not_over_http(case: dict[str, Any]) -> str | None:
 SENT = [case for case in CASES if why_not_over_http(case) is None]
 
 
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
-    db = tmp_path_factory.mktemp("oracle") / "books.db"
-    with SimulatorProcess(db, master=ORACLE_MASTER, args=["--duplicates", "accept"]) as process:
-        yield process
-
-
 def test_only_what_the_interface_cannot_express_is_left_out() -> None:
-    reasons: dict[str, int] = {}
-    for case in CASES:
-        reason = why_not_over_http(case)
-        if reason:
-            reasons[reason] = reasons.get(reason, 0) + 1
-    assert reasons == {
+    assert Counter(filter(None, map(why_not_over_http, CASES))) == {
         "no payment": 18,
         "saved with a document in a foreign currency: its differences depend on the way of entry": 9,
         "saved with the document: three decimals and the day of the last payment depend on the way of entry": 4,
@@ -65,7 +53,7 @@ def test_only_what_the_interface_cannot_express_is_left_out() -> None:
     assert (len(CASES), len(SENT)) == (101, 68)
 
 
-def post_document(simulator: SimulatorProcess, case: dict[str, Any]) -> tuple[str, int]:
+def post_document(oracle_simulator: SimulatorProcess, case: dict[str, Any]) -> tuple[str, int]:
     """Post the document without its payments. Returns the resource of its payments and its id."""
     given = {name: value for name, value in case["input"].items() if name != "payments"}
     is_sale = "customernumber" in given
@@ -73,40 +61,42 @@ def post_document(simulator: SimulatorProcess, case: dict[str, Any]) -> tuple[st
     given["invnumber"] = f"{case['case']}"
     resource = "/invoices" if is_sale else "/payables"
     if given.get("exchangerate", "1") == "1" and not given.get("doctype"):
-        answer = simulator.post(resource, wire_document(given))
+        answer = oracle_simulator.post(resource, wire_document(given))
         assert answer.status_code == 204, answer.text
-        number = int(simulator.get(f"{resource}/{given['invnumber']}").json()["id"])
+        number = int(oracle_simulator.get(f"{resource}/{given['invnumber']}").json()["id"])
     else:
-        number = simulator.control("POST", "/invoices" if is_sale else "/purchases", given)["id"]
+        number = oracle_simulator.control("POST", "/invoices" if is_sale else "/purchases", given)["id"]
     return f"{resource}/{given['invnumber']}/payments", number
 
 
 @pytest.mark.parametrize("case", SENT, ids=[case["case"] for case in SENT])
-def test_payments_over_http_are_posted_as_by_the_real_ledger(simulator: SimulatorProcess, case: dict[str, Any]) -> None:
+def test_payments_over_http_are_posted_as_by_the_real_ledger(
+    oracle_simulator: SimulatorProcess, case: dict[str, Any]
+) -> None:
     given, expected = case["input"], case["result"]
     # saving a paid tax-inclusive article document repairs its net amount or not, by the noise of doubles (D5)
     strict = not (given.get("taxincluded") and "lines" in given)
-    resource, number = post_document(simulator, case)
+    resource, number = post_document(oracle_simulator, case)
     # What was saved with its document has no earlier states.
     earlier: list[Any] = (expected.get("before") or [])[1:] or [None] * (len(given["payments"]) - 1)
     for payment, state in zip(given["payments"], [*earlier, expected], strict=True):
         sent = wire_payment(payment, given)
-        answer = simulator.post(resource, sent)
+        answer = oracle_simulator.post(resource, sent)
         assert answer.status_code == 200, answer.text
         posted = answer.json()
         assert (posted["payment_accno"], posted["datepaid"][:10]) == (payment["payment_accno"], payment["datepaid"])
         assert float(posted["amount_paid"]) == float(payment["amount"])
-        document = simulator.control("GET", f"/documents/{number}")
+        document = oracle_simulator.control("GET", f"/documents/{number}")
         for name in HEADER_AMOUNTS:
             document[name] = Decimal(document[name])
         assert state is None or not differences(state, document, netamount=strict)
         assert [str(row["id"]) for row in document["payments"]][-1] == posted["id"]
 
 
-def test_an_account_that_takes_no_payments_is_refused(simulator: SimulatorProcess) -> None:
+def test_an_account_that_takes_no_payments_is_refused(oracle_simulator: SimulatorProcess) -> None:
     (case,) = [case for case in CASES if UNLINKED in case["case"]]
-    resource, number = post_document(simulator, case)
-    answer = simulator.post(resource, wire_payment(case["input"]["payments"][0], case["input"]))
+    resource, number = post_document(oracle_simulator, case)
+    answer = oracle_simulator.post(resource, wire_payment(case["input"]["payments"][0], case["input"]))
     assert answer.status_code == 400
     assert "kein Zahlungskonto" in answer.json()["error"]
-    assert simulator.control("GET", f"/documents/{number}")["payments"] == []
+    assert oracle_simulator.control("GET", f"/documents/{number}")["payments"] == []

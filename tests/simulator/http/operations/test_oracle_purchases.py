@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.oracle_requests import wire_document, wire_payment
 from tests.support.posting_oracle import HEADER_AMOUNTS, differences
-from tests.support.reference import ORACLE_MASTER, oracle_cases
+from tests.support.reference import oracle_cases
 from tests.support.simulator import SimulatorProcess
 
 CASES = oracle_cases("ap")
@@ -33,20 +33,8 @@ def why_not_over_http(case: dict[str, Any]) -> str | None:
 SENT = [case for case in CASES if why_not_over_http(case) is None]
 
 
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorProcess]:
-    db = tmp_path_factory.mktemp("oracle") / "books.db"
-    with SimulatorProcess(db, master=ORACLE_MASTER, args=["--duplicates", "accept"]) as process:
-        yield process
-
-
 def test_only_what_the_interface_cannot_express_is_left_out() -> None:
-    reasons: dict[str, int] = {}
-    for case in CASES:
-        reason = why_not_over_http(case)
-        if reason:
-            reasons[reason] = reasons.get(reason, 0) + 1
-    assert reasons == {
+    assert Counter(filter(None, map(why_not_over_http, CASES))) == {
         "a vendor invoice has no documented exchange rate": 3,
         "there is no document type": 1,
         "a payment is never sent with its document": 3,
@@ -56,20 +44,20 @@ def test_only_what_the_interface_cannot_express_is_left_out() -> None:
 
 @pytest.mark.parametrize("case", SENT, ids=[case["case"] for case in SENT])
 def test_vendor_invoice_over_http_is_posted_as_by_the_real_ledger(
-    simulator: SimulatorProcess, case: dict[str, Any]
+    oracle_simulator: SimulatorProcess, case: dict[str, Any]
 ) -> None:
     given = case["input"]
-    answer = simulator.post("/payables", wire_document(given))
+    answer = oracle_simulator.post("/payables", wire_document(given))
     assert answer.status_code == 204, answer.text
     day = given["transdate"]
-    listed = simulator.get("/payables", **{"from": day, "to": day}).json()["payable"]
+    listed = oracle_simulator.get("/payables", **{"from": day, "to": day}).json()["payable"]
     read = [
         each for each in (listed if isinstance(listed, list) else [listed]) if each["invnumber"] == given["invnumber"]
     ]
     for payment in given.get("payments") or []:
-        posted = simulator.post(f"/payables/{given['invnumber']}/payments", wire_payment(payment, given))
+        posted = oracle_simulator.post(f"/payables/{given['invnumber']}/payments", wire_payment(payment, given))
         assert posted.status_code == 200, posted.text
-    document = simulator.control("GET", f"/documents/{read[-1]['id']}")
+    document = oracle_simulator.control("GET", f"/documents/{read[-1]['id']}")
     for name in HEADER_AMOUNTS:
         document[name] = Decimal(document[name])
     assert not differences(case["result"], document)
